@@ -1,0 +1,39 @@
+//! The nouns of the program: plain data that the stages hand to each other and that files keep.
+//!
+//! Nothing here does I/O or decides anything. [`Inventory`] and [`ScanDocument`] are stored as JSON, so
+//! renaming a field is a change of format: see [`ScanDocument::FORMAT`].
+
+mod advisory;
+mod diagnosis;
+mod digest;
+mod distribution;
+mod document;
+mod finding;
+mod gap;
+mod image_reference;
+mod inventory;
+mod limits;
+mod package;
+mod platform;
+mod purl;
+mod secret;
+mod severity;
+
+pub use advisory::{
+    Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
+    ShardName,
+};
+pub use diagnosis::{Code, Diagnosis};
+pub use digest::{Digest, InvalidDigest};
+pub use distribution::Distribution;
+pub use document::{Coverage, CoverageStatus, DatabaseInfo, ImageScan, Outcome, ScanDocument, SourceDate, Tool};
+pub use finding::{Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};
+pub use gap::{Gap, GapKind};
+pub use image_reference::{ImageReference, InvalidReference};
+pub use inventory::{ImageConfig, ImageIdentity, Inventory, Layer};
+pub use limits::Limits;
+pub use package::{Location, Package, PackageKind, SourcePackage};
+pub use platform::{InvalidPlatform, Platform};
+pub use purl::Purl;
+pub use secret::Secret;
+pub use severity::Severity;

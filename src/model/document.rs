@@ -1,0 +1,147 @@
+//! The scan document: everything a scan learnt, the input of every report, of the gate and of `explain`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Diagnosis, Finding, Inventory, PackageKind, Severity, ShardName, Suppressed};
+
+/// `plimsoll.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanDocument {
+    /// [`ScanDocument::FORMAT`]; readers refuse others.
+    pub format: String,
+    /// Who wrote it.
+    pub tool: Tool,
+    /// When the scan began, UTC.
+    pub started: Timestamp,
+    /// When it ended, UTC.
+    pub finished: Timestamp,
+    /// Whether all images were scanned.
+    pub outcome: Outcome,
+    /// The advisory database; absent where none could be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseInfo>,
+    /// The images, in the order asked for.
+    pub images: Vec<ImageScan>,
+    /// Failures that belong to no single image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<Diagnosis>,
+}
+
+/// The program that wrote a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `plimsoll`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Whether a scan or one image of it is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Could not be completed; a diagnosis says why.
+    Failure,
+}
+
+/// Which advisory data was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseInfo {
+    /// Where it was opened from.
+    pub origin: String,
+    /// When it was built, UTC.
+    pub built: Timestamp,
+    /// Whether it is the small set of examples, not real data. Every report says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub example: bool,
+    /// The feeds in it and the date of each.
+    pub sources: Vec<SourceDate>,
+}
+
+/// A feed and the date of its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDate {
+    /// The feed's name, with its part: `osv/npm`.
+    pub source: String,
+    /// The newest change in its data, UTC, where it can be told.
+    pub date: Option<Timestamp>,
+    /// Number of records.
+    pub records: u64,
+}
+
+/// One image's result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageScan {
+    /// The image as the reports name it: `registry/repository:tag`, or the source as given (`oci:DIR`).
+    pub name: String,
+    /// Whether it could be scanned.
+    pub outcome: Outcome,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
+    /// What it holds; absent where nothing could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
+    /// What is wrong with it, most severe first.
+    pub findings: Vec<Finding>,
+    /// What does not count, with reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<Suppressed>,
+    /// What there was advisory data for, and what not.
+    pub coverage: Vec<Coverage>,
+}
+
+/// Whether the packages of one distribution or ecosystem could be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The kind of packages.
+    pub kind: PackageKind,
+    /// The shard that was, or would have been, asked.
+    pub shard: ShardName,
+    /// How many packages of it the image holds.
+    pub packages: usize,
+    /// What came of it.
+    pub status: CoverageStatus,
+    /// The newest change in the shard's data, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
+}
+
+/// What [`Coverage`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CoverageStatus {
+    /// There was data.
+    Covered,
+    /// The database has none: nothing may be concluded from the absence of findings.
+    NoData,
+}
+
+impl ScanDocument {
+    /// The format that this version writes and reads.
+    pub const FORMAT: &'static str = "plimsoll-scan-1";
+
+    /// All findings of all images.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.images.iter().flat_map(|image| &image.findings)
+    }
+}
+
+impl ImageScan {
+    /// The number of findings of each severity, in the order of [`Severity::ALL`].
+    #[must_use]
+    pub fn counts(&self) -> [(Severity, usize); 6] {
+        Severity::ALL.map(|severity| (severity, self.findings.iter().filter(|f| f.severity == severity).count()))
+    }
+
+    /// Whether everything that was found could be judged: no finding then means clean.
+    #[must_use]
+    pub fn is_fully_covered(&self) -> bool {
+        self.outcome == Outcome::Success
+            && self.coverage.iter().all(|c| c.status == CoverageStatus::Covered)
+            && self.inventory.as_ref().is_some_and(|inventory| inventory.gaps.is_empty())
+    }
+}

@@ -1,0 +1,123 @@
+//! A vulnerability in a package of an image.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Cvss, Epss, FeedId, FixState, Kev, PackageKind, Purl, Reference, Severity};
+
+/// One vulnerability in one package: one per alias set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The primary id: the CVE where there is one, else the ecosystem's own.
+    pub id: String,
+    /// All ids of the vulnerability and of the advisories about it, primary first, then in a stable order.
+    pub identifiers: Vec<String>,
+    /// The package.
+    pub package: PackageRef,
+    /// What to do.
+    pub fix: Fix,
+    /// How bad.
+    pub severity: Severity,
+    /// Who says how bad: `debian-tracker`, `osv`, `CVSS:3.1 (nvd)`, or `none`.
+    pub severity_source: String,
+    /// CVSS vectors, best source first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cvss: Vec<Cvss>,
+    /// One line; empty where no feed has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Markdown from the feed: untrusted text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Links; http, https or ftp only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+    /// Weaknesses, `CWE-79`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cwes: Vec<String>,
+    /// When the vulnerability was published, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Timestamp>,
+    /// When it was last changed, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Timestamp>,
+    /// Whether it is known to be exploited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kev: Option<Kev>,
+    /// How likely it is to be exploited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
+    /// Why it is a finding: the statements that were compared.
+    pub statements: Vec<Statement>,
+}
+
+/// A package of the inventory, with what readers of a finding need at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageRef {
+    /// Index into [`super::Inventory::packages`].
+    pub index: usize,
+    /// Its kind.
+    pub kind: PackageKind,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its package URL.
+    pub purl: Purl,
+}
+
+/// What a finding's fix is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    /// The state that the deciding feed gives.
+    pub state: FixState,
+    /// The version of the *installed* package's kind to upgrade to, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Fix {
+    /// Whether an upgrade removes the finding.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.version.is_some()
+    }
+}
+
+/// One feed's statement that made a finding, and the comparison that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The feed.
+    pub feed: FeedId,
+    /// The advisory's id there.
+    pub advisory: String,
+    /// The name that was looked up: source or binary package.
+    pub name: String,
+    /// The comparison in words: `1.1.1n-0+deb11u4 < 1.1.1n-0+deb11u5 (deb)`.
+    pub comparison: String,
+}
+
+/// A finding that is kept out of the counts, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Why it does not count.
+    pub reason: SuppressionReason,
+    /// The evidence in a sentence.
+    pub explanation: String,
+}
+
+/// Why a finding does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuppressionReason {
+    /// The files belong to an OS package and the distribution's data covers it.
+    OwnedByOsPackage,
+    /// The package comes from a third-party repository, which the distribution's data does not judge.
+    ThirdPartyPackage,
+    /// A VEX statement says that it is not affected.
+    Vex,
+    /// An ignore rule of the project.
+    IgnoreRule,
+}
