@@ -1,1 +1,3 @@
-//! (stub)
+//! Judgements about findings: pure functions over what was found.
+
+pub mod policy;

@@ -1,1 +1,38 @@
-//! (stub)
+//! One file per verb: the only place where the stages meet, and the only one that talks to people.
+
+mod compare_versions;
+mod database;
+mod db;
+mod gate;
+mod log;
+mod output;
+mod progress;
+mod scan;
+mod terminal;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, DbCommand};
+use crate::context::Environment;
+use crate::exit::Exit;
+use crate::model::Diagnosis;
+
+/// Runs the command line.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    let environment = Environment::of_process();
+    let result = log::start(&cli.output, &environment).and_then(|()| match &cli.command {
+        Command::Scan(args) => scan::run(args, &cli.output, &environment),
+        Command::Gate(args) => gate::run(args, &environment),
+        Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
+        Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
+        Command::CompareVersions(args) => compare_versions::run(args),
+    });
+    result.unwrap_or_else(|diagnosis| fail(&diagnosis)).into()
+}
+
+/// Tells people, once, why a command could not do its work.
+fn fail(diagnosis: &Diagnosis) -> Exit {
+    terminal::error(&diagnosis.to_string());
+    Exit::Incomplete
+}

@@ -1,0 +1,265 @@
+//! `plimsoll scan`: resolve → inventory → match → reports.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::advisories::Database;
+use crate::cli::{OutputArgs, ScanArgs};
+use crate::context::{Credentials, Environment, NetworkSettings, pipeline_images};
+use crate::exit::Exit;
+use crate::image::{self, Source};
+use crate::inventory;
+use crate::matching;
+use crate::model::{
+    Code, CoverageStatus, Diagnosis, GapKind, ImageScan, Inventory, Limits, Outcome, Platform, ScanDocument, Tool,
+};
+use crate::registry::Registry;
+
+use super::output::Reports;
+use super::progress::Reading;
+use super::{database, terminal};
+
+pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
+    let reports = Reports::chosen(args, output, environment)?;
+    let platform = platform(args, environment)?;
+    let started = Timestamp::now();
+    let names = sources(args, environment);
+    let mut document = ScanDocument {
+        format: ScanDocument::FORMAT.into(),
+        tool: Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() },
+        started,
+        finished: started,
+        outcome: Outcome::Success,
+        database: None,
+        images: Vec::new(),
+        diagnoses: Vec::new(),
+    };
+    if names.is_empty() {
+        document.diagnoses.push(nothing_to_scan(environment));
+    }
+    let mut connection = Connection::new(environment);
+    document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
+    match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
+        Ok(database) => {
+            document.database = Some(database.info().clone());
+            for image in &mut document.images {
+                match_image(image, &database);
+            }
+        }
+        Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => document.diagnoses.push(diagnosis),
+        Err(_) => {}
+    }
+    let failed = !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
+    document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
+    document.finished = Timestamp::now();
+    reports.write(&document)?;
+    Ok(exit(&document))
+}
+
+/// What is to be scanned: the arguments, else what the pipeline pushed.
+fn sources(args: &ScanArgs, environment: &Environment) -> Vec<String> {
+    if !args.sources.is_empty() {
+        return args.sources.clone();
+    }
+    let images = pipeline_images(environment);
+    for image in &images {
+        info!("image {} (from {})", image.image, image.origin);
+    }
+    images.into_iter().map(|image| image.image).collect()
+}
+
+fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diagnosis> {
+    if let Some(platform) = &args.platform {
+        return Ok(platform.clone());
+    }
+    for name in ["PLIMSOLL_PLATFORM", "TRIVY_PLATFORM"] {
+        if let Some(text) = environment.get(name) {
+            info!("platform {text} (from {name})");
+            return text.parse().map_err(|error: crate::model::InvalidPlatform| {
+                Diagnosis::new(Code::InvalidInput, format!("{name} is wrong"), error.to_string(), "write for example linux/arm64")
+            });
+        }
+    }
+    Ok(Platform::linux_amd64())
+}
+
+/// The registry client, made when the first image needs it, so that local sources need no network settings.
+struct Connection<'a> {
+    environment: &'a Environment,
+    registry: Option<Arc<Registry>>,
+}
+
+impl<'a> Connection<'a> {
+    fn new(environment: &'a Environment) -> Self {
+        Self { environment, registry: None }
+    }
+
+    fn registry(&mut self) -> Result<Arc<Registry>, Diagnosis> {
+        if let Some(registry) = &self.registry {
+            return Ok(Arc::clone(registry));
+        }
+        let invalid = |what: &str, error: String| {
+            Diagnosis::new(Code::InvalidInput, what, error, "correct the variable or file that is named")
+        };
+        let network = NetworkSettings::from_environment(self.environment)
+            .map_err(|error| invalid("the network settings are wrong", error.to_string()))?;
+        let credentials = Credentials::from_environment(self.environment)
+            .map_err(|error| invalid("the registry credentials are wrong", error.to_string()))?;
+        let registry = Registry::new(&network, credentials)
+            .map_err(|error| invalid("the registry client cannot be set up", error.to_string()))?;
+        let registry = Arc::new(registry);
+        self.registry = Some(Arc::clone(&registry));
+        Ok(registry)
+    }
+}
+
+/// Opens an image and reads what it holds.
+fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
+    let opened = name
+        .parse::<Source>()
+        .map_err(|error| error.diagnosis())
+        .and_then(|source| {
+            let registry = if source.is_remote() { Some(connection.registry()?) } else { None };
+            let limits = Limits::default();
+            let image = image::open(&source, platform, &limits, registry.as_ref()).map_err(|error| error.diagnosis())?;
+            Ok((source.name(), image, limits))
+        });
+    match opened {
+        Ok((name, image, limits)) => {
+            info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
+            let progress = Reading::start(&image.layers, output);
+            let inventory = inventory::take(&image, &limits, &progress);
+            progress.finish();
+            judge_inventory(name, inventory)
+        }
+        Err(diagnosis) => {
+            terminal::error(&diagnosis.to_string());
+            failure(name.to_owned(), diagnosis, None)
+        }
+    }
+}
+
+fn describe(image: &image::Image) -> String {
+    let digest = image.identity.manifest_digest.as_ref().map(ToString::to_string);
+    let platform = image.identity.platform.as_ref().map(ToString::to_string);
+    [digest, platform].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inventory>) -> ImageScan {
+    ImageScan {
+        name,
+        outcome: Outcome::Failure,
+        diagnosis: Some(diagnosis),
+        inventory,
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+        coverage: Vec::new(),
+    }
+}
+
+/// Tells a complete inventory from one that hides something essential: a layer or package database that could not be
+/// read, or nothing recognised at all.
+fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
+    for gap in &inventory.gaps {
+        warn!("{gap}");
+    }
+    let essential = inventory.gaps.iter().find(|gap| {
+        matches!(gap.kind, GapKind::IncompleteLayer | GapKind::UnsupportedLayer | GapKind::LimitMet)
+            || (gap.kind == GapKind::UnreadableFile && inventory::is_package_database(&gap.subject))
+    });
+    let diagnosis = if let Some(gap) = essential {
+        let code = match gap.kind {
+            GapKind::LimitMet => Code::LimitExceeded,
+            _ => Code::CorruptLayer,
+        };
+        let what = format!("{name} could be read in part only");
+        let fix = "push the image again; what could be read is in the reports, and nothing is said about the rest";
+        Some(Diagnosis::new(code, what, gap.to_string(), fix))
+    } else if inventory.packages.is_empty() {
+        let what = format!("{name} holds nothing that can be judged");
+        let os = inventory.distribution.as_ref().map_or("no distribution", |distribution| distribution.name.as_str());
+        let why = format!("{os}, no package database and no language packages were recognised in its {} layers", inventory.layers.len());
+        let fix = "this is not a clean bill: scan an image that has package metadata, or give its SBOM";
+        Some(Diagnosis::new(Code::NothingToScan, what, why, fix))
+    } else {
+        None
+    };
+    match diagnosis {
+        Some(diagnosis) => {
+            terminal::error(&diagnosis.to_string());
+            failure(name, diagnosis, Some(inventory))
+        }
+        None => ImageScan {
+            name,
+            outcome: Outcome::Success,
+            diagnosis: None,
+            inventory: Some(inventory),
+            findings: Vec::new(),
+            suppressed: Vec::new(),
+            coverage: Vec::new(),
+        },
+    }
+}
+
+/// Matches one image; an index that cannot be read fails the image, as nothing may be concluded from it.
+fn match_image(image: &mut ImageScan, database: &Database) {
+    let Some(inventory) = &mut image.inventory else { return };
+    let matched = match matching::match_inventory(inventory, database) {
+        Ok(matched) => matched,
+        Err(error) => {
+            let diagnosis = database::unreadable(&error);
+            terminal::error(&diagnosis.to_string());
+            image.outcome = Outcome::Failure;
+            image.diagnosis.get_or_insert(diagnosis);
+            return;
+        }
+    };
+    for gap in &matched.gaps {
+        warn!("{gap}");
+    }
+    inventory.gaps.extend(matched.gaps);
+    image.findings = matched.findings;
+    image.suppressed = matched.suppressed;
+    image.coverage = matched.coverage;
+    let unjudged = image.coverage.iter().find(|coverage| coverage.kind.is_os() && coverage.status == CoverageStatus::NoData);
+    if let (Some(coverage), Outcome::Success) = (unjudged, image.outcome) {
+        let system = inventory.distribution.as_ref().map_or("this distribution", |distribution| distribution.name.as_str());
+        let diagnosis = Diagnosis::new(
+            Code::DatabaseUnavailable,
+            format!("no advisories for {system}"),
+            format!("the database has no shard `{}`; {} packages of {} could not be judged", coverage.shard, coverage.packages, image.name),
+            "build the database with a feed for this distribution; this is not zero vulnerabilities",
+        );
+        terminal::error(&diagnosis.to_string());
+        image.outcome = Outcome::Failure;
+        image.diagnosis = Some(diagnosis);
+    }
+}
+
+fn nothing_to_scan(environment: &Environment) -> Diagnosis {
+    let in_pipeline = environment.is_true("GITLAB_CI") || environment.get("CI_PIPELINE_ID").is_some();
+    let diagnosis = if in_pipeline && environment.get("CI_REGISTRY_IMAGE").is_none() {
+        let why = "CI_REGISTRY_IMAGE is not set and neither CS_IMAGE nor CI_APPLICATION_REPOSITORY names an image";
+        let fix = "turn it on in Settings › General › Visibility › Container registry, or set CS_IMAGE";
+        Diagnosis::new(Code::RegistryDisabled, "this project has no container registry", why, fix)
+    } else {
+        let why = "no SOURCE was given and no variable of a pipeline names an image";
+        Diagnosis::new(Code::NothingToScan, "there is nothing to scan", why, "name an image, or set CS_IMAGE; see plimsoll scan --help")
+    };
+    terminal::error(&diagnosis.to_string());
+    diagnosis
+}
+
+/// 3 where there was nothing to scan at all, 2 where something could not be completed, else 0.
+fn exit(document: &ScanDocument) -> Exit {
+    if document.outcome == Outcome::Success {
+        return Exit::Done;
+    }
+    let of_images = document.images.iter().filter_map(|image| image.diagnosis.as_ref());
+    let mut all = document.diagnoses.iter().chain(of_images);
+    let nothing = all.all(|diagnosis| matches!(diagnosis.code, Code::NothingToScan | Code::RegistryDisabled));
+    let some_scanned = document.images.iter().any(|image| image.outcome == Outcome::Success);
+    if nothing && !some_scanned { Exit::NothingToScan } else { Exit::Incomplete }
+}

@@ -1,0 +1,71 @@
+//! Findings on real images equal what independent matchers find with the same advisories; see `docs/accuracy.md` for
+//! the differences and who is right.
+
+mod program;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+use program::{Scan, shared};
+
+#[derive(Deserialize)]
+struct Expected {
+    package: String,
+    advisory: String,
+}
+
+fn expected(image: &Path, file: &str) -> BTreeSet<(String, String)> {
+    let Ok(bytes) = std::fs::read(image.join(file)) else { return BTreeSet::new() };
+    let rows: Vec<Expected> = serde_json::from_slice(&bytes).expect("the expectation is JSON");
+    rows.into_iter().map(|row| (row.package, row.advisory)).collect()
+}
+
+/// (package, advisory) pairs of a scan: every statement that made a finding.
+fn found(scan: &Scan) -> BTreeSet<(String, String)> {
+    let findings = scan.image().findings.iter().chain(scan.image().suppressed.iter().map(|suppressed| &suppressed.finding));
+    findings
+        .flat_map(|finding| finding.statements.iter().map(|s| (finding.package.name.clone(), s.advisory.clone())))
+        .collect()
+}
+
+fn rows(pairs: &BTreeSet<(String, String)>) -> Vec<String> {
+    pairs.iter().map(|(package, advisory)| format!("{package} {advisory}")).collect()
+}
+
+#[test]
+fn findings_equal_the_independent_matchers() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let mut wrong = Vec::new();
+    let mut images: Vec<_> = std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|entry| entry.path()).collect();
+    images.sort();
+    for image in images.iter().filter(|image| image.join("oci").is_dir()) {
+        let name = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let mut want = expected(image, "expected-os.json");
+        want.extend(expected(image, "expected-lang.json"));
+        if name == "alpine-edge-20240923" {
+            continue; // judged with Alpine's own secdb, in the test below
+        }
+        let scan = program::scan(&[&format!("oci:{}", image.join("oci").display()), "--db", &database]);
+        let have = found(&scan);
+        for row in rows(&want.difference(&have).cloned().collect()) {
+            wrong.push(format!("{name}: missing {row}"));
+        }
+        for row in rows(&have.difference(&want).cloned().collect()) {
+            wrong.push(format!("{name}: unexpected {row}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn alpine_edge_equals_its_secdb() {
+    let Some(shared) = shared() else { return };
+    let database = program::database_of(&shared, &["alpine-secdb"]);
+    let image = format!("oci:{}", shared.join("images/alpine-edge-20240923/oci").display());
+    let scan = program::scan(&[&image, "--db", &database.path().display().to_string()]);
+    let findings = &scan.image().findings;
+    let vulnerabilities: BTreeSet<_> = findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!((findings.len(), vulnerabilities.len()), (96, 48), "{:#?}", vulnerabilities);
+}

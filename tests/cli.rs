@@ -1,0 +1,178 @@
+//! The program from the outside: exit codes, files, messages.
+
+mod program;
+
+use std::path::Path;
+
+use plimsoll::model::{Code, Outcome};
+use program::{Scan, run, scan, scan_with, shared};
+
+fn oci(shared: &Path, image: &str) -> String {
+    format!("oci:{}", shared.join("images").join(image).join("oci").display())
+}
+
+fn code(scan: &Scan) -> Option<Code> {
+    let of_image = scan.document.images.iter().find_map(|image| image.diagnosis.as_ref());
+    of_image.or(scan.document.diagnoses.first()).map(|diagnosis| diagnosis.code)
+}
+
+#[test]
+fn a_scan_with_findings_exits_0_and_leaves_every_report() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let scan = scan(&[&oci(&shared, "edge-whiteouts"), "--db", &database]);
+    assert_eq!(scan.run.code, 0, "{}", scan.run.stderr);
+    assert!(scan.run.stdout.contains("lodash"), "{}", scan.run.stdout);
+    for name in ["plimsoll.json", "gl-container-scanning-report.json", "plimsoll.sarif"] {
+        assert!(scan.json(name).is_object(), "{name}");
+    }
+    let bills: Vec<_> = std::fs::read_dir(scan.directory.path()).expect("the directory").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    assert!(bills.iter().any(|name| name.starts_with("gl-sbom-") && name.ends_with(".cdx.json")), "{bills:?}");
+    assert!(!bills.iter().any(|name| name.ends_with(".tmp")), "{bills:?}");
+    let gitlab = scan.json("gl-container-scanning-report.json");
+    assert_eq!(gitlab["scan"]["status"], "success");
+    assert_eq!(gitlab["vulnerabilities"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn the_gate_passes_fails_and_refuses() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let scan = scan(&[&oci(&shared, "edge-whiteouts"), "--db", &database]);
+    let report = scan.directory.path().join("plimsoll.json").display().to_string();
+    for (policy, expected) in [("low", 1), ("package==lodash", 1), ("none", 0), ("critical && kev", 0), ("sevrity>=high", 2)] {
+        let run = run(&["gate", "--report", &report, "--fail-on", policy], &[]);
+        assert_eq!(run.code, expected, "{policy}: {}{}", run.stdout, run.stderr);
+    }
+    let missing = run(&["gate", "--report", "nothing.json"], &[]).expect(2);
+    assert!(missing.stderr.contains("error[D30]"), "{}", missing.stderr);
+}
+
+#[test]
+fn nothing_to_scan_exits_3_with_reports() {
+    let scan = scan(&["--offline"]);
+    assert_eq!(scan.run.code, 3, "{}", scan.run.stderr);
+    assert_eq!(code(&scan), Some(Code::NothingToScan));
+    assert_eq!(scan.json("gl-container-scanning-report.json")["scan"]["status"], "failure");
+    let scan = scan_with(&["--offline"], &[("GITLAB_CI", "true"), ("CI_COMMIT_SHA", "abc")]);
+    assert_eq!((scan.run.code, code(&scan)), (3, Some(Code::RegistryDisabled)), "{}", scan.run.stderr);
+}
+
+#[test]
+fn an_image_without_packages_is_not_clean() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let scan = scan(&[&oci(&shared, "busybox-glibc"), "--db", &database]);
+    assert_eq!((scan.run.code, code(&scan)), (3, Some(Code::NothingToScan)), "{}", scan.run.stderr);
+    assert_eq!(scan.json("gl-container-scanning-report.json")["scan"]["status"], "failure");
+}
+
+#[test]
+fn a_distribution_without_data_is_not_clean() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let scan = scan(&[&oci(&shared, "rpmdb-mariner-2.0-sqlite"), "--db", &database]);
+    assert_eq!((scan.run.code, code(&scan)), (2, Some(Code::DatabaseUnavailable)), "{}", scan.run.stderr);
+    assert_eq!(scan.image().inventory.as_ref().map(|inventory| inventory.packages.len()), Some(129));
+}
+
+#[test]
+fn without_a_database_the_inventory_is_still_reported() {
+    let Some(shared) = shared() else { return };
+    for arguments in [vec!["--offline"], vec!["--db", "/nonexistent"]] {
+        let image = oci(&shared, "alpine-3.20.3");
+        let scan = scan(&[&[image.as_str()], arguments.as_slice()].concat());
+        assert_eq!((scan.run.code, code(&scan)), (2, Some(Code::DatabaseUnavailable)), "{arguments:?}: {}", scan.run.stderr);
+        assert_eq!(scan.image().inventory.as_ref().map(|inventory| inventory.packages.len()), Some(14), "{arguments:?}");
+        assert!(scan.run.stderr.contains("error[D21]"), "{}", scan.run.stderr);
+    }
+}
+
+/// Copies an OCI layout so that it can be damaged.
+fn copy_layout(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a layout").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_layout(&entry.path(), &target);
+        } else {
+            std::fs::write(&target, std::fs::read(entry.path()).expect("a file")).expect("a copy");
+        }
+    }
+}
+
+fn largest_blob(layout: &Path) -> std::path::PathBuf {
+    let blobs = std::fs::read_dir(layout.join("blobs/sha256")).expect("blobs").flatten();
+    blobs.max_by_key(|blob| blob.metadata().map(|m| m.len()).unwrap_or(0)).expect("a blob").path()
+}
+
+#[test]
+fn damaged_layers_are_diagnosed_and_the_rest_is_reported() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("a flipped byte", |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0x55;
+        }),
+        ("empty", Vec::clear),
+        ("garbage", |bytes| bytes.fill(0x41)),
+    ];
+    for (damage, apply) in damages {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let layout = directory.path().join("oci");
+        copy_layout(&shared.join("images/alpine-3.20.3/oci"), &layout);
+        let blob = largest_blob(&layout);
+        let mut bytes = std::fs::read(&blob).expect("a blob");
+        apply(&mut bytes);
+        std::fs::write(&blob, bytes).expect("a damaged blob");
+        let scan = scan(&[&format!("oci:{}", layout.display()), "--db", &database]);
+        assert_eq!(scan.run.code, 2, "{damage}: {}", scan.run.stderr);
+        assert_eq!(scan.document.outcome, Outcome::Failure, "{damage}");
+        assert!(matches!(code(&scan), Some(Code::CorruptLayer | Code::DigestMismatch)), "{damage}: {:?}", code(&scan));
+        assert_eq!(scan.json("gl-container-scanning-report.json")["scan"]["status"], "failure", "{damage}");
+        assert!(!scan.run.stdout.contains("0 vulnerabilities"), "{damage}: {}", scan.run.stdout);
+    }
+}
+
+#[test]
+fn wrong_input_is_refused_with_a_code_and_a_fix() {
+    for (arguments, expected) in [
+        (vec!["scan", "UPPER/case", "--offline"], "error[D30]"),
+        (vec!["scan", "oci:/nonexistent", "--offline"], "error[D31]"),
+        (vec!["scan", "dir:/nonexistent", "--offline"], "error[D31]"),
+        (vec!["scan", "docker-archive:/nonexistent.tar", "--offline"], "error[D31]"),
+        (vec!["scan", "dir:/nonexistent", "--format", "pdf"], "error[D30]"),
+        (vec!["scan", "dir:/nonexistent", "--output", "x"], "error[D30]"),
+        (vec!["gate", "--fail-on", "high &&"], "error[D30]"),
+        (vec!["compare-versions", "debian", "1", "2"], "error[D30]"),
+        (vec!["db", "build", "--from", "/nonexistent", "--to", "db"], "error[D21]"),
+    ] {
+        let run = run(&arguments, &[]);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn one_report_goes_to_standard_output() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let image = oci(&shared, "edge-whiteouts");
+    let run = run(&["scan", &image, "--db", &database, "--format", "json", "--output", "-", "--quiet"], &[]).expect(0);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("only the report is on standard output");
+    assert_eq!(document["format"], "plimsoll-scan-1");
+}
+
+#[test]
+fn versions_are_compared_on_request() {
+    for (arguments, expected) in [
+        (vec!["compare-versions", "deb", "1.0~rc1", "1.0"], "<\n"),
+        (vec!["compare-versions", "npm", "1.2.3", "--in", ">=1.2,<2"], "in\n"),
+        (vec!["compare-versions", "npm", "2.0.0", "--in", ">=1.2,<2"], "out\n"),
+        (vec!["compare-versions", "go", "(devel)", "1.0.0"], "invalid\n"),
+    ] {
+        assert_eq!(run(&arguments, &[]).expect(0).stdout, expected, "{arguments:?}");
+    }
+}
