@@ -1,6 +1,6 @@
 # The image that pipelines run Plimsoll in: the static binary, a shell for the runner, the authorities to trust, and a
-# user without rights. Binaries are built before (`.gitlab-ci.yml`) and lie in dist/plimsoll-linux-<architecture>, so
-# one build makes an image for any architecture without emulation.
+# user without rights. Binaries are built before (`.gitlab-ci.yml`) and lie in dist/plimsoll-linux-<architecture>.
+# Nothing is run while it is built, so any architecture can be built on any other without emulation.
 #
 #   --target scanner                  without advisories: give it a database with --db
 #   --target scanner-with-database    with the database of database/ as a layer of its own (the default)
@@ -9,24 +9,18 @@
 ARG SHELL_IMAGE=busybox:1.37-musl
 ARG CERTIFICATES_IMAGE=alpine:3.22
 
-# Runs on the builder's own architecture: it only collects files.
-FROM --platform=$BUILDPLATFORM ${CERTIFICATES_IMAGE} AS files
-RUN mkdir -p /files/etc/ssl/certs /files/home/gitlab /files/tmp \
- && cp /etc/ssl/certs/ca-certificates.crt /files/etc/ssl/certs/ca-certificates.crt \
- && echo 'root:x:0:0:root:/:/bin/sh' > /files/etc/passwd \
- && echo 'gitlab:x:1000:1000:GitLab:/home/gitlab:/bin/sh' >> /files/etc/passwd \
- && echo 'root:x:0:' > /files/etc/group \
- && echo 'gitlab:x:1000:' >> /files/etc/group \
- && chown 1000:1000 /files/home/gitlab \
- && chmod 1777 /files/tmp
+FROM ${CERTIFICATES_IMAGE} AS certificates
 
 FROM ${SHELL_IMAGE} AS scanner
 ARG TARGETARCH
-COPY --from=files /files/ /
+COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY .ci/image/ /
 COPY --chmod=0755 dist/plimsoll-linux-${TARGETARCH} /usr/local/bin/plimsoll
-ENV HOME=/home/gitlab SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/tmp \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 1000:1000
-WORKDIR /home/gitlab
+WORKDIR /tmp
 LABEL org.opencontainers.image.title="Plimsoll" \
       org.opencontainers.image.description="The container scanner that belongs inside a GitLab pipeline" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -64,6 +64,29 @@ fn modules_import_only_what_the_table_allows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The page for people and the table here say the same.
+#[test]
+fn the_architecture_page_shows_the_same_table() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
+    let rows: Vec<Vec<String>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
+        .collect();
+    for (module, allowed) in ALLOWED {
+        let Some(row) = rows.iter().find(|row| row[0].split(", ").any(|name| name == *module)) else {
+            assert!(!exists(module), "`{module}` is missing on the page");
+            continue;
+        };
+        let (general, special) = row[2].split_once("; ").unwrap_or((&row[2], ""));
+        let shown: Vec<&str> = general.split(", ").filter(|name| *name != "–").collect();
+        assert_eq!(shown, *allowed, "`{module}`");
+        for (prefix, more) in ALLOWED_IN_FILE.iter().filter(|(prefix, _)| prefix.starts_with(&format!("{module}/"))) {
+            assert!(special.contains(prefix) && special.ends_with(&more.join(", ")), "`{module}`: {special}");
+        }
+    }
+}
+
 #[test]
 fn modules_do_not_depend_on_each_other_in_a_circle() {
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -122,6 +145,10 @@ impl Source {
     fn components(&self) -> Vec<String> {
         self.path.trim_end_matches(".rs").split('/').map(str::to_owned).collect()
     }
+}
+
+fn exists(module: &str) -> bool {
+    sources().iter().any(|file| file.module() == module)
 }
 
 fn sources() -> Vec<Source> {
