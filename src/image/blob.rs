@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn delivers_what_was_promised_and_nothing_else() {
-        let bytes: Vec<u8> = (0..700_000u32).map(|i| (i * i >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..700_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
         let promise = promise_of(&bytes);
         let read = |data: Vec<u8>| {
             let mut out = Vec::new();

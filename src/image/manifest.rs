@@ -200,7 +200,7 @@ mod tests {
         assert!(matches!(manifest, Ok(Document::Manifest(m)) if m.layers.len() == 1 && m.annotations["a"] == "b"));
         for (text, reason) in [
             ("{", "EOF"),
-            ("[]", "invalid"),
+            ("[]", "neither layers nor manifests"),
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, "schema 1"),
             (r#"{"schemaVersion":2}"#, "neither layers nor manifests"),
             (r#"{"schemaVersion":2,"layers":[],"manifests":[]}"#, "both"),

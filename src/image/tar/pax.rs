@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn reads_records() {
-        let pax = Pax::parse(b"12 path=a/b\n17 linkpath=x\ny\n12 size=0123\n30 mtime=1700000000.123456789\n");
+        let pax = Pax::parse(b"12 path=a/b\n16 linkpath=x\ny\n13 size=0123\n30 mtime=1700000000.123456789\n");
         let expected =
             Pax { path: Some(b"a/b".to_vec()), link: Some(b"x\ny".to_vec()), size: Some(123), sparse: false };
         assert_eq!(pax, Ok(expected));
