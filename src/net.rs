@@ -1,1 +1,47 @@
-//! (stub)
+//! The one HTTP client: certificate authorities, proxies, time limits, retries, and what a failure means.
+//!
+//! `reqwest` with rustls. No HTTP/2: every download has its own connection and its own flow control. No transparent
+//! decompression: digests and ranges speak about the bytes on the wire.
+
+mod client;
+mod failure;
+mod fetch;
+pub mod retry;
+
+pub use client::{USER_AGENT, Verification, client, has_system_roots};
+pub use failure::{Failure, FailureKind};
+pub use fetch::HttpFetch;
+
+pub use crate::context::{Credential, Credentials, Login, LoginKind, NetworkSettings};
+
+/// Why something could not be fetched.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NetError {
+    /// The client itself cannot be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+    /// The server was not reached, or the connection broke.
+    #[error("`{url}`: {failure}")]
+    Failed {
+        /// What was asked for.
+        url: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The server answered with an error.
+    #[error("`{url}`: the server answered {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// More bytes than the limit.
+    #[error("`{url}`: larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}

@@ -1,1 +1,116 @@
-//! (stub)
+//! Container registries: manifests, tags and blobs by the OCI distribution specification 1.1, with GitLab's token flow.
+//!
+//! A synchronous face over a small runtime of its own. The bytes of blobs come through `oci-client`. What that library
+//! cannot do, or does in a way that a hostile or failing registry can use, is done here on the shared HTTP client:
+//!
+//! - **Tokens** ([`session`]): it drops the token service's answer, so a wrong password would show as a bare 401 on some
+//!   layer; it would send credentials to any realm (ours must be `https`, or the registry itself must be declared
+//!   insecure); it believes the local clock about `exp`. Tokens are fetched here, one at a time per repository, and
+//!   handed to it.
+//! - **Manifests, tag lists and error bodies** ([`transport`]): it reads them without a limit and hides status and
+//!   headers, which `Retry-After` and the diagnoses need.
+//! - **Blobs** ([`blob`]): a broken download is resumed with a `Range`, a token that expires in the middle is renewed,
+//!   bytes are counted against the descriptor and hashed here. Only the digest is handed to `oci-client`, never the
+//!   descriptor, whose `urls` an image could point anywhere. When `oci-client` reports an error, the same range is asked
+//!   for again directly, to learn why and to go on.
+//! - Where the system has no certificate authorities, `oci-client` cannot be built (it makes a default client first),
+//!   and the direct way is the only one.
+//!
+//! Redirects to another host lose the credentials, in both ways.
+
+mod blob;
+mod challenge;
+mod diagnosis;
+mod error;
+mod probe;
+mod session;
+mod token;
+mod transport;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::model::{Digest, ImageReference};
+use crate::net::{Credentials, NetworkSettings};
+
+pub use blob::BlobReader;
+pub use error::{Denial, RegistryError};
+use transport::Transport;
+
+/// A client for all registries of a job. Share it between threads; do not call it from async code.
+#[derive(Debug)]
+pub struct Registry {
+    transport: Arc<Transport>,
+    runtime: Arc<Runtime>,
+}
+
+/// An image manifest or an index, as the registry stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The digest of `bytes`, verified against the reference and against what the registry says.
+    pub digest: Digest,
+    /// The media type that the registry names, else the one in the document; empty if there is none.
+    pub media_type: String,
+    /// The document, at most 4 MiB.
+    pub bytes: Vec<u8>,
+}
+
+impl Registry {
+    /// A client; opens no connection.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up, such as for a bad certificate authority.
+    pub fn new(network: &NetworkSettings, credentials: Credentials) -> Result<Self, RegistryError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("registry")
+            .enable_all()
+            .build()
+            .map_err(|error| RegistryError::Setup(error.to_string()))?;
+        Ok(Self { transport: Arc::new(Transport::new(network, credentials)?), runtime: Arc::new(runtime) })
+    }
+
+    /// The manifest or index that a reference names.
+    ///
+    /// # Errors
+    /// Anything between a connection refused and a digest that does not fit.
+    pub fn manifest(&self, image: &ImageReference) -> Result<Manifest, RegistryError> {
+        self.runtime.block_on(self.transport.manifest(image))
+    }
+
+    /// A small blob as a whole, such as an image configuration; `size` is the descriptor's. The caller limits `size`.
+    ///
+    /// # Errors
+    /// It cannot be downloaded, or what comes has another size or digest.
+    pub fn blob(&self, image: &ImageReference, digest: &Digest, size: u64) -> Result<Vec<u8>, RegistryError> {
+        let mut bytes = Vec::new();
+        let mut reader = self.open_blob(image, digest, size);
+        match reader.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(reader.into_failure().unwrap_or_else(|| RegistryError::Setup(error.to_string()))),
+        }
+    }
+
+    /// Starts to download a blob of `size` bytes. The reader's end is only reached when size and digest fit; any error
+    /// is an [`std::io::Error`] around a [`RegistryError`].
+    #[must_use]
+    pub fn open_blob(&self, image: &ImageReference, digest: &Digest, size: u64) -> BlobReader {
+        blob::open(&self.runtime, &self.transport, image, digest, size)
+    }
+
+    /// The tags of an image's repository, as far as the registry lists them in one answer of at most 4 MiB.
+    ///
+    /// # Errors
+    /// As [`Registry::manifest`].
+    pub fn tags(&self, image: &ImageReference) -> Result<Vec<String>, RegistryError> {
+        self.runtime.block_on(self.transport.tags(image))
+    }
+
+    /// Who an image's registry takes us for, for the log: `job token of gitlab-ci-token (CI_REGISTRY_USER/…)`.
+    #[must_use]
+    pub fn identity(&self, image: &ImageReference) -> String {
+        self.transport.credentials().resolve(image).to_string()
+    }
+}

@@ -1,0 +1,82 @@
+//! Builds the HTTP client.
+
+use reqwest::{Certificate, Client, ClientBuilder};
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+
+use super::NetError;
+use crate::context::NetworkSettings;
+
+/// How this program names itself.
+pub const USER_AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
+
+/// Whether servers must prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// Certificates are verified.
+    Required,
+    /// Certificates are not verified if the settings say so (`CS_DOCKER_INSECURE`). For registries only.
+    AsConfigured,
+}
+
+/// A client that trusts the system's certificate authorities and those of the settings. Build one and share it.
+///
+/// Where the system has no authorities at all (a `scratch` image) Mozilla's, compiled in, take their place.
+///
+/// # Errors
+/// A configured certificate is not one, or a proxy variable is malformed.
+pub fn client(settings: &NetworkSettings, verification: Verification) -> Result<Client, NetError> {
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.read_timeout);
+    if verification == Verification::AsConfigured && settings.unverified_tls {
+        builder = builder.tls_danger_accept_invalid_certs(true);
+    } else {
+        builder = trust(builder, settings)?;
+    }
+    builder.build().map_err(|error| {
+        let origins: Vec<_> = settings.certificate_authorities.iter().map(|ca| ca.origin.as_str()).collect();
+        let blame = if origins.is_empty() { String::new() } else { format!(" (with {})", origins.join(", ")) };
+        NetError::Setup(format!("{}{blame}", super::failure::chain(&error)))
+    })
+}
+
+/// Whether the system has certificate authorities. Costs as much as reading them: some milliseconds.
+#[must_use]
+pub fn has_system_roots() -> bool {
+    Client::builder().build().is_ok()
+}
+
+fn trust(builder: ClientBuilder, settings: &NetworkSettings) -> Result<ClientBuilder, NetError> {
+    let mut own = Vec::new();
+    for authorities in &settings.certificate_authorities {
+        for der in &authorities.certificates {
+            let certificate = Certificate::from_der(der)
+                .map_err(|error| NetError::Setup(format!("{}: {error}", authorities.origin)))?;
+            own.push(certificate);
+        }
+    }
+    if has_system_roots() {
+        return Ok(builder.tls_certs_merge(own));
+    }
+    let compiled_in = TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| Certificate::from_der(der).ok());
+    Ok(builder.tls_certs_only(own.into_iter().chain(compiled_in)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::CertificateAuthorities;
+
+    #[test]
+    fn a_certificate_that_is_none_is_named() {
+        let authorities =
+            CertificateAuthorities { origin: "SOME_VARIABLE".into(), certificates: vec![vec![0x30, 0x82, 0, 1, 0]] };
+        let settings = NetworkSettings { certificate_authorities: vec![authorities], ..NetworkSettings::default() };
+        let error = client(&settings, Verification::Required).unwrap_err().to_string();
+        assert!(error.contains("SOME_VARIABLE"), "{error}");
+        let unverified = NetworkSettings { unverified_tls: true, ..settings };
+        assert!(client(&unverified, Verification::AsConfigured).is_ok());
+        assert!(client(&unverified, Verification::Required).is_err(), "feeds are always verified");
+    }
+}

@@ -1,0 +1,300 @@
+//! Requests to a registry: authorised, retried, bounded, and every refusal told apart.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::session::{Authorization, Session};
+use super::{Manifest, RegistryError, probe};
+use crate::model::{Digest, ImageReference};
+use crate::net::retry::{Retry, is_transient, retry_after};
+use crate::net::{Credentials, Failure, FailureKind, NetworkSettings, USER_AGENT, Verification, client};
+
+/// The shared clients and the sessions of the repositories met so far.
+pub(super) struct Transport {
+    pub(super) http: Client,
+    /// Missing where the system has no certificate authorities.
+    pub(super) oci: Option<oci_client::Client>,
+    pub(super) settings: NetworkSettings,
+    credentials: Credentials,
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+impl Transport {
+    pub(super) fn new(settings: &NetworkSettings, credentials: Credentials) -> Result<Self, RegistryError> {
+        let http = client(settings, Verification::AsConfigured).map_err(|e| RegistryError::Setup(e.to_string()))?;
+        let oci = if crate::net::has_system_roots() { Some(oci(settings)?) } else { None };
+        Ok(Self { http, oci, settings: settings.clone(), credentials, sessions: Mutex::default() })
+    }
+
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The session of an image's repository: one, however many layers are downloaded at once.
+    pub(super) fn session(&self, image: &ImageReference) -> Arc<Session> {
+        // Nothing can be half done in the map, so a poisoned lock is as good as any.
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.entry(image.name()).or_insert_with(|| {
+            let plain_http = self.settings.is_plain_http(&image.registry);
+            Arc::new(Session::new(image, self.credentials.resolve(image), plain_http))
+        });
+        Arc::clone(session)
+    }
+
+    pub(super) async fn manifest(&self, image: &ImageReference) -> Result<Manifest, RegistryError> {
+        let session = self.session(image);
+        let path = format!("manifests/{}", image.selector());
+        let response = match self.get(&session, &path, &[(ACCEPT, MANIFEST_TYPES.to_owned())]).await {
+            Err(RegistryError::NotFound { message, .. }) => {
+                return Err(probe::missing(self, &session, image, message).await);
+            }
+            other => other?,
+        };
+        let named = header(response.headers(), &CONTENT_TYPE);
+        let named = named.split(';').next().unwrap_or_default().trim().to_owned();
+        if named == "text/html" {
+            let evidence = "it answers with a web page where a manifest should be".to_owned();
+            return Err(probe::not_a_registry(self, &session, evidence).await);
+        }
+        let promised = header(response.headers(), &HeaderName::from_static("docker-content-digest"));
+        let bytes = read_bounded(response, MAX_DOCUMENT)
+            .await
+            .map_err(|error| self.body_error(error, &session, "the manifest"))?;
+
+        let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
+        let promises = [image.digest.clone(), promised.parse().ok()];
+        if let Some(expected) = promises.into_iter().flatten().find(|promise| *promise != digest) {
+            return Err(RegistryError::DigestMismatch { expected, actual: digest });
+        }
+        let media_type = match named.as_str() {
+            "" | "application/json" | "text/plain" | "application/octet-stream" => media_type_inside(&bytes),
+            _ => named,
+        };
+        Ok(Manifest { digest, media_type, bytes })
+    }
+
+    pub(super) async fn tags(&self, image: &ImageReference) -> Result<Vec<String>, RegistryError> {
+        #[derive(Deserialize)]
+        struct List {
+            tags: Option<Vec<String>>,
+        }
+        let session = self.session(image);
+        let response = self.get(&session, "tags/list?n=1000", &[]).await?;
+        let url = response.url().to_string();
+        let body = read_bounded(response, MAX_DOCUMENT)
+            .await
+            .map_err(|error| self.body_error(error, &session, "the list of tags"))?;
+        let list: List = serde_json::from_slice(&body).map_err(|e| RegistryError::Unexpected {
+            url,
+            status: 200,
+            message: format!("not a list of tags: {e}"),
+        })?;
+        Ok(list.tags.unwrap_or_default())
+    }
+
+    /// A successful response to a GET below the repository; anything else is told apart into an error. A token that
+    /// the registry does not take any more is renewed once.
+    pub(super) async fn get(
+        &self,
+        session: &Session,
+        path: &str,
+        headers: &[(HeaderName, String)],
+    ) -> Result<Response, RegistryError> {
+        let url = format!("{}/{}/{path}", session.base(), session.repository());
+        let mut authorization = session.authorization(self).await?;
+        let mut renewed = false;
+        loop {
+            let request = headers.iter().fold(self.http.get(&url), |r, (name, value)| r.header(name, value));
+            let response = self.send(authorization.apply(request), session.host(), self.settings.attempts).await?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            // A redirect may have led to another server, whose refusal says nothing about our token.
+            let by_registry = response.url().as_str() == url;
+            if status == StatusCode::UNAUTHORIZED
+                && by_registry
+                && !renewed
+                && matches!(authorization, Authorization::Bearer(_))
+                && !session.lacks_pull(&authorization)
+            {
+                renewed = true;
+                authorization = session.renew(self, &authorization).await?;
+                continue;
+            }
+            let headers = response.headers().clone();
+            let message = message_of(response).await;
+            return Err(match status {
+                _ if refused && by_registry => session.refusal(&authorization, status, &headers, message),
+                StatusCode::NOT_FOUND => RegistryError::NotFound {
+                    subject: format!("{}/{}/{path}", session.host(), session.repository()),
+                    message,
+                    repository_exists: None,
+                    similar: Vec::new(),
+                },
+                _ => RegistryError::Unexpected { url, status: status.as_u16(), message },
+            });
+        }
+    }
+
+    /// Sends a GET until it is answered with something that will not pass by itself.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        host: &str,
+        attempts: u32,
+    ) -> Result<Response, RegistryError> {
+        let mut retry = Retry::new(&NetworkSettings { attempts, ..self.settings.clone() });
+        loop {
+            // Our requests have no body, so they can always be cloned.
+            let Some(again) = request.try_clone() else {
+                return Err(RegistryError::Setup("a request cannot be repeated".into()));
+            };
+            let result = again.send().await;
+            let asked = result.as_ref().ok().and_then(|response| retry_after(response.headers()));
+            let delay = match &result {
+                Ok(response) if is_transient(response.status()) => retry.next_delay(asked),
+                Ok(_) => None,
+                Err(error) if Failure::of(error).is_transient() => retry.next_delay(None),
+                Err(_) => None,
+            };
+            if let Some(delay) = delay {
+                let reason = result.as_ref().map_or_else(|e| Failure::of(e).detail, |r| r.status().to_string());
+                tracing::info!(host, ?delay, "asking again: {reason}");
+                tokio::time::sleep(delay).await;
+                continue;
+            }
+            return match result {
+                Ok(response) if is_transient(response.status()) || response.status().is_server_error() => {
+                    Err(RegistryError::Busy {
+                        host: host.to_owned(),
+                        status: response.status().as_u16(),
+                        retry_after: asked.map(|wait| wait.as_secs()),
+                        attempts: retry.failed().max(1),
+                        message: message_of(response).await,
+                    })
+                }
+                Ok(response) => Ok(response),
+                Err(error) => Err(self.unreachable(host, Failure::of(&error))),
+            };
+        }
+    }
+
+    pub(super) fn unreachable(&self, host: &str, mut failure: Failure) -> RegistryError {
+        let proxy = self.proxy_for(host, self.settings.is_plain_http(host));
+        // A server that closes a plain connection at once is most likely waiting for TLS.
+        if failure.kind == FailureKind::Request {
+            failure.detail.push_str(" (the request could not be made)");
+        }
+        RegistryError::Unreachable { host: host.to_owned(), failure, proxy, elsewhere: None }
+    }
+
+    pub(super) fn proxy_for(&self, host: &str, plain_http: bool) -> Option<String> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let proxy = self.settings.proxies.for_host(name, plain_http)?;
+        // A proxy's address may hold a password.
+        Some(proxy.rsplit_once('@').map_or(proxy, |(_, address)| address).to_owned())
+    }
+
+    fn body_error(&self, error: BodyError, session: &Session, subject: &str) -> RegistryError {
+        match error {
+            BodyError::TooLarge => RegistryError::TooLarge { subject: subject.to_owned(), limit: MAX_DOCUMENT },
+            BodyError::Failed(failure) => self.unreachable(session.host(), failure),
+        }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn oci(settings: &NetworkSettings) -> Result<oci_client::Client, RegistryError> {
+    let authorities = settings.certificate_authorities.iter().flat_map(|authorities| &authorities.certificates);
+    let config = ClientConfig {
+        protocol: ClientProtocol::HttpsExcept(settings.plain_http.clone()),
+        accept_invalid_certificates: settings.unverified_tls,
+        extra_root_certificates: authorities
+            .map(|der| Certificate { encoding: CertificateEncoding::Der, data: der.clone() })
+            .collect(),
+        connect_timeout: Some(settings.connect_timeout),
+        read_timeout: Some(settings.read_timeout),
+        user_agent: USER_AGENT,
+        ..ClientConfig::default()
+    };
+    // `Client::new` would fall back to a default configuration without a word.
+    oci_client::Client::try_from(config).map_err(|error| RegistryError::Setup(error.to_string()))
+}
+
+pub(super) enum BodyError {
+    TooLarge,
+    Failed(Failure),
+}
+
+/// A body of at most `limit` bytes.
+pub(super) async fn read_bounded(mut response: Response, limit: u64) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Failed(Failure::of(&error)))? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(BodyError::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// What an error response says: the errors of the distribution specification, else the beginning of its text; without
+/// control characters, since it goes to a terminal.
+pub(super) async fn message_of(response: Response) -> String {
+    #[derive(Deserialize)]
+    struct Envelope {
+        errors: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let status = response.status();
+    let body = read_bounded(response, MAX_MESSAGE).await.unwrap_or_default();
+    let text = match serde_json::from_slice::<Envelope>(&body) {
+        Ok(envelope) => {
+            let errors = envelope.errors.into_iter().map(|e| format!("{} {}", e.code, e.message).trim().to_owned());
+            errors.collect::<Vec<_>>().join("; ")
+        }
+        Err(_) => String::from_utf8_lossy(&body).trim().to_owned(),
+    };
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+    if text.is_empty() { status.to_string() } else { text }
+}
+
+pub(super) fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+fn media_type_inside(manifest: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "mediaType")]
+        media_type: Option<String>,
+    }
+    serde_json::from_slice::<Typed>(manifest).ok().and_then(|typed| typed.media_type).unwrap_or_default()
+}
+
+/// Without the index types a registry picks a platform itself; without OCI's types GitLab's answers 404.
+const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+const MAX_DOCUMENT: u64 = 4 << 20;
+const MAX_MESSAGE: u64 = 64 << 10;
+const SHOWN: usize = 300;
