@@ -19,6 +19,7 @@ mod manifest;
 pub mod overlay;
 mod path;
 mod plain;
+mod remote;
 mod source;
 mod stream;
 mod tar;
@@ -29,6 +30,7 @@ mod zstandard;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -40,9 +42,11 @@ pub use source::{InvalidSource, Source};
 pub use walk::{Content, Entry, LayerTree, NoProgress, Progress, Visitor};
 
 use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
+use crate::registry::Registry;
 use archive::{Archive, Form};
 use blob::{Promise, ReadAhead};
 use files::Files;
+use remote::Remote;
 use stream::LayerStream;
 
 /// An image whose manifest and configuration were read; its layers are read when they are walked.
@@ -64,6 +68,7 @@ pub struct Image {
 #[derive(Debug)]
 enum Storage {
     Files(Box<dyn Files>),
+    Remote(Remote),
     Root(PathBuf),
 }
 
@@ -85,11 +90,16 @@ struct Parts {
     blobs: Vec<Blob>,
 }
 
-/// Opens an image: reads its manifest and configuration.
+/// Opens an image: reads its manifest and configuration. Without a `registry` only local sources can be opened.
 ///
 /// # Errors
 /// There is no such image, it is for other platforms, or its documents are unusable.
-pub fn open(source: &Source, platform: &Platform, limits: &Limits) -> Result<Image, ImageError> {
+pub fn open(
+    source: &Source,
+    platform: &Platform,
+    limits: &Limits,
+    registry: Option<&Arc<Registry>>,
+) -> Result<Image, ImageError> {
     let in_archive = |path: &PathBuf, form, tag: Option<&str>| {
         let archive = Archive::open(path, limits)?;
         let parts = archive::open(&archive, form, tag, platform, limits)?;
@@ -114,7 +124,11 @@ pub fn open(source: &Source, platform: &Platform, limits: &Limits) -> Result<Ima
             }
             Ok(Parts::of_directory().stored_in(Storage::Root(path.clone())))
         }
-        Source::Registry(reference) => Err(ImageError::Offline(reference.to_string())),
+        Source::Registry(reference) => {
+            let registry = registry.ok_or_else(|| ImageError::Offline(reference.to_string()))?;
+            let (remote, parts) = Remote::open(registry, reference, platform, limits)?;
+            Ok(parts.stored_in(Storage::Remote(remote)))
+        }
     }
 }
 
@@ -134,12 +148,14 @@ impl Image {
         let Some(blob) = self.blobs.get(index) else {
             return Err(LayerError::Unsupported(format!("there is no layer {index}")));
         };
-        let reader: Box<dyn Read + Send> = match &self.storage {
-            Storage::Root(root) => return directory::walk(root, visitor, limits, progress),
+        let reader: Box<dyn Read + Send> = match (&self.storage, &blob.promise) {
+            (Storage::Root(root), _) => return directory::walk(root, visitor, limits, progress),
             _ if !is_supported(&blob.media_type) => {
                 return Err(LayerError::Unsupported(format!("media type `{}`", blob.media_type)));
             }
-            Storage::Files(files) => Box::new(ReadAhead::start(files.open(&blob.name)?, blob.promise.clone())?),
+            (Storage::Files(files), promise) => Box::new(ReadAhead::start(files.open(&blob.name)?, promise.clone())?),
+            (Storage::Remote(remote), Some(promise)) => Box::new(remote.layer(promise)),
+            (Storage::Remote(_), None) => return Err(LayerError::Unsupported("a blob without a digest".into())),
         };
         let stream = LayerStream::open(Box::new(Told { reader, layer: index, progress }), limits)?;
         archive_walk::walk(stream, visitor, limits)

@@ -7,7 +7,7 @@ use super::gzip::GzipDecoder;
 use super::inflate::{HISTORY, OUTPUT_SLACK};
 use super::plain::PlainDecoder;
 use super::zstandard::ZstdDecoder;
-use crate::model::Limits;
+use crate::model::{Code, Limits};
 
 /// A decoder that writes into the window's free room.
 pub(super) trait Decoder<'a> {
@@ -121,7 +121,7 @@ impl<'a> LayerStream<'a> {
             return error;
         }
         match self.decoder.input().discard() {
-            Err(mismatch @ LayerError::Mismatch(_)) => mismatch,
+            Err(mismatch) if mismatch.diagnosis().code == Code::DigestMismatch => mismatch,
             _ => error,
         }
     }
