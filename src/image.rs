@@ -5,8 +5,248 @@
 //! this machine. [`Overlay`] puts the layers on top of each other as the OCI image specification ("image layer
 //! filesystem changeset") says.
 
+mod archive;
+mod archive_walk;
+mod blob;
+mod config;
+mod directory;
+mod error;
+mod files;
+pub mod gzip;
+pub mod inflate;
+mod layout;
+mod manifest;
 pub mod overlay;
+mod path;
+mod plain;
+mod remote;
+mod source;
+mod stream;
+mod tar;
+mod tree;
 pub mod walk;
+mod zstandard;
 
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+pub use config::Config;
+pub use error::{ImageError, LayerError, Mismatch};
+pub use manifest::{Descriptor, Document, Manifest};
 pub use overlay::Overlay;
-pub use walk::{Content, Entry, LayerTree, Visitor};
+pub use source::{InvalidSource, Source};
+pub use walk::{Content, Entry, LayerTree, NoProgress, Progress, Visitor};
+
+use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
+use crate::registry::Registry;
+use archive::{Archive, Form};
+use blob::{Promise, ReadAhead};
+use files::Files;
+use remote::Remote;
+use stream::LayerStream;
+
+/// An image whose manifest and configuration were read; its layers are read when they are walked.
+#[derive(Debug)]
+pub struct Image {
+    /// Which image it is.
+    pub identity: ImageIdentity,
+    /// Its layers, base first.
+    pub layers: Vec<Layer>,
+    /// The manifest's annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Names that the source gives it (`docker save`).
+    pub references: Vec<String>,
+    blobs: Vec<Blob>,
+    storage: Storage,
+}
+
+/// Where the layers are.
+#[derive(Debug)]
+enum Storage {
+    Files(Box<dyn Files>),
+    Remote(Remote),
+    Root(PathBuf),
+}
+
+/// A layer's blob.
+#[derive(Debug)]
+struct Blob {
+    /// In its storage.
+    name: String,
+    media_type: String,
+    promise: Option<Promise>,
+}
+
+/// An image without its storage.
+struct Parts {
+    identity: ImageIdentity,
+    layers: Vec<Layer>,
+    annotations: BTreeMap<String, String>,
+    references: Vec<String>,
+    blobs: Vec<Blob>,
+}
+
+/// Opens an image: reads its manifest and configuration. Without a `registry` only local sources can be opened.
+///
+/// # Errors
+/// There is no such image, it is for other platforms, or its documents are unusable.
+pub fn open(
+    source: &Source,
+    platform: &Platform,
+    limits: &Limits,
+    registry: Option<&Arc<Registry>>,
+) -> Result<Image, ImageError> {
+    let in_archive = |path: &PathBuf, form, tag: Option<&str>| {
+        let archive = Archive::open(path, limits)?;
+        let parts = archive::open(&archive, form, tag, platform, limits)?;
+        Ok(parts.stored_in(Storage::Files(Box::new(archive))))
+    };
+    match source {
+        Source::OciLayout { path, tag } => {
+            let files = files::Directory(path.clone());
+            std::fs::read_dir(path).map_err(|cause| ImageError::unreadable(path, cause))?;
+            let parts = layout::open_oci(&files, tag.as_deref(), platform, limits)?;
+            Ok(parts.stored_in(Storage::Files(Box::new(files))))
+        }
+        Source::OciArchive { path, tag } => in_archive(path, Form::Oci, tag.as_deref()),
+        Source::DockerArchive { path } => in_archive(path, Form::Docker, None),
+        Source::Archive { path } => in_archive(path, Form::Either, None),
+        Source::Directory { path } => {
+            std::fs::read_dir(path).map_err(|cause| ImageError::unreadable(path, cause))?;
+            let files = files::Directory(path.clone());
+            if layout::is_skopeo(&files) {
+                let parts = layout::open_skopeo(&files, platform, limits)?;
+                return Ok(parts.stored_in(Storage::Files(Box::new(files))));
+            }
+            Ok(Parts::of_directory().stored_in(Storage::Root(path.clone())))
+        }
+        Source::Registry(reference) => {
+            let registry = registry.ok_or_else(|| ImageError::Offline(reference.to_string()))?;
+            let (remote, parts) = Remote::open(registry, reference, platform, limits)?;
+            Ok(parts.stored_in(Storage::Remote(remote)))
+        }
+    }
+}
+
+impl Image {
+    /// Reads a layer from its first byte to its last and shows its files to `visitor`.
+    ///
+    /// # Errors
+    /// The layer could not be read to its end, is not what its digest promises, or exceeds a limit. What the visitor saw
+    /// until then is as it is in the layer only if the cause is not a wrong digest.
+    pub fn walk_layer(
+        &self,
+        index: usize,
+        visitor: &mut dyn Visitor,
+        limits: &Limits,
+        progress: &dyn Progress,
+    ) -> Result<LayerTree, LayerError> {
+        let Some(blob) = self.blobs.get(index) else {
+            return Err(LayerError::Unsupported(format!("there is no layer {index}")));
+        };
+        let reader: Box<dyn Read + Send> = match (&self.storage, &blob.promise) {
+            (Storage::Root(root), _) => return directory::walk(root, visitor, limits, progress),
+            _ if !is_supported(&blob.media_type) => {
+                return Err(LayerError::Unsupported(format!("media type `{}`", blob.media_type)));
+            }
+            (Storage::Files(files), promise) => Box::new(ReadAhead::start(files.open(&blob.name)?, promise.clone())?),
+            (Storage::Remote(remote), Some(promise)) => Box::new(remote.layer(promise)),
+            (Storage::Remote(_), None) => return Err(LayerError::Unsupported("a blob without a digest".into())),
+        };
+        let stream = LayerStream::open(Box::new(Told { reader, layer: index, progress }), limits)?;
+        archive_walk::walk(stream, visitor, limits)
+    }
+}
+
+/// Media types of layers that can be read: how they are compressed is told by their content. Layers that may not be
+/// distributed ("foreign") are not in the registry, encrypted ones not readable.
+fn is_supported(media_type: &str) -> bool {
+    let has = |part| media_type.contains(part);
+    media_type.is_empty()
+        || (has("tar") || has("octet-stream")) && !has("nondistributable") && !has("foreign") && !has("encrypted")
+}
+
+impl Parts {
+    /// From a manifest and its configuration. `name` says what a layer's blob is called.
+    fn assemble(
+        manifest_digest: Option<Digest>,
+        manifest: &Manifest,
+        config: &[u8],
+        name: impl Fn(&Descriptor) -> String,
+    ) -> Result<Self, ImageError> {
+        let config = Config::parse(config)?;
+        let count = manifest.layers.len();
+        if config.diff_ids.len() != count {
+            let reason = format!("it names {} layers, the manifest {count}", config.diff_ids.len());
+            return Err(ImageError::manifest("the image configuration", reason));
+        }
+        let has_history = config.created_by.len() == count;
+        let layers = manifest.layers.iter().zip(&config.diff_ids).enumerate();
+        Ok(Self {
+            layers: layers
+                .map(|(index, (descriptor, diff_id))| Layer {
+                    digest: Some(descriptor.digest.clone()),
+                    diff_id: Some(diff_id.clone()),
+                    size: descriptor.size,
+                    created_by: config.created_by.get(index).filter(|_| has_history).cloned().flatten(),
+                })
+                .collect(),
+            blobs: manifest
+                .layers
+                .iter()
+                .map(|descriptor| Blob {
+                    name: name(descriptor),
+                    media_type: descriptor.media_type.clone(),
+                    promise: Some(Promise::from(descriptor)),
+                })
+                .collect(),
+            identity: ImageIdentity {
+                manifest_digest,
+                config_digest: Some(manifest.config.digest.clone()),
+                platform: config.platform,
+                config: config.image,
+            },
+            annotations: manifest.annotations.clone(),
+            references: Vec::new(),
+        })
+    }
+
+    /// One layer, nothing else.
+    fn of_directory() -> Self {
+        Self {
+            identity: ImageIdentity::default(),
+            layers: vec![Layer { digest: None, diff_id: None, size: 0, created_by: None }],
+            annotations: BTreeMap::new(),
+            references: Vec::new(),
+            blobs: vec![Blob { name: String::new(), media_type: String::new(), promise: None }],
+        }
+    }
+
+    fn stored_in(self, storage: Storage) -> Image {
+        let Self { identity, layers, annotations, references, blobs } = self;
+        Image { identity, layers, annotations, references, blobs, storage }
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_sha256(&Sha256::digest(bytes).into())
+}
+
+/// Tells how much of a layer was read.
+struct Told<'p> {
+    reader: Box<dyn Read + Send>,
+    layer: usize,
+    progress: &'p dyn Progress,
+}
+
+impl Read for Told<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.progress.read(self.layer, read as u64);
+        Ok(read)
+    }
+}
