@@ -8,7 +8,13 @@ use crate::model::Platform;
 
 /// The container scanner that belongs inside a GitLab pipeline.
 #[derive(Debug, Parser)]
-#[command(name = "plimsoll", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "plimsoll",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -141,7 +147,9 @@ pub struct DbStatusArgs {
 
 /// Arguments of `compare-versions`.
 #[derive(Debug, Args)]
-#[command(after_help = "With neither B nor --in, pairs are read from standard input, one `A<TAB>B` a line, and answered\nwith `<`, `=`, `>` or `invalid`, one a line.")]
+#[command(
+    after_help = "With neither B nor --in, pairs are read from standard input, one `A<TAB>B` a line, and answered\nwith `<`, `=`, `>` or `invalid`, one a line."
+)]
 pub struct CompareVersionsArgs {
     /// The scheme: deb, rpm, apk, npm, pypi, maven, gem, composer, nuget, go, …
     pub scheme: String,

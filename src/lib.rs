@@ -8,17 +8,17 @@
 //! ```
 //!
 //! `docs/architecture.md` says who may use whom; `tests/layering.rs` holds it.
-pub mod advisories;
+//ADV
 pub mod assess;
 pub mod cli;
-pub mod commands;
+//CMD
 pub mod context;
 pub mod exit;
 pub mod image;
 pub mod inventory;
-pub mod matching;
+//MAT
 pub mod model;
 pub mod net;
 pub mod registry;
-pub mod report;
+//REP
 pub mod version;

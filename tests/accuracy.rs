@@ -6,8 +6,8 @@ mod program;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Deserialize;
 use program::{Scan, shared};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Expected {
@@ -23,7 +23,8 @@ fn expected(image: &Path, file: &str) -> BTreeSet<(String, String)> {
 
 /// (package, advisory) pairs of a scan: every statement that made a finding.
 fn found(scan: &Scan) -> BTreeSet<(String, String)> {
-    let findings = scan.image().findings.iter().chain(scan.image().suppressed.iter().map(|suppressed| &suppressed.finding));
+    let findings =
+        scan.image().findings.iter().chain(scan.image().suppressed.iter().map(|suppressed| &suppressed.finding));
     findings
         .flat_map(|finding| finding.statements.iter().map(|s| (finding.package.name.clone(), s.advisory.clone())))
         .collect()
@@ -38,7 +39,8 @@ fn findings_equal_the_independent_matchers() {
     let Some(shared) = shared() else { return };
     let database = program::osv_database(&shared).display().to_string();
     let mut wrong = Vec::new();
-    let mut images: Vec<_> = std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|entry| entry.path()).collect();
+    let mut images: Vec<_> =
+        std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|entry| entry.path()).collect();
     images.sort();
     for image in images.iter().filter(|image| image.join("oci").is_dir()) {
         let name = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -26,7 +26,11 @@ fn a_scan_with_findings_exits_0_and_leaves_every_report() {
     for name in ["plimsoll.json", "gl-container-scanning-report.json", "plimsoll.sarif"] {
         assert!(scan.json(name).is_object(), "{name}");
     }
-    let bills: Vec<_> = std::fs::read_dir(scan.directory.path()).expect("the directory").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let bills: Vec<_> = std::fs::read_dir(scan.directory.path())
+        .expect("the directory")
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
     assert!(bills.iter().any(|name| name.starts_with("gl-sbom-") && name.ends_with(".cdx.json")), "{bills:?}");
     assert!(!bills.iter().any(|name| name.ends_with(".tmp")), "{bills:?}");
     let gitlab = scan.json("gl-container-scanning-report.json");
@@ -40,7 +44,9 @@ fn the_gate_passes_fails_and_refuses() {
     let database = program::osv_database(&shared).display().to_string();
     let scan = scan(&[&oci(&shared, "edge-whiteouts"), "--db", &database]);
     let report = scan.directory.path().join("plimsoll.json").display().to_string();
-    for (policy, expected) in [("low", 1), ("package==lodash", 1), ("none", 0), ("critical && kev", 0), ("sevrity>=high", 2)] {
+    for (policy, expected) in
+        [("low", 1), ("package==lodash", 1), ("none", 0), ("critical && kev", 0), ("sevrity>=high", 2)]
+    {
         let run = run(&["gate", "--report", &report, "--fail-on", policy], &[]);
         assert_eq!(run.code, expected, "{policy}: {}{}", run.stdout, run.stderr);
     }
@@ -82,8 +88,17 @@ fn without_a_database_the_inventory_is_still_reported() {
     for arguments in [vec!["--offline"], vec!["--db", "/nonexistent"]] {
         let image = oci(&shared, "alpine-3.20.3");
         let scan = scan(&[&[image.as_str()], arguments.as_slice()].concat());
-        assert_eq!((scan.run.code, code(&scan)), (2, Some(Code::DatabaseUnavailable)), "{arguments:?}: {}", scan.run.stderr);
-        assert_eq!(scan.image().inventory.as_ref().map(|inventory| inventory.packages.len()), Some(14), "{arguments:?}");
+        assert_eq!(
+            (scan.run.code, code(&scan)),
+            (2, Some(Code::DatabaseUnavailable)),
+            "{arguments:?}: {}",
+            scan.run.stderr
+        );
+        assert_eq!(
+            scan.image().inventory.as_ref().map(|inventory| inventory.packages.len()),
+            Some(14),
+            "{arguments:?}"
+        );
         assert!(scan.run.stderr.contains("error[D21]"), "{}", scan.run.stderr);
     }
 }
