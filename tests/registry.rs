@@ -251,7 +251,7 @@ fn a_busy_registry_is_asked_again_and_given_up_in_time() {
     let asked = AtomicUsize::new(0);
     let front = Front::start(bench, move |request, registry| {
         // Every other request is one too many.
-        if asked.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+        if asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
             return Reply::new(429, "text/plain", "slow down").with("Retry-After", "1");
         }
         registry(request)
@@ -424,8 +424,6 @@ fn a_redirect_to_another_host_carries_no_credentials() {
 fn credentials_do_not_go_to_an_unsafe_token_service() {
     let bench = bench!();
     let image = made_image(bench, "realm", &[b"layer"]);
-    let thief = Server::start(None, |_| Reply::new(200, "application/json", r#"{"token":"x"}"#));
-    let _ = thief.port;
     for realm in ["http://token.example.com/jwt/auth", "file:///etc/passwd", "https://u:p@token.example.com/"] {
         let front = Front::start(bench, move |_, _| {
             Reply::new(401, "application/json", "{}")
@@ -435,6 +433,73 @@ fn credentials_do_not_go_to_an_unsafe_token_service() {
         let error = registry(&bench.job(&front.host()), &image).manifest(&image).unwrap_err();
         assert!(matches!(error, RegistryError::UntrustedRealm { .. }), "{realm}: {error:?}");
     }
+}
+
+#[test]
+fn a_token_service_that_redirects_passes_no_credentials_on() {
+    let bench = bench!();
+    let image = made_image(bench, "redirecting-realm", &[b"layer"]);
+    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+    let log = Arc::clone(&seen);
+    let thief = Server::start(Some(bench.keys.server()), move |request| {
+        log.lock().unwrap().push(request.clone());
+        Reply::new(200, "application/json", r#"{"token":"x"}"#)
+    });
+    let target = format!("https://localhost:{}/", thief.port);
+    let service = Server::start(Some(bench.keys.server()), move |request| {
+        assert!(request.header("Authorization").is_some());
+        Reply::new(302, "text/plain", "").with("Location", &target)
+    });
+    let realm = format!("https://localhost:{}/jwt/auth", service.port);
+    let front = Front::start(bench, move |_, _| {
+        Reply::new(401, "application/json", "{}")
+            .with("WWW-Authenticate", format!(r#"Bearer realm="{realm}",service="s""#))
+    });
+    let image = at(&front, &image);
+    let error = registry(&bench.job(&front.host()), &image).manifest(&image).unwrap_err();
+    assert!(matches!(error, RegistryError::TokenServiceFailed { status: 302, .. }), "{error:?}");
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|request| request.header("Authorization").is_none()), "{seen:?}");
+}
+
+#[test]
+fn a_silent_server_is_left_after_the_time_limit() {
+    let bench = bench!();
+    let layer = noise(8, 1_000_000);
+    let image = made_image(bench, "silent", &[&layer]);
+    let stalls = AtomicUsize::new(0);
+    let front = Front::start(bench, move |request, registry| {
+        let mut reply = registry(request);
+        if reply.body.len() > 100_000 && stalls.fetch_add(1, Ordering::SeqCst) < 2 {
+            reply.cut_after = Some(100_000);
+            reply.stall = Some(Duration::from_secs(20));
+        }
+        reply
+    });
+    let image = at(&front, &image);
+    let variables = bench.job(&front.host());
+    let impatient = registry_with(&variables, &image, |network| network.read_timeout = Duration::from_millis(500));
+    let start = Instant::now();
+    assert_eq!(impatient.blob(&image, &sha256(&layer), 1_000_000).unwrap(), layer);
+    assert!(start.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn a_manifest_that_breaks_off_is_asked_for_again() {
+    let bench = bench!();
+    let image = made_image(bench, "broken-manifest", &[b"layer"]);
+    let asked = AtomicUsize::new(0);
+    let front = Front::start(bench, move |request, registry| {
+        let mut reply = registry(request);
+        if request.target.contains("/manifests/") && asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            reply.cut_after = Some(100);
+        }
+        reply
+    });
+    let image = at(&front, &image);
+    let registry = registry(&bench.job(&front.host()), &image);
+    let manifest = registry.manifest(&image).unwrap();
+    assert_eq!(pull(&registry, &image, &manifest).len(), 2);
 }
 
 #[test]
@@ -532,9 +597,15 @@ fn a_reader_that_is_dropped_ends_the_download() {
 
 /// A client with the settings and credentials of these variables.
 fn registry(variables: &Variables, image: &ImageReference) -> Registry {
+    registry_with(variables, image, |_| {})
+}
+
+/// The same with other limits.
+fn registry_with(variables: &Variables, image: &ImageReference, change: impl FnOnce(&mut NetworkSettings)) -> Registry {
     let environment: Environment = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let images = std::slice::from_ref(image);
-    let network = NetworkSettings::from_environment(&environment, images).unwrap();
+    let mut network = NetworkSettings::from_environment(&environment, images).unwrap();
+    change(&mut network);
     let credentials = Credentials::from_environment(&environment, images).unwrap();
     Registry::new(&network, credentials).unwrap()
 }

@@ -25,6 +25,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Breaks the connection after so many bytes of the body.
     pub cut_after: Option<usize>,
+    /// Keeps the connection open and silent for so long after what was sent.
+    pub stall: Option<Duration>,
 }
 
 impl Request {
@@ -36,7 +38,7 @@ impl Request {
 impl Reply {
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type".into(), content_type.into())];
-        Self { status, headers, body: body.into(), cut_after: None }
+        Self { status, headers, body: body.into(), cut_after: None, stall: None }
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -125,6 +127,7 @@ fn answer<S: Read + Write>(stream: S, handler: &(dyn Fn(&Request) -> Reply + Sen
     let end = if request.method == "HEAD" { 0 } else { reply.cut_after.unwrap_or(reply.body.len()) };
     stream.write_all(&reply.body[..end.min(reply.body.len())])?;
     stream.flush()?;
+    std::thread::sleep(reply.stall.unwrap_or_default());
     Ok(reply.cut_after.is_none().then_some(stream))
 }
 
@@ -178,5 +181,5 @@ pub fn forward(tls: &Arc<ClientConfig>, port: u16, request: &Request) -> io::Res
         !["content-length", "connection", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str())
             || (request.method == "HEAD" && name.eq_ignore_ascii_case("content-length"))
     });
-    Ok(Reply { status, headers, body, cut_after: None })
+    Ok(Reply { status, headers, body, cut_after: None, stall: None })
 }

@@ -20,7 +20,6 @@ use std::process::{Command, Stdio};
 pub use bench::Bench;
 pub use front::Front;
 
-
 /// A file or folder of the test data (`PLIMSOLL_TEST_DATA`, else `../shared`); `None` means: skip this test.
 pub fn test_data(path: &str) -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
