@@ -3,13 +3,13 @@
 //! A synchronous face over a small runtime of its own. The bytes of blobs come through `oci-client`. What that library
 //! cannot do, or does in a way that a hostile or failing registry can use, is done here on the shared HTTP client:
 //!
-//! - **Tokens** ([`session`]): it drops the token service's answer, so a wrong password would show as a bare 401 on some
+//! - **Tokens** (`session`): it drops the token service's answer, so a wrong password would show as a bare 401 on some
 //!   layer; it would send credentials to any realm (ours must be `https`, or the registry itself must be declared
 //!   insecure); it believes the local clock about `exp`. Tokens are fetched here, one at a time per repository, and
 //!   handed to it.
-//! - **Manifests, tag lists and error bodies** ([`transport`]): it reads them without a limit and hides status and
+//! - **Manifests, tag lists and error bodies** (`transport`): it reads them without a limit and hides status and
 //!   headers, which `Retry-After` and the diagnoses need.
-//! - **Blobs** ([`blob`]): a broken download is resumed with a `Range`, a token that expires in the middle is renewed,
+//! - **Blobs** (`blob`): a broken download is resumed with a `Range`, a token that expires in the middle is renewed,
 //!   bytes are counted against the descriptor and hashed here. Only the digest is handed to `oci-client`, never the
 //!   descriptor, whose `urls` an image could point anywhere. When `oci-client` reports an error, the same range is asked
 //!   for again directly, to learn why and to go on.

@@ -247,7 +247,7 @@ mod tests {
         let with = |more: &[(&'static str, &'static str)]| [JOB, more].concat();
         // An `auths` entry whose `auth` is base64 of `docker:file`.
         let docker = r#"{"auths":{"reg.example.com:5050":{"auth":"ZG9ja2VyOmZpbGU="}}}"#;
-        let rows: Vec<(&str, Vec<(&str, &str)>, &str, &str, &str)> = vec![
+        for (name, variables, scanned, image, expected) in [
             ("the job's own registry", with(&[]), own, own, "gitlab-ci-token:job"),
             ("another port is another host", with(&[]), own, "reg.example.com/g/p", "anonymous"),
             ("another registry", with(&[]), own, "alpine", "anonymous"),
@@ -319,8 +319,7 @@ mod tests {
                 "alpine",
                 "anonymous",
             ),
-        ];
-        for (name, variables, scanned, image, expected) in rows {
+        ] {
             assert_eq!(resolve(&variables, scanned, image), expected, "{name}");
         }
     }

@@ -198,8 +198,8 @@ fn from_pem(origin: &str, pem: &[u8]) -> Result<CertificateAuthorities, NetworkS
             after.split_once(END).ok_or_else(|| refuse(format!("certificate {number} has no `{END}` line")))?;
         let body: String = body.chars().filter(|c| !c.is_whitespace()).collect();
         let der = STANDARD.decode(body).map_err(|error| refuse(format!("certificate {number}: {error}")))?;
-        // A certificate is a DER sequence with a two or three byte length.
-        if !matches!(der.as_slice(), [0x30, 0x82 | 0x81 | 0x83, _, ..]) {
+        // A certificate is a DER sequence with a length in the long form.
+        if !matches!(der.as_slice(), [0x30, 0x81..=0x83, _, ..]) {
             return Err(refuse(format!("certificate {number} is not an X.509 certificate")));
         }
         certificates.push(der);

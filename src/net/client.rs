@@ -1,5 +1,7 @@
 //! Builds the HTTP client.
 
+use std::sync::OnceLock;
+
 use reqwest::{Certificate, Client, ClientBuilder};
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
@@ -41,10 +43,11 @@ pub fn client(settings: &NetworkSettings, verification: Verification) -> Result<
     })
 }
 
-/// Whether the system has certificate authorities. Costs as much as reading them: some milliseconds.
+/// Whether the system has certificate authorities. Asked once, since it means to read them all: some milliseconds.
 #[must_use]
 pub fn has_system_roots() -> bool {
-    Client::builder().build().is_ok()
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| Client::builder().build().is_ok())
 }
 
 fn trust(builder: ClientBuilder, settings: &NetworkSettings) -> Result<ClientBuilder, NetError> {

@@ -14,7 +14,7 @@ use super::session::{Authorization, Session};
 use super::{Manifest, RegistryError, probe};
 use crate::model::{Digest, ImageReference};
 use crate::net::retry::{Retry, is_transient, retry_after};
-use crate::net::{Credentials, Failure, FailureKind, NetworkSettings, USER_AGENT, Verification, client};
+use crate::net::{Credentials, Failure, NetworkSettings, USER_AGENT, Verification, client};
 
 /// The shared clients and the sessions of the repositories met so far.
 pub(super) struct Transport {
@@ -51,22 +51,20 @@ impl Transport {
     pub(super) async fn manifest(&self, image: &ImageReference) -> Result<Manifest, RegistryError> {
         let session = self.session(image);
         let path = format!("manifests/{}", image.selector());
-        let response = match self.get(&session, &path, &[(ACCEPT, MANIFEST_TYPES.to_owned())]).await {
+        let accept = [(ACCEPT, MANIFEST_TYPES.to_owned())];
+        let (headers, bytes) = match self.document(&session, &path, &accept).await {
             Err(RegistryError::NotFound { message, .. }) => {
                 return Err(probe::missing(self, &session, image, message).await);
             }
             other => other?,
         };
-        let named = header(response.headers(), &CONTENT_TYPE);
+        let named = header(&headers, &CONTENT_TYPE);
         let named = named.split(';').next().unwrap_or_default().trim().to_owned();
         if named == "text/html" {
             let evidence = "it answers with a web page where a manifest should be".to_owned();
             return Err(probe::not_a_registry(self, &session, evidence).await);
         }
-        let promised = header(response.headers(), &HeaderName::from_static("docker-content-digest"));
-        let bytes = read_bounded(response, MAX_DOCUMENT)
-            .await
-            .map_err(|error| self.body_error(error, &session, "the manifest"))?;
+        let promised = header(&headers, &HeaderName::from_static("docker-content-digest"));
 
         let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
         let promises = [image.digest.clone(), promised.parse().ok()];
@@ -86,17 +84,38 @@ impl Transport {
             tags: Option<Vec<String>>,
         }
         let session = self.session(image);
-        let response = self.get(&session, "tags/list?n=1000", &[]).await?;
-        let url = response.url().to_string();
-        let body = read_bounded(response, MAX_DOCUMENT)
-            .await
-            .map_err(|error| self.body_error(error, &session, "the list of tags"))?;
+        let (_, body) = self.document(&session, TAGS, &[]).await?;
         let list: List = serde_json::from_slice(&body).map_err(|e| RegistryError::Unexpected {
-            url,
+            url: format!("{}/{}/{TAGS}", session.base(), session.repository()),
             status: 200,
-            message: format!("not a list of tags: {e}"),
+            message: format!("this is no list of tags: {e}"),
         })?;
         Ok(list.tags.unwrap_or_default())
+    }
+
+    /// Headers and whole body of a document below the repository, at most 4 MiB. One that breaks off is asked for again.
+    async fn document(
+        &self,
+        session: &Session,
+        path: &str,
+        headers: &[(HeaderName, String)],
+    ) -> Result<(HeaderMap, Vec<u8>), RegistryError> {
+        let mut retry = Retry::new(&self.settings);
+        loop {
+            let response = self.get(session, path, headers).await?;
+            let headers = response.headers().clone();
+            match read_bounded(response, MAX_DOCUMENT).await {
+                Ok(body) => return Ok((headers, body)),
+                Err(BodyError::TooLarge) => {
+                    let subject = format!("`{}/{}/{path}`", session.host(), session.repository());
+                    return Err(RegistryError::TooLarge { subject, limit: MAX_DOCUMENT });
+                }
+                Err(BodyError::Failed(failure)) => match retry.next_delay(None).filter(|_| failure.is_transient()) {
+                    Some(delay) => tokio::time::sleep(delay).await,
+                    None => return Err(self.unreachable(session.host(), failure)),
+                },
+            }
+        }
     }
 
     /// A successful response to a GET below the repository; anything else is told apart into an error. A token that
@@ -188,12 +207,8 @@ impl Transport {
         }
     }
 
-    pub(super) fn unreachable(&self, host: &str, mut failure: Failure) -> RegistryError {
+    pub(super) fn unreachable(&self, host: &str, failure: Failure) -> RegistryError {
         let proxy = self.proxy_for(host, self.settings.is_plain_http(host));
-        // A server that closes a plain connection at once is most likely waiting for TLS.
-        if failure.kind == FailureKind::Request {
-            failure.detail.push_str(" (the request could not be made)");
-        }
         RegistryError::Unreachable { host: host.to_owned(), failure, proxy, elsewhere: None }
     }
 
@@ -202,13 +217,6 @@ impl Transport {
         let proxy = self.settings.proxies.for_host(name, plain_http)?;
         // A proxy's address may hold a password.
         Some(proxy.rsplit_once('@').map_or(proxy, |(_, address)| address).to_owned())
-    }
-
-    fn body_error(&self, error: BodyError, session: &Session, subject: &str) -> RegistryError {
-        match error {
-            BodyError::TooLarge => RegistryError::TooLarge { subject: subject.to_owned(), limit: MAX_DOCUMENT },
-            BodyError::Failed(failure) => self.unreachable(session.host(), failure),
-        }
     }
 }
 
@@ -295,6 +303,7 @@ fn media_type_inside(manifest: &[u8]) -> String {
 /// Without the index types a registry picks a platform itself; without OCI's types GitLab's answers 404.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+const TAGS: &str = "tags/list?n=1000";
 const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_MESSAGE: u64 = 64 << 10;
 const SHOWN: usize = 300;
