@@ -1,0 +1,139 @@
+//! What a walk over a layer costs beside its floor, inflating the same bytes.
+//!
+//! `cargo bench --bench scan [-- OCI-LAYOUT…]`; without arguments the Debian 12 image of the test data. Prints the best of
+//! several runs: read the ratios, not the times.
+
+use std::hint::black_box;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use plimsoll::image::inflate::{HISTORY, Inflate, OUTPUT_SLACK, Status};
+use plimsoll::image::{self, Content, Entry, NoProgress, Source, Visitor};
+use plimsoll::model::{Limits, Platform};
+
+const RUNS: usize = 7;
+
+fn main() {
+    let mut layouts: Vec<PathBuf> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(Into::into).collect();
+    if layouts.is_empty() {
+        let data = std::env::var_os("PLIMSOLL_TEST_DATA").map_or_else(|| "../shared".into(), PathBuf::from);
+        layouts.push(data.join("images/debian-12-minbase/oci"));
+    }
+    for layout in layouts {
+        if layout.is_dir() {
+            measure(&layout);
+        } else {
+            println!("{} is not there: skipped", layout.display());
+        }
+    }
+}
+
+fn measure(layout: &Path) {
+    let (platform, limits) = (Platform::linux_amd64(), Limits::default());
+    let source = Source::OciLayout { path: layout.to_owned(), tag: None };
+    let image = image::open(&source, &platform, &limits, None).expect("an image");
+    println!("{}", layout.display());
+    for (index, layer) in image.layers.iter().enumerate() {
+        let digest = layer.digest.as_ref().expect("layouts have digests");
+        let (walk, files) = best(|| {
+            let mut visitor = Count(0);
+            image.walk_layer(index, &mut visitor, &limits, &NoProgress).expect("a sound layer");
+            visitor.0
+        });
+        let memory = peak_memory();
+        let blob = std::fs::read(layout.join("blobs/sha256").join(digest.hex())).expect("a blob");
+        println!("layer {index}: {:.1} MB, {files} files, peak memory after the walk {memory}", megabytes(blob.len()));
+        if !blob.starts_with(&[0x1f, 0x8b]) {
+            println!("  walk            {:>8.1} ms (not gzip: no floor)", milliseconds(walk));
+            continue;
+        }
+        let (zlib, size) = best(|| zlib_rs(&blob));
+        let (own, own_size) = best(|| own_inflate(&blob));
+        assert_eq!(size, own_size, "both inflate the same");
+        for (what, time) in [("zlib-rs inflate", zlib), ("own inflate", own), ("walk", walk)] {
+            println!(
+                "  {what:<15} {:>8.1} ms {:>6.0} MB/s   {:>5.2} × own inflate   {:>5.2} × zlib-rs",
+                milliseconds(time),
+                megabytes(size) / time.as_secs_f64(),
+                time.as_secs_f64() / own.as_secs_f64(),
+                time.as_secs_f64() / zlib.as_secs_f64(),
+            );
+        }
+    }
+}
+
+/// Looks at every file and wants none.
+struct Count(u64);
+
+impl Visitor for Count {
+    fn wants(&mut self, _entry: &Entry<'_>) -> bool {
+        self.0 += 1;
+        false
+    }
+
+    fn file(&mut self, _entry: &Entry<'_>, _content: &mut Content<'_>) {}
+}
+
+fn zlib_rs(blob: &[u8]) -> usize {
+    let mut decoder = flate2::bufread::MultiGzDecoder::new(blob);
+    let (mut buffer, mut total) = (vec![0; 128 * 1024], 0);
+    loop {
+        match decoder.read(&mut buffer).expect("sound gzip data") {
+            0 => return total,
+            read => total += read,
+        }
+        black_box(&buffer);
+    }
+}
+
+/// The decoder alone, without checksum, for files of one member with the shortest header.
+fn own_inflate(blob: &[u8]) -> usize {
+    let mut at = header_length(blob);
+    let mut window = vec![0; HISTORY + 192 * 1024];
+    let (mut inflate, mut position, mut total) = (Inflate::default(), 0, 0);
+    loop {
+        if window.len() - position < 16 * 1024 + OUTPUT_SLACK {
+            window.copy_within(position - HISTORY..position, 0);
+            position = HISTORY;
+        }
+        let progress = inflate.run(&blob[at..], true, &mut window, position).expect("sound DEFLATE data");
+        at += progress.used;
+        position += progress.made;
+        total += progress.made;
+        if progress.status == Status::Done {
+            return total;
+        }
+        black_box(&window);
+    }
+}
+
+fn header_length(blob: &[u8]) -> usize {
+    let name = if blob[3] & 8 == 0 { 0 } else { blob[10..].iter().position(|&byte| byte == 0).expect("a name") + 1 };
+    10 + name
+}
+
+fn best<T>(mut work: impl FnMut() -> T) -> (Duration, T) {
+    let mut result = None;
+    let mut least = Duration::MAX;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        result = Some(black_box(work()));
+        least = least.min(start.elapsed());
+    }
+    (least, result.expect("at least one run"))
+}
+
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown".into(), |text| text.trim().to_owned())
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
