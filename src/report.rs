@@ -9,6 +9,7 @@ mod identifier;
 mod image_name;
 pub mod json;
 mod renderer;
+pub mod sarif;
 mod stable_id;
 mod text;
 mod wording;

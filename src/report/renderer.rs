@@ -7,6 +7,7 @@ use crate::model::ScanDocument;
 use super::cyclonedx::CycloneDx;
 use super::gitlab::Gitlab;
 use super::json::Json;
+use super::sarif::Sarif;
 
 /// A report format.
 pub trait Renderer: Sync {
@@ -25,7 +26,7 @@ pub trait Renderer: Sync {
 }
 
 /// All formats, in the order in which help lists them.
-pub static RENDERERS: &[&dyn Renderer] = &[&Json, &Gitlab, &CycloneDx];
+pub static RENDERERS: &[&dyn Renderer] = &[&Json, &Gitlab, &CycloneDx, &Sarif];
 
 /// The error of a part that a format does not have.
 pub(super) fn no_such_part(format: &str, part: usize) -> io::Error {
