@@ -1,1 +1,17 @@
-//! (stub)
+//! The scan document in every format that somebody reads: people, GitLab and other tools.
+//!
+//! Each format is a [`Renderer`] in a file of its own. Reports show untrusted text (advisories, file names, labels),
+//! so each format neutralises it in its own way; none decides what counts.
+
+pub mod cyclonedx;
+pub mod gitlab;
+mod identifier;
+mod image_name;
+pub mod json;
+mod renderer;
+pub mod sarif;
+mod stable_id;
+mod text;
+mod wording;
+
+pub use renderer::{RENDERERS, Renderer};
