@@ -8,17 +8,17 @@
 //! ```
 //!
 //! `docs/architecture.md` says who may use whom; `tests/layering.rs` holds it.
-//ADV
+pub mod advisories;
 pub mod assess;
 pub mod cli;
-//CMD
+pub mod commands;
 pub mod context;
 pub mod exit;
 pub mod image;
 pub mod inventory;
-//MAT
+pub mod matching;
 pub mod model;
 pub mod net;
 pub mod registry;
-//REP
+pub mod report;
 pub mod version;

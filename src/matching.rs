@@ -51,7 +51,10 @@ pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Mat
             date: shard.as_ref().and_then(Shard::date),
         });
         let Some(shard) = shard else {
-            let reason = format!("the database has no advisories for {shard_name}: nothing can be said about {} packages", indexes.len());
+            let reason = format!(
+                "the database has no advisories for {shard_name}: nothing can be said about {} packages",
+                indexes.len()
+            );
             matched.gaps.push(Gap::new(GapKind::NoAdvisories, shard_name.as_str(), reason));
             continue;
         };
@@ -63,7 +66,12 @@ pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Mat
     }
     suppress(inventory, database, &mut matched)?;
     matched.findings.sort_by(|a, b| {
-        (b.severity, &a.package.name, &a.package.version, &a.id).cmp(&(a.severity, &b.package.name, &b.package.version, &b.id))
+        (b.severity, &a.package.name, &a.package.version, &a.id).cmp(&(
+            a.severity,
+            &b.package.name,
+            &b.package.version,
+            &b.id,
+        ))
     });
     Ok(matched)
 }
@@ -100,7 +108,11 @@ fn match_package(
         return Ok(());
     }
     if !version::is_valid(scheme, subject.version) {
-        let reason = format!("`{}` is not a version that {scheme} can order; {} advisories about it were not compared", subject.version, records.len());
+        let reason = format!(
+            "`{}` is not a version that {scheme} can order; {} advisories about it were not compared",
+            subject.version,
+            records.len()
+        );
         matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, subject.version), reason));
         return Ok(());
     }
@@ -109,7 +121,9 @@ fn match_package(
         match judge::judge(record, package, &subject, scheme) {
             Ok(Some(judgement)) => judgements.push(judgement),
             Ok(None) => {}
-            Err(reason) => matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, record.id), reason)),
+            Err(reason) => {
+                matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, record.id), reason))
+            }
         }
     }
     if !judgements.iter().any(Judgement::is_affected) {
@@ -141,9 +155,13 @@ fn suppress(inventory: &Inventory, database: &Database, matched: &mut Matched) -
         let Some(package) = inventory.packages.get(finding.package.index) else { continue };
         let verdict = if package.kind.is_os() && package.third_party {
             let maker = package.vendor.as_deref().unwrap_or("a third party");
-            Some((SuppressionReason::ThirdPartyPackage, format!("{} comes from {maker}; the distribution's data does not judge it", package.name)))
+            Some((
+                SuppressionReason::ThirdPartyPackage,
+                format!("{} comes from {maker}; the distribution's data does not judge it", package.name),
+            ))
         } else {
-            covered_owner(inventory, os_shard.as_ref(), package)?.map(|explanation| (SuppressionReason::OwnedByOsPackage, explanation))
+            covered_owner(inventory, os_shard.as_ref(), package)?
+                .map(|explanation| (SuppressionReason::OwnedByOsPackage, explanation))
         };
         match verdict {
             Some((reason, explanation)) => matched.suppressed.push(Suppressed { finding, reason, explanation }),
@@ -156,10 +174,16 @@ fn suppress(inventory: &Inventory, database: &Database, matched: &mut Matched) -
 
 /// Says why a language package is the distribution's business: an OS package owns its files, and the distribution's
 /// data knows that package's name.
-fn covered_owner(inventory: &Inventory, os_shard: Option<&Shard>, package: &Package) -> Result<Option<String>, DatabaseError> {
+fn covered_owner(
+    inventory: &Inventory,
+    os_shard: Option<&Shard>,
+    package: &Package,
+) -> Result<Option<String>, DatabaseError> {
     let (Some(owner), Some(shard)) = (&package.owned_by, os_shard) else { return Ok(None) };
     let owner_name = owner.split_once(' ').map_or(owner.as_str(), |(name, _)| name);
-    let Some(os_package) = inventory.packages.iter().find(|p| p.kind.is_os() && p.name == owner_name) else { return Ok(None) };
+    let Some(os_package) = inventory.packages.iter().find(|p| p.kind.is_os() && p.name == owner_name) else {
+        return Ok(None);
+    };
     if os_package.third_party {
         return Ok(None);
     }

@@ -45,3 +45,11 @@ pub enum NetError {
         limit: u64,
     },
 }
+
+impl NetError {
+    /// Whether the server could not be reached at all, so that asking it again is of no use.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+}

@@ -24,8 +24,14 @@ fn expected(file: &Value) -> BTreeSet<String> {
     let rows = |kind: &str| file[kind].as_array().cloned().unwrap_or_default();
     let text = |row: &Value, index: usize| row[index].as_str().unwrap_or_default().to_owned();
     let mut expected = BTreeSet::new();
-    expected.extend(rows("deb").iter().map(|r| format!("deb {} {} {} {} {}", text(r, 0), text(r, 1), text(r, 2), text(r, 3), text(r, 4))));
-    expected.extend(rows("apk").iter().map(|r| format!("apk {} {} {} {1} {}", text(r, 0), text(r, 1), text(r, 2), text(r, 3))));
+    expected.extend(
+        rows("deb")
+            .iter()
+            .map(|r| format!("deb {} {} {} {} {}", text(r, 0), text(r, 1), text(r, 2), text(r, 3), text(r, 4))),
+    );
+    expected.extend(
+        rows("apk").iter().map(|r| format!("apk {} {} {} {1} {}", text(r, 0), text(r, 1), text(r, 2), text(r, 3))),
+    );
     for row in rows("rpm").iter().filter(|row| text(row, 0) != "gpg-pubkey") {
         let version = text(row, 1);
         let version = version.strip_prefix("0:").unwrap_or(&version);
@@ -38,7 +44,10 @@ fn expected(file: &Value) -> BTreeSet<String> {
 
 fn found(inventory: &Inventory) -> BTreeSet<String> {
     let packages = inventory.packages.iter().filter_map(|package| {
-        let source = package.source.clone().unwrap_or(plimsoll::model::SourcePackage { name: String::new(), version: String::new() });
+        let source = package
+            .source
+            .clone()
+            .unwrap_or(plimsoll::model::SourcePackage { name: String::new(), version: String::new() });
         let arch = package.arch.as_deref().unwrap_or("");
         let (name, version) = (&package.name, &package.version);
         Some(match package.kind {
@@ -57,11 +66,13 @@ fn found(inventory: &Inventory) -> BTreeSet<String> {
 fn inventories_equal_the_independent_reader() {
     let Some(shared) = shared() else { return };
     let mut wrong = Vec::new();
-    let mut images: Vec<_> = std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|e| e.path()).collect();
+    let mut images: Vec<_> =
+        std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|e| e.path()).collect();
     images.sort();
     for image in images.iter().filter(|image| image.join("oci").is_dir()) {
         let name = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let file: Value = serde_json::from_slice(&std::fs::read(image.join("inventory.json")).expect("an expectation")).expect("JSON");
+        let file: Value = serde_json::from_slice(&std::fs::read(image.join("inventory.json")).expect("an expectation"))
+            .expect("JSON");
         let platform = if file["arch"] == "arm64" { "linux/arm64" } else { "linux/amd64" };
         let inventory = take(&format!("oci:{}", image.join("oci").display()), &platform.parse().expect("a platform"));
         let (want, have) = (expected(&file), found(&inventory));
@@ -81,15 +92,19 @@ fn inventories_equal_the_independent_reader() {
 #[test]
 fn a_docker_schema_2_directory_is_read() {
     let Some(shared) = shared() else { return };
-    let inventory = take(&format!("dir:{}", shared.join("images/docker-v2s2-alpine-3.17/dir").display()), &Platform::linux_amd64());
+    let inventory =
+        take(&format!("dir:{}", shared.join("images/docker-v2s2-alpine-3.17/dir").display()), &Platform::linux_amd64());
     assert_eq!(inventory.packages.len(), 15, "{:?}", inventory.gaps);
 }
 
 #[test]
 fn packages_name_the_layer_that_introduced_them() {
     let Some(shared) = shared() else { return };
-    let inventory = take(&format!("oci:{}", shared.join("images/edge-whiteouts/oci").display()), &Platform::linux_amd64());
-    let layer = |name: &str| inventory.packages.iter().find(|p| p.name == name).and_then(|p| p.locations.first()).map(|l| l.layer);
+    let inventory =
+        take(&format!("oci:{}", shared.join("images/edge-whiteouts/oci").display()), &Platform::linux_amd64());
+    let layer = |name: &str| {
+        inventory.packages.iter().find(|p| p.name == name).and_then(|p| p.locations.first()).map(|l| l.layer)
+    };
     assert_eq!((layer("musl"), layer("lodash")), (Some(4), Some(2)), "{:#?}", inventory.packages.last());
 }
 

@@ -9,11 +9,11 @@ use crate::advisories::Database;
 use crate::cli::{OutputArgs, ScanArgs};
 use crate::context::{Credentials, Environment, NetworkSettings, pipeline_images};
 use crate::exit::Exit;
-use crate::image::{self, Source};
+use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, GapKind, ImageScan, Inventory, Limits, Outcome, Platform, ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
 
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
-    let mut connection = Connection::new(environment);
+    let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
         Ok(database) => {
@@ -88,25 +88,40 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
 /// The registry client, made when the first image needs it, so that local sources need no network settings.
 struct Connection<'a> {
     environment: &'a Environment,
+    /// The images of this scan: variables without a host of their own speak about the registry of the first.
+    images: Vec<ImageReference>,
     registry: Option<Arc<Registry>>,
 }
 
 impl<'a> Connection<'a> {
-    fn new(environment: &'a Environment) -> Self {
-        Self { environment, registry: None }
+    fn new(environment: &'a Environment, names: &[String]) -> Self {
+        let reference = |name: &String| match name.parse() {
+            Ok(Source::Registry(reference)) => Some(reference),
+            _ => None,
+        };
+        Self { environment, images: names.iter().filter_map(reference).collect(), registry: None }
     }
 
-    fn registry(&mut self) -> Result<Arc<Registry>, Diagnosis> {
-        if let Some(registry) = &self.registry {
-            return Ok(Arc::clone(registry));
-        }
+    fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
+        let registry = match &self.registry {
+            Some(registry) => Arc::clone(registry),
+            None => self.connect()?,
+        };
+        info!("{}: {}", image.registry, registry.identity(image));
+        Ok(registry)
+    }
+
+    fn connect(&mut self) -> Result<Arc<Registry>, Diagnosis> {
         let invalid = |what: &str, error: String| {
             Diagnosis::new(Code::InvalidInput, what, error, "correct the variable or file that is named")
         };
-        let network = NetworkSettings::from_environment(self.environment)
+        let network = NetworkSettings::from_environment(self.environment, &self.images)
             .map_err(|error| invalid("the network settings are wrong", error.to_string()))?;
-        let credentials = Credentials::from_environment(self.environment)
+        let credentials = Credentials::from_environment(self.environment, &self.images)
             .map_err(|error| invalid("the registry credentials are wrong", error.to_string()))?;
+        for notice in &credentials.notices {
+            info!("{notice}");
+        }
         let registry = Registry::new(&network, credentials)
             .map_err(|error| invalid("the registry client cannot be set up", error.to_string()))?;
         let registry = Arc::new(registry);
@@ -117,28 +132,37 @@ impl<'a> Connection<'a> {
 
 /// Opens an image and reads what it holds.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
-    let opened = name
-        .parse::<Source>()
-        .map_err(|error| error.diagnosis())
-        .and_then(|source| {
-            let registry = if source.is_remote() { Some(connection.registry()?) } else { None };
-            let limits = Limits::default();
-            let image = image::open(&source, platform, &limits, registry.as_ref()).map_err(|error| error.diagnosis())?;
-            Ok((source.name(), image, limits))
-        });
-    match opened {
-        Ok((name, image, limits)) => {
+    match open_image(name, platform, connection) {
+        Ok((source, image, limits)) => {
             info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
             let progress = Reading::start(&image.layers, output);
             let inventory = inventory::take(&image, &limits, &progress);
             progress.finish();
-            judge_inventory(name, inventory)
+            judge_inventory(source.to_string(), inventory)
         }
         Err(diagnosis) => {
             terminal::error(&diagnosis.to_string());
             failure(name.to_owned(), diagnosis, None)
         }
     }
+}
+
+fn open_image(
+    name: &str,
+    platform: &Platform,
+    connection: &mut Connection<'_>,
+) -> Result<(Source, image::Image, Limits), Diagnosis> {
+    let source: Source = name.parse().map_err(|error: InvalidSource| {
+        let fix = "see plimsoll scan --help for the forms of a source";
+        Diagnosis::new(Code::InvalidInput, "this is no source of an image", error.to_string(), fix)
+    })?;
+    let registry = match &source {
+        Source::Registry(reference) => Some(connection.registry(reference)?),
+        _ => None,
+    };
+    let limits = Limits::default();
+    let image = image::open(&source, platform, &limits, registry.as_ref()).map_err(|error| error.diagnosis())?;
+    Ok((source, image, limits))
 }
 
 fn describe(image: &image::Image) -> String {

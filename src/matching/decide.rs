@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::advisories::{Database, DatabaseError, Shard};
 use crate::model::{
-    AdvisoryDetails, Cvss, CveFacts, Finding, Fix, FixState, PackageKind, PackageRef, Severity, Statement,
+    AdvisoryDetails, CveFacts, Cvss, Finding, Fix, FixState, PackageKind, PackageRef, Severity, Statement,
 };
 use crate::version::{self, Scheme};
 
@@ -83,9 +83,10 @@ pub(super) fn decide(
         .collect();
     let (Some(first), Some(id)) = (deciding.first(), set.ids.first()) else { return Ok(None) };
 
-    let fixed = deciding.iter().filter_map(|judgement| judgement.fixed.as_deref()).max_by(|a, b| {
-        version::compare(scheme, a, b).unwrap_or(Ordering::Equal)
-    });
+    let fixed = deciding
+        .iter()
+        .filter_map(|judgement| judgement.fixed.as_deref())
+        .max_by(|a, b| version::compare(scheme, a, b).unwrap_or(Ordering::Equal));
     let fix = Fix {
         state: if fixed.is_some() { FixState::Fixed } else { first.record.fix },
         version: fixed.map(ToOwned::to_owned),
@@ -101,7 +102,9 @@ pub(super) fn decide(
         None => CveFacts::default(),
     };
     let mut cvss = details.cvss;
-    cvss.extend(facts.cvss.iter().filter(|c| !cvss.iter().any(|known| known.vector == c.vector)).cloned().collect::<Vec<_>>());
+    cvss.extend(
+        facts.cvss.iter().filter(|c| !cvss.iter().any(|known| known.vector == c.vector)).cloned().collect::<Vec<_>>(),
+    );
     let (severity, severity_source) = severity(&deciding, &cvss);
     Ok(Some(Finding {
         id: id.clone(),
@@ -257,11 +260,15 @@ mod tests {
     fn severity_is_the_upstreams_word_before_cvss() {
         let mut stated = record("X", &[], &[], FeedId::Osv);
         let vector = |text: &str, score| Cvss { vector: text.into(), score, source: "nvd".into() };
-        let vectors = [vector("AV:N/AC:L/Au:N/C:P/I:P/A:P", 7.5), vector("CVSS:3.1/AV:N", 9.8), vector("CVSS:4.0/AV:N", 6.0)];
+        let vectors =
+            [vector("AV:N/AC:L/Au:N/C:P/I:P/A:P", 7.5), vector("CVSS:3.1/AV:N", 9.8), vector("CVSS:4.0/AV:N", 6.0)];
         let records = [stated.clone()];
         let unstated = judgements(&records);
         let deciding: Vec<_> = unstated.iter().collect();
-        assert_eq!(severity(&deciding.iter().collect::<Vec<_>>(), &vectors), (Severity::Medium, "CVSS v4 (nvd)".into()));
+        assert_eq!(
+            severity(&deciding.iter().collect::<Vec<_>>(), &vectors),
+            (Severity::Medium, "CVSS v4 (nvd)".into())
+        );
         assert_eq!(severity(&deciding.iter().collect::<Vec<_>>(), &[]), (Severity::Unknown, "none".into()));
         stated.severity = Some(Severity::Low);
         let records = [stated];

@@ -34,9 +34,8 @@ pub(super) fn judge<'a>(
     if !record.constraints.iter().all(|constraint| holds(constraint, package)) {
         return Ok(None);
     }
-    let judgement = |affected, comparison, fixed| {
-        Ok(Some(Judgement { record, name: subject.name, affected, comparison, fixed }))
-    };
+    let judgement =
+        |affected, comparison, fixed| Ok(Some(Judgement { record, name: subject.name, affected, comparison, fixed }));
     if record.fix == FixState::NotAffected {
         return judgement(false, format!("{} says not affected", record.feed), None);
     }
@@ -54,7 +53,9 @@ pub(super) fn judge<'a>(
 /// does not show) does not hold: such a record speaks about other packages than the distribution's plain ones.
 fn holds(constraint: &Constraint, package: &Package) -> bool {
     match constraint {
-        Constraint::Arch(allowed) => package.arch.as_ref().is_none_or(|arch| arch == "noarch" || allowed.contains(arch)),
+        Constraint::Arch(allowed) => {
+            package.arch.as_ref().is_none_or(|arch| arch == "noarch" || allowed.contains(arch))
+        }
         Constraint::Module(wanted) => package.module.as_deref().is_some_and(|label| {
             let mut parts = label.split(':');
             let name_stream = [parts.next().unwrap_or(""), parts.next().unwrap_or("")].join(":");

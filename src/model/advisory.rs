@@ -137,7 +137,7 @@ impl fmt::Display for FeedId {
 pub struct AdvisoryDetails {
     /// One line.
     pub summary: String,
-    /// Markdown, cut to 4,000 characters when the index is built.
+    /// Markdown, cut to 1,500 characters when the index is built.
     pub description: String,
     /// CVSS vectors as the feed gives them.
     pub cvss: Vec<Cvss>,

@@ -1,0 +1,139 @@
+//! Reads shard files in place. Any damage is an error: lengths are checked before memory is taken, checksums before
+//! anything is decompressed.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::{Block, Header, LONGEST, MAGIC, Table, TablePlace, VERSION};
+
+/// A shard file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::advisories) enum IndexError {
+    #[error("reading failed: {0}")]
+    Read(#[from] io::Error),
+    #[error("it is not a shard file")]
+    NotAShard,
+    #[error("its format has version {0}, this program reads {VERSION}")]
+    Version(u32),
+    #[error("it is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+/// An open shard file.
+#[derive(Debug)]
+pub(in crate::advisories) struct IndexFile {
+    file: File,
+    header: Header,
+    /// Where the header ends: offsets count from here.
+    body: u64,
+    tables: [OpenTable; 2],
+}
+
+#[derive(Debug, Default)]
+struct OpenTable {
+    index: OnceLock<Vec<Block>>,
+    /// The block read last: look-ups come in key order.
+    last: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
+}
+
+impl IndexFile {
+    pub(in crate::advisories) fn open(file: File) -> Result<Self, IndexError> {
+        let mut start = [0; 20];
+        file.read_exact_at(&mut start, 0).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => IndexError::NotAShard,
+            _ => error.into(),
+        })?;
+        let word = |at: usize| {
+            start.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        };
+        if !start.starts_with(MAGIC) {
+            return Err(IndexError::NotAShard);
+        }
+        if word(8) != VERSION {
+            return Err(IndexError::Version(word(8)));
+        }
+        let header = read_checked(&file, 20, word(12), word(16), "header")?;
+        let header: Header = postcard::from_bytes(&header).map_err(|_| IndexError::Damaged("header"))?;
+        Ok(Self { file, header, body: 20 + u64::from(word(12)), tables: Default::default() })
+    }
+
+    pub(in crate::advisories) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The number of entries of a table.
+    #[cfg(test)]
+    pub(in crate::advisories) fn entries(&self, table: Table) -> u64 {
+        self.place(table).map_or(0, |place| place.entries)
+    }
+
+    /// The value of a key.
+    pub(in crate::advisories) fn get(&self, table: Table, key: &str) -> Result<Option<Vec<u8>>, IndexError> {
+        let blocks = self.blocks(table)?;
+        let after = blocks.partition_point(|block| block.first_key.as_str() <= key);
+        let Some(block) = after.checked_sub(1).and_then(|index| blocks.get(index)) else { return Ok(None) };
+        let raw = self.block(table, block)?;
+        let pairs: Vec<(&str, &[u8])> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block"))?;
+        let found = pairs.binary_search_by(|(candidate, _)| (*candidate).cmp(key)).ok().and_then(|at| pairs.get(at));
+        Ok(found.map(|(_, value)| value.to_vec()))
+    }
+
+    fn place(&self, table: Table) -> Option<&TablePlace> {
+        self.header.tables.get(table as usize)
+    }
+
+    fn open_table(&self, table: Table) -> &OpenTable {
+        let [records, details] = &self.tables;
+        match table {
+            Table::Records => records,
+            Table::Details => details,
+        }
+    }
+
+    fn blocks(&self, table: Table) -> Result<&[Block], IndexError> {
+        let open = self.open_table(table);
+        if let Some(index) = open.index.get() {
+            return Ok(index);
+        }
+        let Some(place) = self.place(table) else { return Ok(&[]) };
+        let at = self.body.checked_add(place.offset).ok_or(IndexError::Damaged("block index"))?;
+        let compressed = read_checked(&self.file, at, place.length, place.checksum, "block index")?;
+        let raw = decompress(&compressed, place.raw_length, "block index")?;
+        let index: Vec<Block> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block index"))?;
+        Ok(open.index.get_or_init(|| index))
+    }
+
+    fn block(&self, table: Table, block: &Block) -> Result<Arc<Vec<u8>>, IndexError> {
+        let mut last = self.open_table(table).last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((offset, raw)) = last.as_ref()
+            && *offset == block.offset
+        {
+            return Ok(Arc::clone(raw));
+        }
+        let at = self.body.checked_add(block.offset).ok_or(IndexError::Damaged("block"))?;
+        let compressed = read_checked(&self.file, at, block.length, block.checksum, "block")?;
+        let raw = Arc::new(decompress(&compressed, block.raw_length, "block")?);
+        *last = Some((block.offset, Arc::clone(&raw)));
+        Ok(raw)
+    }
+}
+
+fn read_checked(file: &File, at: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
+    let end = at.checked_add(u64::from(length));
+    if length > LONGEST || end.is_none_or(|end| end > file.metadata().map_or(0, |metadata| metadata.len())) {
+        return Err(IndexError::Damaged(what));
+    }
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, at)?;
+    if crc32fast::hash(&bytes) == checksum { Ok(bytes) } else { Err(IndexError::Damaged(what)) }
+}
+
+fn decompress(compressed: &[u8], raw_length: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
+    if raw_length > LONGEST {
+        return Err(IndexError::Damaged(what));
+    }
+    let raw = zstd::bulk::decompress(compressed, raw_length as usize).map_err(|_| IndexError::Damaged(what))?;
+    if raw.len() == raw_length as usize { Ok(raw) } else { Err(IndexError::Damaged(what)) }
+}
