@@ -250,3 +250,32 @@ impl Read for Told<'_> {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_media_types_of_layers() {
+        let oci = |suffix: &str| format!("application/vnd.oci.image.layer.{suffix}");
+        for (media_type, expected) in [
+            (String::new(), true),
+            (oci("v1.tar"), true),
+            (oci("v1.tar+gzip"), true),
+            (oci("v1.tar+zstd"), true),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip".into(), true),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip".into(), false),
+            (oci("nondistributable.v1.tar+gzip"), false),
+            (oci("v1.tar+gzip+encrypted"), false),
+            ("application/vnd.in-toto+json".into(), false),
+        ] {
+            assert_eq!(is_supported(&media_type), expected, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Image>();
+    }
+}

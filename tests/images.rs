@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use layers::*;
 use plimsoll::image::{self, Content, Entry, Image, ImageError, NoProgress, Overlay, Progress, Source, Visitor};
-use plimsoll::model::{Code, Limits, Platform};
+use plimsoll::model::{Code, GapKind, Limits, Platform};
 
 fn open(source: &str) -> Image {
     try_open(source, "linux/amd64").expect(source)
@@ -94,7 +94,7 @@ fn all_real_images_can_be_read() {
         }
         let image = open(&format!("oci:{}", layout.display()));
         for index in 0..image.layers.len() {
-            let mut nothing = Nothing::default();
+            let mut nothing = Nothing;
             let counted = Counted::default();
             let tree = image.walk_layer(index, &mut nothing, &Limits::default(), &counted).expect("a sound layer");
             assert_eq!(tree.files, Vec::<String>::new());
@@ -107,7 +107,6 @@ fn all_real_images_can_be_read() {
     assert!(images > 10);
 }
 
-#[derive(Default)]
 struct Nothing;
 
 impl Visitor for Nothing {
@@ -275,6 +274,31 @@ fn images_are_chosen_by_name_and_platform() {
 
     layout.index(&[amd64 + &platform("linux", "amd64"), arm64 + &platform("linux", "arm64")]);
     assert_eq!(only_file(&open(&source)), "amd64");
+}
+
+#[test]
+fn layers_in_unknown_forms_are_gaps() {
+    let layout = Layout::new();
+    let tar = Tar::default().file("a", b"x").end();
+    let config = layout.blob(format!(r#"{{"rootfs":{{"diff_ids":["{0}","{0}","{0}"]}}}}"#, digest(&tar)).as_bytes());
+    let plain = layout.blob(&tar);
+    let xz = layout.blob(b"\xfd7zXZ\0 and so on");
+    let manifest = layout.blob(
+        format!(
+            r#"{{"schemaVersion":2,"config":{{{config}}},"layers":[
+            {{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",{plain}}},
+            {{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip",{xz}}},
+            {{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip",{plain}}}]}}"#
+        )
+        .as_bytes(),
+    );
+    layout.index(&[manifest]);
+    let image = layout.open();
+    let kinds = [0, 1, 2].map(|layer| {
+        let result = image.walk_layer(layer, &mut Everything::default(), &Limits::default(), &NoProgress);
+        result.err().map(|error| error.gap_kind())
+    });
+    assert_eq!(kinds, [Some(GapKind::UnsupportedLayer), Some(GapKind::UnsupportedLayer), None]);
 }
 
 #[test]

@@ -13,10 +13,9 @@ use serde::Deserialize;
 use super::blob::Promise;
 use super::config::Config;
 use super::files::{Files, read_document};
-use super::layout;
 use super::stream::{Compression, LayerStream};
 use super::tar::{Kind, TarInput, TarReader};
-use super::{Blob, ImageError, LayerError, Parts, digest_of, path};
+use super::{Blob, ImageError, LayerError, Parts, digest_of, layout, path};
 use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
 
 /// Members of an image archive: a handful per layer.

@@ -5,8 +5,10 @@
 //! streams: [`Inflate::run`] stops when input or room runs out and continues with the next call. Safe code only; every
 //! verdict (accepted or refused, bytes, consumed length) is that of zlib, which the tests hold.
 
+mod bits;
 mod table;
 
+use bits::BitBuffer;
 use table::{DISTANCE_BITS, DISTANCE_SIZE, Entry, LITERAL_BITS, LITERAL_SIZE, PRECODE_BITS};
 
 /// How far back a match may reach: this much of the output before the current position must stay in the window.
@@ -325,7 +327,7 @@ impl Inflate {
         self.last = self.bits.get(1, input, at)? == 1;
         match self.bits.get(2, input, at)? {
             0 => {
-                self.bits.take(self.bits.count & 7)?;
+                self.bits.align();
                 let length = self.bits.get(16, input, at)?;
                 let complement = self.bits.get(16, input, at)?;
                 if length != !complement & 0xffff {
@@ -426,100 +428,6 @@ struct Cursor {
     position: usize,
     /// Where the oldest byte of this stream lies in the window.
     oldest: usize,
-}
-
-/// Bits of the input that were read but not yet used, the next one lowest.
-///
-/// The fast loop lets `count` and the bits above it run wild where only the low six bits of `count` are looked at:
-/// subtracting a whole table entry is then the same as subtracting its length. [`BitBuffer::settle`] tidies up.
-#[derive(Debug, Clone, Copy, Default)]
-struct BitBuffer {
-    bits: u64,
-    count: u32,
-}
-
-impl BitBuffer {
-    /// Fills up to 56 bits or more, without a branch. Eight bytes of input must be left.
-    #[inline(always)]
-    fn refill(&mut self, input: &[u8], at: &mut usize) {
-        let word = input[*at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        self.bits |= word.wrapping_shl(self.count);
-        *at += 7 - ((self.count >> 3) & 7) as usize;
-        self.count |= 56;
-    }
-
-    /// The next bits, not used up.
-    #[inline(always)]
-    fn peek(self, count: u32) -> usize {
-        (self.bits & ((1 << count) - 1)) as usize
-    }
-
-    /// Uses up an entry's bits: code and extra bits.
-    #[inline(always)]
-    fn drop(&mut self, entry: Entry) {
-        self.drop_bits(entry.raw());
-    }
-
-    #[inline(always)]
-    fn drop_bits(&mut self, count: u32) {
-        self.bits = self.bits.wrapping_shr(count);
-        self.count = self.count.wrapping_sub(count);
-    }
-
-    /// Uses up an entry and gives its base value plus extra bits.
-    #[inline(always)]
-    fn value(&mut self, entry: Entry) -> usize {
-        let before = self.bits;
-        self.drop(entry);
-        entry.base() + entry.extra(before)
-    }
-
-    fn settle(&mut self) {
-        self.count &= 63;
-        self.bits &= (1 << self.count) - 1;
-    }
-
-    /// Gives whole bytes back and says how many.
-    fn give_back(&mut self) -> usize {
-        let bytes = self.count / 8;
-        self.count &= 7;
-        self.bits &= (1 << self.count) - 1;
-        bytes as usize
-    }
-
-    /// Fills up byte by byte as far as the input goes.
-    fn top_up(&mut self, input: &[u8], at: &mut usize) {
-        while self.count <= 48 {
-            let Some(&byte) = input.get(*at) else { return };
-            self.bits |= u64::from(byte) << self.count;
-            self.count += 8;
-            *at += 1;
-        }
-    }
-
-    fn take(&mut self, count: u32) -> Result<(), InflateError> {
-        self.count = self.count.checked_sub(count).ok_or(Truncated)?;
-        self.bits >>= count;
-        Ok(())
-    }
-
-    fn get(&mut self, count: u32, input: &[u8], at: &mut usize) -> Result<u32, InflateError> {
-        self.top_up(input, at);
-        let value = self.peek(count) as u32;
-        self.take(count)?;
-        Ok(value)
-    }
-
-    fn checked_value(&mut self, entry: Entry) -> Result<usize, InflateError> {
-        let before = self.bits;
-        self.take(entry.total_length())?;
-        Ok(entry.base() + entry.extra(before))
-    }
-
-    /// An unknown code at the end of the input may only be a code that was cut off.
-    fn invalid_unless_empty(&self, needed: u32, reason: &'static str) -> InflateError {
-        if self.count < needed { Truncated } else { Invalid(reason) }
-    }
 }
 
 /// Copies a match. Writes in whole words where the distance allows it, up to 15 bytes beyond the match.

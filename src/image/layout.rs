@@ -2,15 +2,12 @@
 //! sets of files.
 
 use super::files::{Files, read_document};
-use super::manifest::{Descriptor, Document, Manifest, choose};
+use super::manifest::{DEEPEST_INDEX, Descriptor, Document, Manifest, choose};
 use super::{ImageError, Parts, blob::Promise};
 use crate::model::{Digest, Limits, Platform};
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
-/// An index in an index in an index is enough.
-const DEEPEST_INDEX: usize = 4;
-
 /// How blobs are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {

@@ -86,6 +86,8 @@ struct Raw {
     annotations: Option<BTreeMap<String, String>>,
 }
 
+/// Indexes in each other that are followed.
+pub(super) const DEEPEST_INDEX: usize = 4;
 /// Attestations lie in indexes as images of this platform (BuildKit).
 const NO_PLATFORM: &str = "unknown";
 /// No layer is larger than this: what is claimed beyond it is not a size.

@@ -4,13 +4,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::blob::Promise;
-use super::manifest::{Document, Manifest, choose};
+use super::manifest::{DEEPEST_INDEX, Document, Manifest, choose};
 use super::{ImageError, LayerError, Parts};
 use crate::model::{Digest, ImageReference, Limits, Platform};
 use crate::registry::{BlobReader, Registry, RegistryError};
-
-/// Indexes in each other that are followed.
-const DEEPEST_INDEX: usize = 4;
 
 /// A repository and the registry to ask for its blobs.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ fn literal_or_length(symbol: u32) -> Entry {
         257..265 => (symbol - 254) << 16,
         265..285 => {
             let extra = (symbol - 261) / 4;
-            ((4 + ((symbol - 265) & 3)) << extra) + 3 << 16 | extra
+            ((((4 + ((symbol - 265) & 3)) << extra) + 3) << 16) | extra
         }
         285 => 258 << 16,
         _ => SPECIAL,
@@ -128,7 +128,7 @@ fn distance(symbol: u32) -> Entry {
         0..4 => (symbol + 1) << 16,
         4..30 => {
             let extra = symbol / 2 - 1;
-            ((2 + (symbol & 1)) << extra) + 1 << 16 | extra
+            ((((2 + (symbol & 1)) << extra) + 1) << 16) | extra
         }
         _ => SPECIAL,
     })

@@ -37,9 +37,12 @@ fn view(layers: &[&[&str]]) -> Vec<String> {
     overlay.visible().map(line).collect()
 }
 
+/// What it shows, the layers, the view.
+type Row = (&'static str, &'static [&'static [&'static str]], &'static [&'static str]);
+
 #[test]
 fn layers_hide_and_replace() {
-    let rows: &[(&str, &[&[&str]], &[&str])] = &[
+    let rows: &[Row] = &[
         ("both are there", &[&["f a"], &["f b"]], &["a @0", "b @1"]),
         ("the upper file wins", &[&["f a/x"], &["f a/x"]], &["a/x @1"]),
         ("a file nobody wants hides too", &[&["f a/x"], &["u a/x"]], &[]),
