@@ -63,7 +63,9 @@ pub(super) fn named(flag: Option<&Path>, environment: &Environment) -> Option<(P
 pub(super) fn open_or_build(path: &Path, cache: &Path) -> Result<Database, Diagnosis> {
     match Database::open(path) {
         Err(DatabaseError::Missing(_)) if path.is_dir() => {
-            let key = Digest::from_sha256(&Sha256::digest(path.canonicalize().unwrap_or_default().as_os_str().as_encoded_bytes()).into());
+            let key = Digest::from_sha256(
+                &Sha256::digest(path.canonicalize().unwrap_or_default().as_os_str().as_encoded_bytes()).into(),
+            );
             let to = cache.join("databases").join(key.short());
             advisories::build(&Folder::new(path), &to, &BuildOptions::default()).map_err(|error| not_built(&error))?;
             Database::open(&to).map_err(|error| unreadable(&error))
@@ -73,7 +75,11 @@ pub(super) fn open_or_build(path: &Path, cache: &Path) -> Result<Database, Diagn
 }
 
 /// Builds the shards that are needed from the upstreams' own servers.
-fn from_upstreams(wanted: &BTreeSet<ShardName>, cache: &Path, environment: &Environment) -> Result<Database, Diagnosis> {
+fn from_upstreams(
+    wanted: &BTreeSet<ShardName>,
+    cache: &Path,
+    environment: &Environment,
+) -> Result<Database, Diagnosis> {
     let fetch = Upstreams::new(None, environment)?;
     let names: Vec<&str> = wanted.iter().map(ShardName::as_str).collect();
     info!("fetching advisories for {} from their upstreams", names.join(", "));
@@ -85,7 +91,11 @@ fn from_upstreams(wanted: &BTreeSet<ShardName>, cache: &Path, environment: &Envi
 /// The shards that an inventory's packages need.
 fn shards(inventory: &Inventory) -> BTreeSet<ShardName> {
     let os = inventory.distribution.as_ref().map(Distribution::shard);
-    inventory.packages.iter().filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() }).collect()
+    inventory
+        .packages
+        .iter()
+        .filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() })
+        .collect()
 }
 
 /// Where a database is when none is named: as the published image keeps it, else what the last scan fetched.
@@ -115,9 +125,15 @@ pub(super) struct Upstreams {
 impl Upstreams {
     pub(super) fn new(base: Option<&str>, environment: &Environment) -> Result<Self, Diagnosis> {
         let invalid = |error: String| {
-            Diagnosis::new(Code::InvalidInput, "the network settings are wrong", error, "correct the variable or file that is named")
+            Diagnosis::new(
+                Code::InvalidInput,
+                "the network settings are wrong",
+                error,
+                "correct the variable or file that is named",
+            )
         };
-        let mut network = NetworkSettings::from_environment(environment, &[]).map_err(|error| invalid(error.to_string()))?;
+        let mut network =
+            NetworkSettings::from_environment(environment, &[]).map_err(|error| invalid(error.to_string()))?;
         // A machine without a network should be told so, not kept waiting.
         network.retry_budget = network.retry_budget.min(FEED_RETRY_BUDGET);
         let http = HttpFetch::new(&network).map_err(|error| invalid(error.to_string()))?;
@@ -153,7 +169,9 @@ impl Fetch for Upstreams {
 /// What people are told of a database that cannot be used.
 pub(super) fn unreadable(error: &DatabaseError) -> Diagnosis {
     let fix = match error {
-        DatabaseError::Missing(_) => "name a directory made by `plimsoll db build`, or a folder of feeds, with --db or PLIMSOLL_DB",
+        DatabaseError::Missing(_) => {
+            "name a directory made by `plimsoll db build`, or a folder of feeds, with --db or PLIMSOLL_DB"
+        }
         DatabaseError::Read { .. } => "check the path and its permissions",
         DatabaseError::Corrupt { .. } => "build the database again with `plimsoll db build`",
     };
@@ -164,7 +182,9 @@ pub(super) fn unreadable(error: &DatabaseError) -> Diagnosis {
 pub(super) fn not_built(error: &BuildError) -> Diagnosis {
     let fix = match error {
         BuildError::Unreachable(_) => "check network and proxy, or name a database with --db or PLIMSOLL_DB",
-        BuildError::NothingFound(_) => "give a folder or URL in the layout that docs/database.md shows, with osv/, debian/ or alpine-secdb/ in it",
+        BuildError::NothingFound(_) => {
+            "give a folder or URL in the layout that docs/database.md shows, with osv/, debian/ or alpine-secdb/ in it"
+        }
         BuildError::Write { .. } => "give a directory that can be written",
     };
     Diagnosis::new(Code::DatabaseUnavailable, "the advisory database cannot be built", error.to_string(), fix)

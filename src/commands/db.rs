@@ -23,7 +23,8 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
     let report = advisories::build(fetch.as_ref(), &args.to, &BuildOptions::default());
     let report = report.map_err(|error| database::not_built(&error))?;
     log(&report);
-    let (records, bytes) = report.shards.iter().fold((0, 0), |(records, bytes), shard| (records + shard.records, bytes + shard.size));
+    let (records, bytes) =
+        report.shards.iter().fold((0, 0), |(records, bytes), shard| (records + shard.records, bytes + shard.size));
     let seconds = started.elapsed().as_secs_f64();
     let text = format!(
         "{} shards, {records} records, {}.{} MB in {} after {seconds:.1} s\n",
@@ -52,7 +53,8 @@ fn log(report: &BuildReport) {
 
 pub(super) fn status(args: &DbStatusArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let cache = database::cache_directory(None, environment);
-    let path = database::named(args.db.as_deref(), environment).map_or_else(|| database::published(&cache), |(path, _)| path);
+    let path =
+        database::named(args.db.as_deref(), environment).map_or_else(|| database::published(&cache), |(path, _)| path);
     let opened = database::open_or_build(&path, &cache)?;
     let (info, shards) = (opened.info(), opened.shards());
     if args.json {
@@ -61,7 +63,9 @@ pub(super) fn status(args: &DbStatusArgs, environment: &Environment) -> Result<E
         return Ok(Exit::Done);
     }
     let mut text = String::new();
-    let date = |stamp: Option<jiff::Timestamp>| stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.strftime("%Y-%m-%d").to_string());
+    let date = |stamp: Option<jiff::Timestamp>| {
+        stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.strftime("%Y-%m-%d").to_string())
+    };
     let _ = writeln!(text, "{} built {}", info.origin, info.built.strftime("%Y-%m-%d %H:%M UTC"));
     if info.example {
         let _ = writeln!(text, "EXAMPLE DATA: a small set for trying the program out, not a basis for decisions");

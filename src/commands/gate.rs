@@ -29,9 +29,14 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
         let matching: Vec<&Finding> = image.findings.iter().filter(|finding| policy.matches(finding)).collect();
         failing += matching.len();
         for finding in matching.iter().take(SHOWN) {
-            let fix = finding.fix.version.as_ref().map_or_else(|| "no fix".to_owned(), |version| format!("fixed in {version}"));
+            let fix = finding
+                .fix
+                .version
+                .as_ref()
+                .map_or_else(|| "no fix".to_owned(), |version| format!("fixed in {version}"));
             let package = &finding.package;
-            let _ = writeln!(text, "  {:<8} {}  {} {}  {fix}", finding.severity, finding.id, package.name, package.version);
+            let _ =
+                writeln!(text, "  {:<8} {}  {} {}  {fix}", finding.severity, finding.id, package.name, package.version);
         }
         if matching.len() > SHOWN {
             let _ = writeln!(text, "  … and {} more in {}", matching.len() - SHOWN, image.name);
@@ -42,7 +47,8 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     if failing > 0 {
         let _ = writeln!(text, "gate: failed: {failing} of {total} findings match `{policy}` ({origin})");
     } else if incomplete {
-        let _ = writeln!(text, "gate: undecided: no finding matches `{policy}` ({origin}), but the scan is incomplete:");
+        let _ =
+            writeln!(text, "gate: undecided: no finding matches `{policy}` ({origin}), but the scan is incomplete:");
         let of_images = document.images.iter().filter_map(|image| image.diagnosis.as_ref());
         for diagnosis in document.diagnoses.iter().chain(of_images) {
             let _ = writeln!(text, "  {diagnosis}");
@@ -62,7 +68,12 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
 fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
     let invalid = |why: String| {
         let what = format!("cannot read the scan document `{}`", path.display());
-        Diagnosis::new(Code::InvalidInput, what, why, "give --report the plimsoll.json that `plimsoll scan` wrote; in a pipeline, let the job need the scan job with its artifacts")
+        Diagnosis::new(
+            Code::InvalidInput,
+            what,
+            why,
+            "give --report the plimsoll.json that `plimsoll scan` wrote; in a pipeline, let the job need the scan job with its artifacts",
+        )
     };
     let bytes = fs::read(path).map_err(|error| invalid(error.to_string()))?;
     let document: ScanDocument = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;

@@ -42,9 +42,17 @@ impl Reports {
         if args.formats.is_empty() {
             if !args.outputs.is_empty() {
                 let fix = "put --format before each --output, for example --format sarif --output result.sarif";
-                return Err(Diagnosis::new(Code::InvalidInput, "--output without --format", "it is not said what to write there", fix));
+                return Err(Diagnosis::new(
+                    Code::InvalidInput,
+                    "--output without --format",
+                    "it is not said what to write there",
+                    fix,
+                ));
             }
-            let chosen = RENDERERS.iter().map(|&renderer| (Chosen::Report(renderer), Destination::Directory(out.clone()))).collect();
+            let chosen = RENDERERS
+                .iter()
+                .map(|&renderer| (Chosen::Report(renderer), Destination::Directory(out.clone())))
+                .collect();
             return Ok(Self { chosen, table: (!output.quiet).then_some(table) });
         }
         let mut chosen = Vec::new();
@@ -62,7 +70,12 @@ impl Reports {
         }
         if to_stdout > 1 {
             let why = "two reports on standard output could not be told apart";
-            return Err(Diagnosis::new(Code::InvalidInput, "several reports go to standard output", why, "give each --format its own --output PATH"));
+            return Err(Diagnosis::new(
+                Code::InvalidInput,
+                "several reports go to standard output",
+                why,
+                "give each --format its own --output PATH",
+            ));
         }
         let table = (to_stdout == 0 && !output.quiet).then_some(table);
         Ok(Self { chosen, table })
@@ -111,10 +124,17 @@ fn find(name: &str) -> Result<Chosen, Diagnosis> {
     if name == "table" {
         return Ok(Chosen::Table);
     }
-    RENDERERS.iter().find(|renderer| renderer.format() == name).map(|&renderer| Chosen::Report(renderer)).ok_or_else(|| {
-        let known = RENDERERS.iter().map(|renderer| renderer.format()).collect::<Vec<_>>().join(", ");
-        Diagnosis::new(Code::InvalidInput, format!("`{name}` is not a report format"), "--format takes the name of a report", format!("use table, {known}"))
-    })
+    RENDERERS.iter().find(|renderer| renderer.format() == name).map(|&renderer| Chosen::Report(renderer)).ok_or_else(
+        || {
+            let known = RENDERERS.iter().map(|renderer| renderer.format()).collect::<Vec<_>>().join(", ");
+            Diagnosis::new(
+                Code::InvalidInput,
+                format!("`{name}` is not a report format"),
+                "--format takes the name of a report",
+                format!("use table, {known}"),
+            )
+        },
+    )
 }
 
 fn write(
@@ -134,7 +154,12 @@ fn write(
     };
     write_file(&path, render).map_err(|error| {
         let what = format!("cannot write the report `{}`", path.display());
-        Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), "give a directory that can be written with --out")
+        Diagnosis::new(
+            Code::ReportNotWritten,
+            what,
+            error.to_string(),
+            "give a directory that can be written with --out",
+        )
     })?;
     info!("wrote {}", path.display());
     Ok(())

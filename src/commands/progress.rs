@@ -35,13 +35,20 @@ impl Reading {
         let layers = layers.iter().enumerate().map(|(index, layer)| {
             let digest = layer.digest.as_ref().map_or("-", |digest| digest.short());
             let bar = bars.as_ref().map(|bars| {
-                let style = ProgressStyle::with_template("  {prefix} {bar:30} {bytes:>10} of {total_bytes:<10} {binary_bytes_per_sec}");
+                let style = ProgressStyle::with_template(
+                    "  {prefix} {bar:30} {bytes:>10} of {total_bytes:<10} {binary_bytes_per_sec}",
+                );
                 let bar = bars.add(ProgressBar::new(layer.size));
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 bar.set_prefix(digest.to_owned());
                 bar
             });
-            LayerProgress { label: format!("layer {} ({digest})", index + 1), size: layer.size, read: AtomicU64::new(0), bar }
+            LayerProgress {
+                label: format!("layer {} ({digest})", index + 1),
+                size: layer.size,
+                read: AtomicU64::new(0),
+                bar,
+            }
         });
         Self { layers: layers.collect(), bars, started: Instant::now(), lines: !terminal }
     }
@@ -70,7 +77,11 @@ impl Progress for Reading {
 }
 
 fn megabytes(bytes: u64) -> String {
-    if bytes < 100_000 { format!("{bytes} bytes") } else { format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000) }
+    if bytes < 100_000 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+    }
 }
 
 /// More layers than this are not drawn one by one.

@@ -13,7 +13,8 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform, ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
+    ScanDocument, Tool,
 };
 use crate::registry::Registry;
 
@@ -48,10 +49,13 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
                 match_image(image, &database);
             }
         }
-        Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => document.diagnoses.push(diagnosis),
+        Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
+            document.diagnoses.push(diagnosis)
+        }
         Err(_) => {}
     }
-    let failed = !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
+    let failed =
+        !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
     document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
     document.finished = Timestamp::now();
     reports.write(&document)?;
@@ -78,7 +82,12 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
         if let Some(text) = environment.get(name) {
             info!("platform {text} (from {name})");
             return text.parse().map_err(|error: crate::model::InvalidPlatform| {
-                Diagnosis::new(Code::InvalidInput, format!("{name} is wrong"), error.to_string(), "write for example linux/arm64")
+                Diagnosis::new(
+                    Code::InvalidInput,
+                    format!("{name} is wrong"),
+                    error.to_string(),
+                    "write for example linux/arm64",
+                )
             });
         }
     }
@@ -204,7 +213,10 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
     } else if inventory.packages.is_empty() {
         let what = format!("{name} holds nothing that can be judged");
         let os = inventory.distribution.as_ref().map_or("no distribution", |distribution| distribution.name.as_str());
-        let why = format!("{os}, no package database and no language packages were recognised in its {} layers", inventory.layers.len());
+        let why = format!(
+            "{os}, no package database and no language packages were recognised in its {} layers",
+            inventory.layers.len()
+        );
         let fix = "this is not a clean bill: scan an image that has package metadata, or give its SBOM";
         Some(Diagnosis::new(Code::NothingToScan, what, why, fix))
     } else {
@@ -247,13 +259,18 @@ fn match_image(image: &mut ImageScan, database: &Database) {
     image.findings = matched.findings;
     image.suppressed = matched.suppressed;
     image.coverage = matched.coverage;
-    let unjudged = image.coverage.iter().find(|coverage| coverage.kind.is_os() && coverage.status == CoverageStatus::NoData);
+    let unjudged =
+        image.coverage.iter().find(|coverage| coverage.kind.is_os() && coverage.status == CoverageStatus::NoData);
     if let (Some(coverage), Outcome::Success) = (unjudged, image.outcome) {
-        let system = inventory.distribution.as_ref().map_or("this distribution", |distribution| distribution.name.as_str());
+        let system =
+            inventory.distribution.as_ref().map_or("this distribution", |distribution| distribution.name.as_str());
         let diagnosis = Diagnosis::new(
             Code::DatabaseUnavailable,
             format!("no advisories for {system}"),
-            format!("the database has no shard `{}`; {} packages of {} could not be judged", coverage.shard, coverage.packages, image.name),
+            format!(
+                "the database has no shard `{}`; {} packages of {} could not be judged",
+                coverage.shard, coverage.packages, image.name
+            ),
             "build the database with a feed for this distribution; this is not zero vulnerabilities",
         );
         terminal::error(&diagnosis.to_string());
@@ -270,7 +287,12 @@ fn nothing_to_scan(environment: &Environment) -> Diagnosis {
         Diagnosis::new(Code::RegistryDisabled, "this project has no container registry", why, fix)
     } else {
         let why = "no SOURCE was given and no variable of a pipeline names an image";
-        Diagnosis::new(Code::NothingToScan, "there is nothing to scan", why, "name an image, or set CS_IMAGE; see plimsoll scan --help")
+        Diagnosis::new(
+            Code::NothingToScan,
+            "there is nothing to scan",
+            why,
+            "name an image, or set CS_IMAGE; see plimsoll scan --help",
+        )
     };
     terminal::error(&diagnosis.to_string());
     diagnosis

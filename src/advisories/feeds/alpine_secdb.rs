@@ -52,7 +52,7 @@ impl Feed for AlpineSecdb {
         let database: Database<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for entry in database.packages {
             for (version, ids) in &entry.pkg.secfixes {
-                for id in ids {
+                for id in ids.iter().flatten() {
                     let Some(advisory) = advisory(id, version) else {
                         sink.skip(id, "no identifier");
                         continue;
@@ -115,7 +115,7 @@ struct Package<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
-    secfixes: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
+    secfixes: BTreeMap<Cow<'a, str>, Option<Vec<Cow<'a, str>>>>,
 }
 
 #[cfg(test)]
