@@ -4,9 +4,12 @@ use std::io;
 
 use crate::model::ScanDocument;
 
+use super::code_quality::CodeQuality;
 use super::cyclonedx::CycloneDx;
+use super::dotenv::Dotenv;
 use super::gitlab::Gitlab;
 use super::json::Json;
+use super::markdown::Markdown;
 use super::sarif::Sarif;
 
 /// A report format.
@@ -26,7 +29,7 @@ pub trait Renderer: Sync {
 }
 
 /// All formats, in the order in which help lists them.
-pub static RENDERERS: &[&dyn Renderer] = &[&Json, &Gitlab, &CycloneDx, &Sarif];
+pub static RENDERERS: &[&dyn Renderer] = &[&Json, &Gitlab, &CycloneDx, &CodeQuality, &Sarif, &Markdown, &Dotenv];
 
 /// The error of a part that a format does not have.
 pub(super) fn no_such_part(format: &str, part: usize) -> io::Error {

@@ -1,7 +1,9 @@
 //! The sentences that several formats share, and finding what a finding's package looks like in its image.
 
+use jiff::Timestamp;
+
 use crate::model::{
-    CoverageStatus, Epss, Finding, FixState, Gap, ImageScan, Kev, Layer, Location, Package, ScanDocument,
+    CoverageStatus, DatabaseInfo, Epss, Finding, FixState, Gap, ImageScan, Kev, Layer, Location, Package, ScanDocument,
     SuppressionReason,
 };
 
@@ -109,4 +111,16 @@ pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
 /// The text, or another where there is none.
 pub(super) fn or(text: String, other: &str) -> String {
     if text.is_empty() { other.to_owned() } else { text }
+}
+
+/// When the advisory data was built, how long before `now`, and where it is from.
+pub(super) fn age(database: &DatabaseInfo, now: Timestamp) -> String {
+    let hours = now.duration_since(database.built).as_hours();
+    let age = match hours {
+        ..0 => "after this scan began".to_owned(),
+        0..48 => format!("{hours} h old"),
+        _ => format!("{} days old", hours / 24),
+    };
+    let origin = text::cut(text::line(&database.origin), 300);
+    format!("of {} ({age}) from {origin}", database.built.strftime("%Y-%m-%d %H:%M UTC"))
 }
