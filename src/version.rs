@@ -30,13 +30,17 @@ pub enum Scheme {
     Apk,
     /// Semantic versioning 2.0.0 as npm reads it.
     Npm,
+    /// Semantic versioning 2.0.0 as Cargo reads it.
+    Cargo,
+    /// Go's module versions: semantic versioning with a leading `v`, pseudo-versions and `+incompatible`.
+    Go,
     /// PEP 440.
     Pypi,
 }
 
 impl Scheme {
     /// All schemes.
-    pub const ALL: &'static [Self] = &[Self::Deb, Self::Rpm, Self::Apk, Self::Npm, Self::Pypi];
+    pub const ALL: &'static [Self] = &[Self::Deb, Self::Rpm, Self::Apk, Self::Npm, Self::Cargo, Self::Go, Self::Pypi];
 
     /// The scheme of a kind of packages.
     #[must_use]
@@ -46,6 +50,8 @@ impl Scheme {
             PackageKind::Rpm => Self::Rpm,
             PackageKind::Apk => Self::Apk,
             PackageKind::Npm => Self::Npm,
+            PackageKind::Cargo => Self::Cargo,
+            PackageKind::Golang => Self::Go,
             PackageKind::Pypi => Self::Pypi,
             _ => return None,
         })
@@ -59,7 +65,7 @@ pub fn compare(scheme: Scheme, a: &str, b: &str) -> Option<Ordering> {
         Scheme::Deb => deb::compare(a, b),
         Scheme::Rpm => rpm::compare(a, b),
         Scheme::Apk => apk::compare(a, b),
-        Scheme::Npm => semver::compare(a, b),
+        Scheme::Npm | Scheme::Cargo | Scheme::Go => semver::compare(a, b),
         Scheme::Pypi => {
             let parse = |text: &str| text.trim().parse::<pep440_rs::Version>().ok();
             Some(parse(a)?.cmp(&parse(b)?))
@@ -80,6 +86,8 @@ impl fmt::Display for Scheme {
             Self::Rpm => "rpm",
             Self::Apk => "apk",
             Self::Npm => "npm",
+            Self::Cargo => "cargo",
+            Self::Go => "go",
             Self::Pypi => "pypi",
         })
     }

@@ -198,9 +198,12 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
     for gap in &inventory.gaps {
         warn!("{gap}");
     }
-    let essential = inventory.gaps.iter().find(|gap| {
-        matches!(gap.kind, GapKind::IncompleteLayer | GapKind::UnsupportedLayer | GapKind::LimitMet)
-            || (gap.kind == GapKind::UnreadableFile && inventory::is_package_database(&gap.subject))
+    let essential = inventory.gaps.iter().find(|gap| match gap.kind {
+        GapKind::IncompleteLayer | GapKind::UnsupportedLayer => true,
+        // A limit that a whole layer meets hides anything; one that a file meets hides that file.
+        GapKind::LimitMet => gap.subject.starts_with("layer ") || inventory::is_package_database(&gap.subject),
+        GapKind::UnreadableFile => inventory::is_package_database(&gap.subject),
+        _ => false,
     });
     let diagnosis = if let Some(gap) = essential {
         let code = match gap.kind {

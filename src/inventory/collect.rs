@@ -1,6 +1,7 @@
 //! Walks the layers of an image and keeps what the extractors say.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -89,6 +90,13 @@ impl Visitor for Files<'_> {
     }
 
     fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
+        // A layer that breaks here is reported by the walk.
+        let Ok(beginning) = content.fill_buf() else { return };
+        if beginning.len() >= 16
+            && !EXTRACTORS.iter().any(|extractor| extractor.wants(entry) && extractor.accepts(beginning))
+        {
+            return;
+        }
         if let Some(gap) = read(entry, content, self.limits, &mut self.buffer) {
             self.found.gaps.push(gap.in_layer(self.layer));
             return;
@@ -112,7 +120,7 @@ fn read(entry: &Entry<'_>, content: &mut Content<'_>, limits: &Limits, buffer: &
 /// What the extractors say about one file. A failure of one costs the others nothing.
 fn extract(entry: &Entry<'_>, content: &[u8]) -> (Vec<Fact>, Vec<Gap>) {
     let (mut facts, mut gaps) = (Vec::new(), Vec::new());
-    for extractor in EXTRACTORS.iter().filter(|extractor| extractor.wants(entry)) {
+    for extractor in EXTRACTORS.iter().filter(|extractor| extractor.wants(entry) && extractor.accepts(content)) {
         match run(*extractor, entry.path, content) {
             Ok(found) => facts.extend(found),
             Err(gap) => gaps.push(gap),

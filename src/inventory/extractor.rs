@@ -3,7 +3,7 @@
 use crate::image::Entry;
 use crate::model::{Distribution, Package};
 
-use super::extractors::{apk, apk_repositories, deb_files, dpkg, npm, os_release, python, rpm};
+use super::extractors::{apk, apk_repositories, deb_files, dpkg, go_binary, npm, os_release, python, rpm, rust_binary};
 
 /// Turns one file into facts. It sees nothing but the file: no other file, no distribution, no network.
 pub trait Extractor: Sync {
@@ -15,6 +15,11 @@ pub trait Extractor: Sync {
 
     /// Whether it wants a file, from path, size and mode alone.
     fn wants(&self, entry: &Entry<'_>) -> bool;
+
+    /// Whether a wanted file is worth reading, from its first bytes (16 or more, or the whole file).
+    fn accepts(&self, _beginning: &[u8]) -> bool {
+        true
+    }
 
     /// Reads a file.
     ///
@@ -38,6 +43,8 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &rpm::Rpm,
     &npm::Npm,
     &python::Python,
+    &go_binary::GoBinary,
+    &rust_binary::RustBinary,
 ];
 
 /// What one file says.

@@ -4,11 +4,14 @@ pub(super) mod apk;
 pub(super) mod apk_repositories;
 pub(super) mod deb_files;
 pub(super) mod dpkg;
+mod executable;
+pub(super) mod go_binary;
 pub(super) mod npm;
 pub(super) mod os_release;
 pub(super) mod python;
 pub(super) mod rpm;
 mod rpm_header;
+pub(super) mod rust_binary;
 mod sqlite;
 
 /// Whether a path may be a language package's own metadata: only these are kept of the file lists of OS packages.
