@@ -70,7 +70,7 @@ fn bom(document: &ScanDocument, image: &ImageScan, inventory: &Inventory) -> Bom
                 components: vec![Component {
                     kind: "application",
                     name: wording::or(text::line(&document.tool.name), "plimsoll"),
-                    version: text::line(&document.tool.version),
+                    version: version(&document.tool.version),
                     ..Component::default()
                 }],
             },
@@ -132,7 +132,7 @@ fn container(name: &ImageName, inventory: &Inventory) -> Component {
 }
 
 fn operating_system(distribution: &Distribution) -> Component {
-    let (id, version) = (text::line(&distribution.id), text::line(&distribution.version));
+    let (id, version) = (text::line(&distribution.id), version(&distribution.version));
     Component {
         kind: "operating-system",
         bom_ref: format!("os:{id}@{version}"),
@@ -158,11 +158,16 @@ fn library(package: &Package, bom_ref: &str, inventory: &Inventory) -> Component
         kind: "library",
         bom_ref: bom_ref.to_owned(),
         name: wording::or(text::line(&package.name), "unknown"),
-        version: text::cut(text::line(&package.version), 1024),
+        version: version(&package.version),
         licenses: licenses::choices(&package.licenses),
         purl: Some(package.purl(inventory.distribution.as_ref()).to_string()),
         properties: library_properties(package, inventory),
     }
+}
+
+/// The schema allows versions of 1,024 characters.
+fn version(text: &str) -> String {
+    text::cut(text::line(text), 1024)
 }
 
 fn library_properties(package: &Package, inventory: &Inventory) -> Vec<Property> {

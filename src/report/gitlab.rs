@@ -111,13 +111,14 @@ fn vulnerability(
     finding: &Finding,
     names: &mut FindingNames,
 ) -> Vulnerability {
-    let package = wording::or(text::line(&finding.package.name), "unknown");
+    let package = wording::or(text::cut(text::line(&finding.package.name), MOST_NAME), "unknown");
     let id = wording::or(text::line(&finding.id), "unknown");
     let title = text::line(&finding.title);
     let name = if title.is_empty() { format!("{id} in {package}") } else { format!("{id} in {package}: {title}") };
     let description = if finding.description.is_empty() { title } else { text::lines(&finding.description) };
     let system = image.inventory.as_ref().and_then(|inventory| inventory.distribution.as_ref());
-    let system = system.map(|d| text::line(&format!("{} {}", d.id, d.version))).unwrap_or_default();
+    let system = system.map(|d| text::cut(text::line(&format!("{} {}", d.id, d.version)), MOST_NAME));
+    let system = system.unwrap_or_default();
     Vulnerability {
         id: stable_id::uuid(&names.parts(&image_name.name, finding)),
         name: text::cut(name, MOST_NAME),
@@ -131,7 +132,7 @@ fn vulnerability(
         location: Location {
             dependency: Dependency {
                 package: Package { name: package },
-                version: wording::or(text::line(&finding.package.version), "unknown"),
+                version: wording::or(text::cut(text::line(&finding.package.version), MOST_NAME), "unknown"),
             },
             operating_system: wording::or(system, "Unknown"),
             image: image_name.with_tag(),

@@ -76,7 +76,7 @@ fn summary(document: &ScanDocument, image: &ImageScan, screen: &mut Screen<'_>) 
     }
     if !image.findings.is_empty() {
         let counts = image.counts().map(|(severity, count)| format!("{count} {}", severity.label().to_lowercase()));
-        screen.paragraph(PLAIN, 2, &counts.join("   "))?;
+        screen.paragraph(PLAIN, 2, &counts.join(", "))?;
     }
     let suppressed = suppressed(image);
     if !suppressed.is_empty() {
@@ -201,7 +201,9 @@ fn folded(group: &Group<'_>) -> String {
         return id(only);
     }
     let exploited = group.findings.iter().filter(|finding| finding.kev.is_some()).map(|finding| id(finding));
-    std::iter::once(group.counts()).chain(exploited).collect::<Vec<_>>().join(", ")
+    let mut parts: Vec<String> = std::iter::once(group.counts()).chain(exploited).collect();
+    parts.dedup();
+    parts.join(", ")
 }
 
 fn states(group: &Group<'_>) -> String {

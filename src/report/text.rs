@@ -26,12 +26,20 @@ pub(super) fn cut(text: String, limit: usize) -> String {
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Whether the address may become a link: http, https or ftp with a host, and nothing in it that a link cannot hold.
+/// Whether the address may become a link: http, https or ftp, a plain host, and after it only what RFC 3987 allows.
 pub(super) fn is_link(url: &str) -> bool {
-    let rest = ["https://", "http://", "ftp://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '['))
-        && url.len() <= 2048
-        && url.chars().all(|c| is_visible(c) && !c.is_whitespace() && !"<>\"`{}|\\^".contains(c))
+    let Some(rest) = ["https://", "http://", "ftp://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
+        return false;
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    url.len() <= 2048
+        && host.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+        && port.parse::<u16>().is_ok()
+        && path.chars().all(|c| c.is_alphanumeric() || "-._~:/?#@!$&'()*+,;=%".contains(c))
+        && path.matches('#').count() <= 1
+        && path.split('%').skip(1).all(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
 /// Control characters, and those of Unicode that reorder or hide text, are not.
@@ -69,11 +77,21 @@ mod tests {
 
     #[test]
     fn only_web_addresses_are_links() {
-        for url in ["https://nvd.nist.gov/vuln/detail/CVE-2024-1", "http://a.b/?x=(y)", "ftp://h/f"] {
+        for url in ["https://nvd.nist.gov/vuln/detail/CVE-2024-1", "http://a.b:80/?x=(y)&z=%20#ü", "ftp://h/f"] {
             assert!(is_link(url), "{url}");
         }
-        for url in ["javascript:alert(1)", "https://", "data:text/html,x", "//h/x", "https://a b", "https://h/\"x", "h"]
-        {
+        for url in [
+            "javascript:alert(1)",
+            "https://",
+            "data:text/html,x",
+            "//h/x",
+            "https://a b",
+            "https://h/\"x",
+            "h",
+            "https://u@h/",
+            "https://h/%zz",
+            "https://h/[x]",
+        ] {
             assert!(!is_link(url), "{url}");
         }
     }

@@ -180,16 +180,18 @@ mod tests {
     fn rows(width: usize) -> String {
         let mut out = Vec::new();
         let columns = [Column { title: "A", share: 10 }, Column { title: "B", share: 100 }];
-        let row =
-            (Style::new().bold(), vec!["long name".into(), "one two three four five six seven eight nine ten".into()]);
+        let row = (
+            Style::new().bold(),
+            vec!["long name".into(), "one two three four five six seven eight nine ten eleven".into()],
+        );
         Screen::new(&mut out, width, false).rows(2, &columns, &[row]).expect("writes to memory");
         String::from_utf8(out).expect("is text")
     }
 
     #[test]
     fn rows_continue_below() {
-        let expected = "  A      B\n  long   one two three four five six seven eight nine\n  name   ten\n";
+        let expected = "  A      B\n  long   one two three four five six seven eight nine ten\n  name   eleven\n";
         assert_eq!(rows(60), expected);
-        assert_eq!(rows(30), "  long name\n    one two three four five\n    six seven eight nine ten\n");
+        assert_eq!(rows(30), "  long name\n    one two three four five\n    six seven eight nine ten\n    eleven\n");
     }
 }
