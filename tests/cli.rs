@@ -129,7 +129,8 @@ fn largest_blob(layout: &Path) -> std::path::PathBuf {
 fn damaged_layers_are_diagnosed_and_the_rest_is_reported() {
     let Some(shared) = shared() else { return };
     let database = program::osv_database(&shared).display().to_string();
-    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
         ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
         ("a flipped byte", |bytes| {
             let middle = bytes.len() / 2;

@@ -96,7 +96,7 @@ fn packages(overlay: &Overlay, layers: &[LayerFacts], introduced: &HashMap<Insta
             _ => None,
         })
         .collect();
-    let mut merged: BTreeMap<(PackageKind, String, String, Option<String>, Option<String>), Package> = BTreeMap::new();
+    let mut merged: BTreeMap<_, Package> = BTreeMap::new();
     for (path, fact) in visible_facts(overlay, layers) {
         let Fact::Package(package) = fact else { continue };
         let owner = if package.kind.is_os() { None } else { owners.of(path) };

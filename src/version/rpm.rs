@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 
-/// Compares two versions; `None` where one is malformed. A side without a release compares by version alone.
+/// Compares two versions; `None` where one is malformed. A version without a release is older than one with, as in
+/// rpm's `labelCompare`.
 pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a, b) = (Parts::of(a)?, Parts::of(b)?);
     let by_version = a.epoch.cmp(&b.epoch).then_with(|| segments(a.version, b.version));
     Some(match (a.release, b.release) {
         (Some(x), Some(y)) => by_version.then_with(|| segments(x, y)),
-        _ => by_version,
+        (x, y) => by_version.then_with(|| x.is_some().cmp(&y.is_some())),
     })
 }
 
@@ -25,9 +26,10 @@ impl<'a> Parts<'a> {
             Some((epoch, rest)) => (epoch.parse().ok()?, rest),
             None => (0, text),
         };
-        let (version, release) = match rest.rsplit_once('-') {
-            Some((version, release)) => (version, Some(release.as_bytes())),
-            None => (rest, None),
+        // Neither a version nor a release may hold a dash; text with more of them is one opaque version.
+        let (version, release) = match rest.split_once('-') {
+            Some((version, release)) if !release.contains('-') => (version, Some(release.as_bytes())),
+            _ => (rest, None),
         };
         let odd = |b: u8| b.is_ascii_whitespace() || b.is_ascii_control() || matches!(b, b'$' | b'{' | b'(');
         (rest.bytes().any(|b| b.is_ascii_alphanumeric()) && !rest.bytes().any(odd)).then_some(Self {

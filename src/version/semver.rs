@@ -43,8 +43,7 @@ impl<'a> Parts<'a> {
         let identifiers = |text: &str| {
             text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
         };
-        (numbers.iter().all(|part| numeric(part)) && prerelease.is_none_or(identifiers))
-            .then_some(Self { numbers, prerelease })
+        (numbers.iter().all(numeric) && prerelease.is_none_or(identifiers)).then_some(Self { numbers, prerelease })
     }
 }
 

@@ -1,0 +1,144 @@
+//! Version order agrees with the tables of others and, where it is on the machine, with dpkg itself.
+
+mod program;
+
+use std::cmp::Ordering;
+use std::process::{Command, Stdio};
+
+use plimsoll::version::{Scheme, compare};
+use program::shared;
+
+/// Texts that a table orders and that are no versions of the scheme: they compare with nothing, by design.
+fn is_no_version(scheme: Scheme, text: &str) -> bool {
+    compare(scheme, text, text).is_none()
+}
+
+fn holds(order: Ordering, operator: &str) -> bool {
+    match operator {
+        "<" => order.is_lt(),
+        "=" => order.is_eq(),
+        ">" => order.is_gt(),
+        "<=" => order.is_le(),
+        ">=" => order.is_ge(),
+        "!=" => order.is_ne(),
+        _ => false,
+    }
+}
+
+/// How many rows of each table hold text that is no version of the scheme (empty text for rpm, legacy forms for Python,
+/// malformed suffixes for apk): the number is fixed so that a parser which becomes stricter shows.
+const TABLES: [(&str, Scheme, usize); 7] = [
+    ("deb", Scheme::Deb, 0),
+    ("rpm", Scheme::Rpm, 416),
+    ("apk", Scheme::Apk, 37),
+    ("npm", Scheme::Npm, 0),
+    ("semver", Scheme::Npm, 0),
+    ("go", Scheme::Go, 2),
+    ("pypi", Scheme::Pypi, 11),
+];
+
+#[test]
+fn orders_agree_with_the_tables() {
+    let Some(shared) = shared() else { return };
+    let mut wrong = Vec::new();
+    for (name, scheme, no_versions) in TABLES {
+        let text = std::fs::read_to_string(shared.join("versions").join(format!("{name}.tsv"))).expect("a table");
+        let mut skipped = 0;
+        for (number, line) in text.lines().enumerate() {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [left, operator, right, ..] = columns.as_slice() else { continue };
+            if line.starts_with('#') || *operator == "op" {
+                continue;
+            }
+            if is_no_version(scheme, left) || is_no_version(scheme, right) {
+                skipped += 1;
+                continue;
+            }
+            let order = compare(scheme, left, right);
+            if !order.is_some_and(|order| holds(order, operator)) {
+                wrong.push(format!("{name}.tsv:{}: {left} {operator} {right}, found {order:?}", number + 1));
+            }
+        }
+        if skipped != no_versions {
+            wrong.push(format!("{name}.tsv: {skipped} rows hold no versions, expected {no_versions}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A small generator of version-like text, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % below
+    }
+
+    fn version(&mut self) -> String {
+        const PARTS: [&str; 16] =
+            ["0", "1", "2", "10", "09", ".", ".", "-", "~", "+", "a", "rc", "dfsg", "deb12u", "~~", "z"];
+        let mut version = self.next(3).to_string();
+        for _ in 0..self.next(7) {
+            version.push_str(PARTS[self.next(PARTS.len())]);
+        }
+        version.trim_end_matches('-').to_owned()
+    }
+}
+
+#[test]
+fn order_is_total_whatever_the_scheme() {
+    let mut random = Random(7);
+    for scheme in Scheme::ALL.iter().copied() {
+        for _ in 0..3000 {
+            let versions = [random.version(), random.version(), random.version()];
+            let [a, b, c] = &versions;
+            let order = |x: &str, y: &str| compare(scheme, x, y);
+            assert_eq!(order(a, b), order(b, a).map(Ordering::reverse), "{scheme}: {a} {b}");
+            if let (Some(ab), Some(bc), Some(ac)) = (order(a, b), order(b, c), order(a, c))
+                && ab == bc
+            {
+                assert_eq!(ac, ab, "{scheme}: {a} {b} {c}");
+            }
+        }
+    }
+}
+
+/// dpkg is asked through perl, which Debian's own tools are written in: one process for all pairs.
+#[test]
+fn deb_agrees_with_dpkg() {
+    let script = "use Dpkg::Version; while (<STDIN>) { chomp; my ($a, $b) = split /\\t/; print version_compare($a, $b), \"\\n\"; }";
+    let child = Command::new("perl")
+        .args(["-e", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("ignored: no perl");
+        return;
+    };
+    let pairs = std::env::var("PLIMSOLL_ORACLE_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(2000);
+    let mut random = Random(42);
+    let pairs: Vec<(String, String)> = (0..pairs).map(|_| (random.version(), random.version())).collect();
+    let input: String = pairs.iter().map(|(a, b)| format!("{a}\t{b}\n")).collect();
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let writer = std::thread::spawn(move || {
+        use std::io::Write as _;
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let output = child.wait_with_output().expect("perl ends");
+    writer.join().expect("written");
+    let answers = String::from_utf8_lossy(&output.stdout).into_owned();
+    if answers.is_empty() {
+        eprintln!("ignored: no Dpkg::Version (Debian's libdpkg-perl)");
+        return;
+    }
+    let mut compared = 0;
+    for ((a, b), answer) in pairs.iter().zip(answers.lines()) {
+        let Some(order) = compare(Scheme::Deb, a, b) else { continue };
+        assert_eq!(order as i8, answer.parse::<i8>().expect("a number"), "{a} {b}");
+        compared += 1;
+    }
+    assert!(compared * 10 > pairs.len() * 9, "only {compared} of {} pairs were versions", pairs.len());
+}
