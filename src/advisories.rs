@@ -10,6 +10,9 @@ mod feed;
 mod feeds;
 mod fetch;
 mod index;
+mod parallel;
+mod text;
+mod vector;
 mod zip;
 
 pub use build::{BuildError, BuildOptions, BuildReport, ShardSize, SourceReport, build};

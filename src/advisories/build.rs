@@ -1,20 +1,26 @@
 //! Builds a database: all feeds → shards → files.
+//!
+//! The same feeds give the same shard files. A shard's file appears under its final name when it is complete and the
+//! catalogue comes last, so a reader sees the old database or the new one.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Digest, ShardName, SourceDate};
+use crate::model::{CveFacts, Digest, FeedId, ShardName, SourceDate};
 
 use super::catalogue::{Catalogue, FILE_NAME, FORMAT, ShardEntry};
 use super::database::CVE_SHARD;
-use super::feed::{FEEDS, Records, Sink, SourceState};
+use super::feed::{FEEDS, Feed, Records, Sink, SourceState};
 use super::fetch::{Fetch, FetchError};
-use super::index::{self, TableWriter};
+use super::index::{self, TableWriter, WriteError};
+use super::parallel;
 
 /// How to build.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +34,8 @@ pub struct BuildOptions {
 pub struct BuildReport {
     /// Every file that was read, or could not be.
     pub sources: Vec<SourceReport>,
+    /// The feeds of which there was no file at all.
+    pub missing: Vec<FeedId>,
     /// Every shard.
     pub shards: Vec<ShardSize>,
 }
@@ -41,8 +49,10 @@ pub struct SourceReport {
     pub records: u64,
     /// Records left out: reason, number, the first few.
     pub skipped: Vec<(String, u64, Vec<String>)>,
-    /// Why the file as a whole could not be used.
+    /// Why the file as a whole could not be used, or not to its end.
     pub failure: Option<String>,
+    /// How long fetching and reading it took.
+    pub seconds: f64,
 }
 
 /// A shard that was written.
@@ -62,7 +72,7 @@ pub enum BuildError {
     /// The place of the feeds cannot be reached at all.
     #[error(transparent)]
     Unreachable(FetchError),
-    /// There was not one record.
+    /// There was not one advisory.
     #[error("no advisories were found in {0}")]
     NothingFound(String),
     /// A file cannot be written.
@@ -77,45 +87,101 @@ pub enum BuildError {
 }
 
 /// Reads all feeds and writes a database into `to`. A file that cannot be read is reported and costs nothing else. The
-/// new catalogue takes the place of the old one in one step; shards that it does not name are removed after that.
+/// new catalogue takes the place of the old one in one step; after that shards are removed that neither of the two
+/// names: somebody may still be reading the old ones.
 ///
 /// # Errors
 /// There is nothing to read, or the directory cannot be written.
 pub fn build(fetch: &dyn Fetch, to: &Path, options: &BuildOptions) -> Result<BuildReport, BuildError> {
-    let mut sink = Sink::new(options.only.clone());
-    let mut report = BuildReport::default();
-    let mut sources = Vec::new();
-    for feed in FEEDS {
-        for path in feed.files(fetch, options.only.as_ref()) {
-            sink.source = SourceState { name: source_name(&path), ..SourceState::default() };
-            let failure = match fetch.get(&path) {
-                Ok(Some(bytes)) => feed.read(&path, &bytes, &mut sink).err().map(|error| error.to_string()),
-                Ok(None) => continue,
-                Err(error) if error.unreachable => return Err(BuildError::Unreachable(error)),
-                Err(error) => Some(error.reason),
-            };
-            let state = std::mem::take(&mut sink.source);
-            if state.records > 0 {
-                sources.push(SourceDate { source: state.name, date: state.newest, records: state.records });
-            }
-            report.sources.push(SourceReport {
-                source: path,
-                records: state.records,
-                skipped: state
-                    .skipped
-                    .into_iter()
-                    .map(|(reason, skipped)| (reason, skipped.count, skipped.named))
-                    .collect(),
-                failure,
-            });
-        }
-    }
+    let (sink, sources, missing) = read_all(fetch, options)?;
     if sink.shards.is_empty() {
         return Err(BuildError::NothingFound(fetch.origin()));
     }
-    let example = fetch.get("EXAMPLE").ok().flatten().is_some();
-    report.shards = write(sink, merged(sources), example, to)?;
-    Ok(report)
+    let fact_sources: Vec<SourceDate> =
+        sources.iter().filter(|file| file.facts > 0).filter_map(FileReport::source_date).collect();
+    let entries = write_shards(plans(sink, merged(fact_sources)), to)?;
+    let shards = entries.iter().map(|e| ShardSize { name: e.name.clone(), size: e.size, records: e.records }).collect();
+    let catalogue = Catalogue {
+        format: FORMAT.to_owned(),
+        built: Timestamp::now(),
+        example: fetch.get("EXAMPLE").ok().flatten().is_some(),
+        sources: merged(sources.iter().filter_map(FileReport::source_date).collect()),
+        shards: entries,
+    };
+    replace_catalogue(&catalogue, to)?;
+    Ok(BuildReport { sources: sources.into_iter().map(|file| file.report).collect(), missing, shards })
+}
+
+/// What came of a file, and what the catalogue says of it.
+struct FileReport {
+    report: SourceReport,
+    name: String,
+    facts: u64,
+    newest: Option<Timestamp>,
+}
+
+impl FileReport {
+    fn source_date(&self) -> Option<SourceDate> {
+        let records = self.report.records;
+        (records > 0).then(|| SourceDate { source: self.name.clone(), date: self.newest, records })
+    }
+}
+
+/// Reads all files of all feeds, several at a time.
+fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Result<(Sink, Vec<FileReport>, Vec<FeedId>), BuildError> {
+    let files: Vec<(&dyn Feed, String)> = FEEDS
+        .iter()
+        .flat_map(|feed| feed.files(fetch, options.only.as_ref()).into_iter().map(|path| (*feed, path)))
+        .collect();
+    // Where one file shows that the place cannot be reached, nobody is kept waiting for the others.
+    let give_up = AtomicBool::new(false);
+    let read = parallel::map(&files, |(feed, path)| {
+        if give_up.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let result = read_file(*feed, path, fetch, options);
+        if result.is_err() {
+            give_up.store(true, Ordering::Relaxed);
+        }
+        result
+    });
+    let mut all = Sink::default();
+    let mut reports = Vec::new();
+    let mut missing: Vec<FeedId> = FEEDS.iter().map(|feed| feed.id()).collect();
+    for ((feed, _), result) in files.iter().zip(read) {
+        if let Some((sink, report)) = result.map_err(BuildError::Unreachable)? {
+            missing.retain(|id| *id != feed.id());
+            reports.push(report);
+            all.append(sink);
+        }
+    }
+    Ok((all, reports, missing))
+}
+
+/// `None` where there is no such file.
+fn read_file(
+    feed: &dyn Feed,
+    path: &str,
+    fetch: &dyn Fetch,
+    options: &BuildOptions,
+) -> Result<Option<(Sink, FileReport)>, FetchError> {
+    let started = Instant::now();
+    let mut sink = Sink::new(options.only.clone(), source_name(path));
+    let failure = match fetch.get(path) {
+        Ok(Some(bytes)) => feed.read(path, &bytes, &mut sink).err().map(|error| error.to_string()),
+        Ok(None) => return Ok(None),
+        Err(error) if error.unreachable => return Err(error),
+        Err(error) => Some(error.reason),
+    };
+    let SourceState { name, records, facts, newest, skipped, .. } = std::mem::take(&mut sink.source);
+    let report = SourceReport {
+        source: path.to_owned(),
+        records,
+        skipped: skipped.into_iter().map(|(reason, skipped)| (reason, skipped.count, skipped.named)).collect(),
+        failure,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok(Some((sink, FileReport { report, name, facts, newest })))
 }
 
 /// `osv/npm/all.zip` is the source `osv/npm`, a loose `osv/x.json` is one of `osv`.
@@ -123,6 +189,7 @@ fn source_name(path: &str) -> String {
     path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned()
 }
 
+/// One entry per source, in the order of their first files.
 fn merged(sources: Vec<SourceDate>) -> Vec<SourceDate> {
     let mut merged: Vec<SourceDate> = Vec::new();
     for source in sources {
@@ -137,85 +204,121 @@ fn merged(sources: Vec<SourceDate>) -> Vec<SourceDate> {
     merged
 }
 
-fn write(sink: Sink, sources: Vec<SourceDate>, example: bool, to: &Path) -> Result<Vec<ShardSize>, BuildError> {
-    fs::create_dir_all(to).map_err(|cause| BuildError::Write { path: to.to_owned(), cause })?;
-    let mut entries = Vec::new();
-    for (name, records) in sink.shards {
-        // Feeds without dates per record are as new as their file.
-        let of_file = |source: &SourceDate| {
-            sources.iter().find(|known| known.source == source.source).and_then(|known| known.date)
-        };
-        let newest = records.newest.max(records.sources.values().filter_map(of_file).max());
-        let count = records.advisories.values().map(|advisories| advisories.len() as u64).sum();
-        entries.push(write_shard(&name, shard_file(&name, records), count, newest, to)?);
+/// A shard to be written.
+struct Plan {
+    name: ShardName,
+    sources: Vec<SourceDate>,
+    content: Content,
+}
+
+enum Content {
+    Advisories(Records),
+    Facts(BTreeMap<String, CveFacts>),
+}
+
+impl Plan {
+    fn records(&self) -> u64 {
+        match &self.content {
+            Content::Advisories(records) => records.advisories.values().map(|list| list.len() as u64).sum(),
+            Content::Facts(facts) => facts.len() as u64,
+        }
+    }
+}
+
+/// The shards, the largest first, so that no core is left with it at the end.
+fn plans(sink: Sink, fact_sources: Vec<SourceDate>) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = Vec::new();
+    for (name, mut records) in sink.shards {
+        for advisories in records.advisories.values_mut() {
+            // Neither the order of the feeds' files nor a record that is in two of them shows.
+            advisories.sort_unstable();
+            advisories.dedup();
+        }
+        let sources = std::mem::take(&mut records.sources).into_values().collect();
+        plans.push(Plan { name, sources, content: Content::Advisories(records) });
     }
     if !sink.cves.is_empty() {
         let name = ShardName::new(CVE_SHARD);
-        let count = sink.cves.len() as u64;
-        let mut table = TableWriter::new(RECORDS_BLOCK);
-        for (cve, facts) in &sink.cves {
-            table.add(cve, &postcard::to_stdvec(facts).unwrap_or_default());
-        }
-        let bytes = index::file(name.clone(), Vec::new(), vec![table]);
-        entries.push(write_shard(&name, bytes, count, None, to)?);
+        plans.push(Plan { name, sources: fact_sources, content: Content::Facts(sink.cves) });
     }
+    plans.sort_by_key(|plan| std::cmp::Reverse(plan.records()));
+    plans
+}
+
+/// Writes the shards; their entries come by name.
+fn write_shards(plans: Vec<Plan>, to: &Path) -> Result<Vec<ShardEntry>, BuildError> {
+    fs::create_dir_all(to).map_err(|cause| BuildError::Write { path: to.to_owned(), cause })?;
+    let entries: Result<Vec<_>, _> = parallel::map(&plans, |plan| write_shard(plan, to)).into_iter().collect();
+    let mut entries = entries?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let sizes = entries.iter().map(|e| ShardSize { name: e.name.clone(), size: e.size, records: e.records }).collect();
-    let keep: BTreeSet<String> = entries.iter().map(|entry| entry.file.clone()).collect();
-    let catalogue = Catalogue { format: FORMAT.to_owned(), built: Timestamp::now(), example, sources, shards: entries };
-    let mut json = serde_json::to_vec_pretty(&catalogue).unwrap_or_default();
-    json.push(b'\n');
-    write_file(&to.join(FILE_NAME), &json)?;
-    remove_others(to, &keep);
-    Ok(sizes)
+    Ok(entries)
 }
 
-fn shard_file(name: &ShardName, records: Records) -> Vec<u8> {
-    let mut table = TableWriter::new(RECORDS_BLOCK);
-    for (key, mut advisories) in records.advisories {
-        // The order of the feeds' files must not show.
-        advisories.sort_by(|a, b| (a.feed, &a.id).cmp(&(b.feed, &b.id)));
-        advisories.dedup();
-        table.add(&key, &postcard::to_stdvec(&advisories).unwrap_or_default());
-    }
-    let mut details = TableWriter::new(DETAILS_BLOCK);
-    for (id, text) in records.details {
-        details.add(&id, &postcard::to_stdvec(&text).unwrap_or_default());
-    }
-    index::file(name.clone(), records.sources.into_values().collect(), vec![table, details])
-}
-
-fn write_shard(
-    name: &ShardName,
-    bytes: Vec<u8>,
-    records: u64,
-    newest: Option<Timestamp>,
-    to: &Path,
-) -> Result<ShardEntry, BuildError> {
+fn write_shard(plan: &Plan, to: &Path) -> Result<ShardEntry, BuildError> {
+    let name = &plan.name;
+    let bytes = shard_file(plan)
+        .map_err(|error| BuildError::Write { path: to.join(name.as_str()), cause: io::Error::other(error) })?;
     let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
     let file = format!("{name}-{}.{EXTENSION}", digest.short());
     write_file(&to.join(&file), &bytes)?;
-    Ok(ShardEntry { name: name.clone(), file, digest, size: bytes.len() as u64, records, newest })
+    let newest = plan.sources.iter().filter_map(|source| source.date).max();
+    Ok(ShardEntry { name: name.clone(), file, digest, size: bytes.len() as u64, records: plan.records(), newest })
+}
+
+fn shard_file(plan: &Plan) -> Result<Vec<u8>, WriteError> {
+    let mut records = TableWriter::new(RECORDS_BLOCK)?;
+    let mut details = TableWriter::new(DETAILS_BLOCK)?;
+    match &plan.content {
+        Content::Advisories(content) => {
+            for (key, advisories) in &content.advisories {
+                records.add_list(key, advisories.iter().map(|advisory| &*advisory.bytes))?;
+            }
+            for (id, text) in &content.details {
+                details.add(id, text)?;
+            }
+        }
+        Content::Facts(facts) => {
+            for (cve, facts) in facts {
+                records.add(cve, &postcard::to_stdvec(facts)?)?;
+            }
+        }
+    }
+    index::file(&plan.name, &plan.sources, [records, details])
+}
+
+/// Puts the catalogue in place and removes shards that neither it nor its predecessor names.
+fn replace_catalogue(catalogue: &Catalogue, to: &Path) -> Result<(), BuildError> {
+    let path = to.join(FILE_NAME);
+    let previous: Option<Catalogue> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let previous = previous.map(|catalogue| catalogue.shards).unwrap_or_default();
+    let mut json = serde_json::to_vec_pretty(catalogue)
+        .map_err(|error| BuildError::Write { path: path.clone(), cause: error.into() })?;
+    json.push(b'\n');
+    write_file(&path, &json)?;
+    let keep: BTreeSet<&str> = catalogue.shards.iter().chain(&previous).map(|entry| entry.file.as_str()).collect();
+    for entry in fs::read_dir(to).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(&format!(".{EXTENSION}")) && !keep.contains(name.as_str()) {
+            // One that cannot be removed only takes room.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Beside the target, then renamed: readers see the old file or the new one.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|cause| {
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|cause| {
         let _ = fs::remove_file(&temporary);
         BuildError::Write { path: path.to_owned(), cause }
     })
-}
-
-/// Removes shards of earlier builds. One that cannot be removed only takes room.
-fn remove_others(directory: &Path, keep: &BTreeSet<String>) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(&format!(".{EXTENSION}")) && !keep.contains(&name) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 const EXTENSION: &str = "shard";

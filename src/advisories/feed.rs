@@ -1,8 +1,10 @@
 //! What a feed is, the table of all feeds, and where their records go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::model::{Advisory, AdvisoryDetails, CveFacts, FeedId, ShardName, SourceDate};
 
@@ -20,7 +22,7 @@ pub trait Feed: Sync {
     /// The upstream's own address of a path in the common layout; `None` where there is no public one.
     fn upstream(&self, path: &str) -> Option<String>;
 
-    /// The files to read, of those shards only that are wanted (`None`: all).
+    /// The files to read, of those shards only that are wanted (`None`: all). Naming one that is not there is fine.
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String>;
 
     /// Reads one file. A malformed record is told to the sink and skipped.
@@ -46,7 +48,7 @@ impl FeedError {
     }
 }
 
-/// Takes the records of all feeds, sorted into shards.
+/// Takes the records of one file, sorted into shards; sinks of several files are joined in the order of the files.
 #[derive(Debug, Default)]
 pub struct Sink {
     pub(super) shards: BTreeMap<ShardName, Records>,
@@ -56,22 +58,35 @@ pub struct Sink {
     pub(super) source: SourceState,
 }
 
-/// The records of one shard.
+/// The records of one shard, encoded as they will be stored: a build holds all of an upstream in memory.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    pub(super) advisories: BTreeMap<String, Vec<Advisory>>,
-    pub(super) details: BTreeMap<String, AdvisoryDetails>,
-    pub(super) newest: Option<Timestamp>,
+    pub(super) advisories: BTreeMap<String, Vec<Encoded>>,
+    /// One copy of the bytes for all shards that an advisory is in.
+    pub(super) details: BTreeMap<String, Arc<[u8]>>,
     pub(super) sources: BTreeMap<String, SourceDate>,
+}
+
+/// An encoded [`Advisory`] with what it is sorted by.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Encoded {
+    feed: FeedId,
+    id: Arc<str>,
+    pub(super) bytes: Box<[u8]>,
 }
 
 /// What is known of the file that is being read.
 #[derive(Debug, Default)]
 pub(super) struct SourceState {
     pub(super) name: String,
+    /// Statements about packages and facts about CVEs.
     pub(super) records: u64,
+    /// Of them, facts about CVEs.
+    pub(super) facts: u64,
     pub(super) newest: Option<Timestamp>,
     pub(super) skipped: BTreeMap<String, Skipped>,
+    /// The id of the record that came last: its statements share one copy of it.
+    last_id: Option<Arc<str>>,
 }
 
 /// Records that were left out for one reason.
@@ -82,9 +97,15 @@ pub(super) struct Skipped {
     pub(super) named: Vec<String>,
 }
 
+/// How many left out records are named for each reason, and how many reasons there may be: both come from the feed.
+const MOST_NAMED: usize = 3;
+const MOST_REASONS: usize = 20;
+
 impl Sink {
-    pub(super) fn new(wanted: Option<BTreeSet<ShardName>>) -> Self {
-        Self { wanted, ..Self::default() }
+    /// For the file that people know as `source`.
+    pub(super) fn new(wanted: Option<BTreeSet<ShardName>>, source: String) -> Self {
+        let source = SourceState { name: source, ..SourceState::default() };
+        Self { wanted, source, ..Self::default() }
     }
 
     /// Whether records of a shard are kept: feeds can spare themselves the work otherwise.
@@ -94,10 +115,15 @@ impl Sink {
     }
 
     /// A statement about the package `key` ([`super::lookup_key`]).
-    pub fn advisory(&mut self, shard: &ShardName, key: String, advisory: Advisory) {
+    pub fn advisory(&mut self, shard: &ShardName, key: String, advisory: &Advisory) {
         if !self.wants(shard) {
             return;
         }
+        let Some(bytes) = self.encode(&advisory.id, advisory) else { return };
+        let id = match &self.source.last_id {
+            Some(last) if **last == *advisory.id => Arc::clone(last),
+            _ => Arc::clone(self.source.last_id.insert(advisory.id.as_str().into())),
+        };
         let records = self.shards.entry(shard.clone()).or_default();
         let source = records.sources.entry(self.source.name.clone()).or_insert_with(|| SourceDate {
             source: self.source.name.clone(),
@@ -106,21 +132,33 @@ impl Sink {
         });
         source.records += 1;
         self.source.records += 1;
-        records.advisories.entry(key).or_default().push(advisory);
+        let encoded = Encoded { feed: advisory.feed, id, bytes: bytes.into() };
+        records.advisories.entry(key).or_default().push(encoded);
     }
 
-    /// What people read about an advisory of that shard; the first statement stays.
-    pub fn details(&mut self, shard: &ShardName, id: &str, details: AdvisoryDetails) {
-        if !self.wants(shard) {
-            return;
+    /// What people read about an advisory, for the shards that it is in; the first statement about an id stays.
+    pub fn details<'a>(
+        &mut self,
+        shards: impl IntoIterator<Item = &'a ShardName>,
+        id: &str,
+        details: &AdvisoryDetails,
+    ) {
+        let mut encoded: Option<Arc<[u8]>> = None;
+        for shard in shards {
+            if !self.wants(shard) {
+                continue;
+            }
+            if encoded.is_none() {
+                encoded = self.encode(id, details).map(Arc::from);
+            }
+            let Some(bytes) = &encoded else { return };
+            let records = self.shards.entry(shard.clone()).or_default();
+            records.details.entry(id.to_owned()).or_insert_with(|| Arc::clone(bytes));
+            if let Some(source) = records.sources.get_mut(&self.source.name) {
+                source.date = source.date.max(details.modified);
+            }
+            self.source.newest = self.source.newest.max(details.modified);
         }
-        let records = self.shards.entry(shard.clone()).or_default();
-        records.newest = records.newest.max(details.modified);
-        if let Some(source) = records.sources.get_mut(&self.source.name) {
-            source.date = source.date.max(details.modified);
-        }
-        self.source.newest = self.source.newest.max(details.modified);
-        records.details.entry(id.to_owned()).or_insert(details);
     }
 
     /// The date of the whole file, where its records have none.
@@ -131,15 +169,67 @@ impl Sink {
     /// What is known about a CVE.
     pub fn cve(&mut self, id: &str) -> &mut CveFacts {
         self.source.records += 1;
+        self.source.facts += 1;
         self.cves.entry(id.to_owned()).or_default()
     }
 
     /// A record that is left out, and why.
     pub fn skip(&mut self, record: &str, reason: &str) {
+        let is_known = self.source.skipped.contains_key(reason);
+        let reason = if is_known || self.source.skipped.len() < MOST_REASONS { reason } else { "other reasons" };
         let skipped = self.source.skipped.entry(reason.to_owned()).or_default();
         skipped.count += 1;
-        if skipped.named.len() < 3 {
-            skipped.named.push(record.chars().take(80).collect());
+        if skipped.named.len() < MOST_NAMED {
+            skipped.named.push(record.chars().take(120).collect());
+        }
+    }
+
+    /// Adds what was read from a later file. Sources and what was left out stay with the file.
+    pub(super) fn append(&mut self, later: Self) {
+        for (name, more) in later.shards {
+            let records = self.shards.entry(name).or_default();
+            for (key, advisories) in more.advisories {
+                records.advisories.entry(key).or_default().extend(advisories);
+            }
+            for (id, details) in more.details {
+                records.details.entry(id).or_insert(details);
+            }
+            for (name, more) in more.sources {
+                match records.sources.get_mut(&name) {
+                    Some(known) => {
+                        known.records += more.records;
+                        known.date = known.date.max(more.date);
+                    }
+                    None => drop(records.sources.insert(name, more)),
+                }
+            }
+        }
+        for (cve, more) in later.cves {
+            let facts = self.cves.entry(cve).or_default();
+            facts.kev = more.kev.or(facts.kev.take());
+            facts.epss = more.epss.or(facts.epss.take());
+            facts.cvss.extend(more.cvss);
+        }
+    }
+
+    /// The advisories of a shard with their keys.
+    #[cfg(test)]
+    pub(super) fn decoded(&self, shard: &str) -> Vec<(String, Advisory)> {
+        let records = self.shards.get(&ShardName::new(shard));
+        let lists = records.iter().flat_map(|records| &records.advisories);
+        lists
+            .flat_map(|(key, list)| list.iter().map(move |encoded| (key, encoded)))
+            .map(|(key, encoded)| (key.clone(), postcard::from_bytes(&encoded.bytes).expect("what was encoded")))
+            .collect()
+    }
+
+    fn encode(&mut self, id: &str, value: &impl Serialize) -> Option<Vec<u8>> {
+        match postcard::to_stdvec(value) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.skip(id, &format!("cannot be stored: {error}"));
+                None
+            }
         }
     }
 }

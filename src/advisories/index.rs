@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ShardName, SourceDate};
 
 pub(super) use read::{IndexError, IndexFile};
-pub(super) use write::{TableWriter, file};
+pub(super) use write::{TableWriter, WriteError, file};
 
 const MAGIC: &[u8; 8] = b"PLIMSOLL";
 
@@ -63,7 +63,7 @@ struct Block {
 }
 
 /// No block, block index or header is longer than this, before or after decompression.
-const LONGEST: u32 = 64 << 20;
+const LONGEST: u32 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -72,14 +72,14 @@ mod tests {
     use super::*;
 
     fn sample() -> Vec<u8> {
-        let mut records = TableWriter::new(400);
+        let mut records = TableWriter::new(400).expect("a writer");
         for number in 0..200 {
-            records.add(&format!("key-{number:03}"), format!("value {number}").as_bytes());
+            records.add(&format!("key-{number:03}"), format!("value {number}").as_bytes()).expect("added");
         }
-        let mut details = TableWriter::new(400);
-        details.add("only", b"detail");
-        let sources = vec![SourceDate { source: "osv/test".into(), date: None, records: 200 }];
-        file(ShardName::new("test-1"), sources, vec![records, details])
+        let mut details = TableWriter::new(400).expect("a writer");
+        details.add("only", b"detail").expect("added");
+        let sources = [SourceDate { source: "osv/test".into(), date: None, records: 200 }];
+        file(&ShardName::new("test-1"), &sources, [records, details]).expect("a file")
     }
 
     fn open(bytes: &[u8]) -> Result<IndexFile, IndexError> {
@@ -101,6 +101,13 @@ mod tests {
         }
         assert_eq!(index.get(Table::Details, "only").expect("readable").as_deref(), Some(&b"detail"[..]));
         assert_eq!(index.entries(Table::Records), 200);
+    }
+
+    #[test]
+    fn what_readers_would_refuse_is_not_written() {
+        let mut table = TableWriter::new(400).expect("a writer");
+        let result = table.add("key", &vec![0; LONGEST as usize + 1]);
+        assert!(matches!(result, Err(WriteError::TooLong(ref key)) if key == "key"), "{result:?}");
     }
 
     #[test]

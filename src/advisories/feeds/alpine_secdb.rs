@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::advisories::{Feed, FeedError, Fetch, Sink};
-use crate::model::{Advisory, Event, FeedId, FixState, Range, ShardName};
+use crate::advisories::{Feed, FeedError, Fetch, Sink, lookup_key};
+use crate::model::{Advisory, Event, FeedId, FixState, PackageKind, Range, ShardName};
 
 pub(in crate::advisories) struct AlpineSecdb;
 
@@ -50,18 +51,27 @@ impl Feed for AlpineSecdb {
         let release = path.split('/').nth(1).ok_or_else(|| FeedError::new("no release in the path"))?;
         let shard = shard(release);
         let database: Database<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
-        for entry in database.packages {
-            for (version, ids) in &entry.pkg.secfixes {
-                for id in ids.iter().flatten() {
-                    let Some(advisory) = advisory(id, version) else {
-                        sink.skip(id, "no identifier");
-                        continue;
-                    };
-                    sink.advisory(&shard, entry.pkg.name.to_string(), advisory);
-                }
+        for raw in database.packages.unwrap_or_default() {
+            match serde_json::from_str::<Entry<'_>>(raw.get()) {
+                Ok(entry) => read_package(&entry.pkg, &shard, sink),
+                Err(error) => sink.skip(&format!("{error}: {}", raw.get()), "malformed record"),
             }
         }
         Ok(())
+    }
+}
+
+fn read_package(package: &Package<'_>, shard: &ShardName, sink: &mut Sink) {
+    for (version, ids) in package.secfixes.iter().flatten() {
+        for text in ids.iter().flatten() {
+            match ids_in(text) {
+                Some((id, aliases)) => {
+                    let key = lookup_key(PackageKind::Apk, &package.name);
+                    sink.advisory(shard, key, &advisory(id, aliases, version));
+                }
+                None => sink.skip(&format!("{} {version} `{text}`", package.name), "no identifier"),
+            }
+        }
     }
 }
 
@@ -77,17 +87,13 @@ fn shard(release: &str) -> ShardName {
     }
 }
 
-/// One entry such as `CVE-2019-14697` or `CVE-2017-2616 (+ regression fix)` or `CVE-2020-1 GHSA-x`: the first word is the
-/// id, further identifiers are aliases. Fixed in `0` means never affected.
-fn advisory(ids: &str, version: &str) -> Option<Advisory> {
-    let mut words = ids.split_whitespace();
-    let id = words.next()?.to_owned();
-    let aliases = words.filter(|word| ["CVE-", "GHSA-", "XSA-", "GO-"].iter().any(|prefix| word.starts_with(prefix)));
+/// Fixed in `0` means never affected.
+fn advisory(id: String, aliases: Vec<String>, version: &str) -> Advisory {
     let not_affected = version == "0";
     let events = vec![Event::Introduced("0".into()), Event::Fixed(version.to_owned())];
-    Some(Advisory {
+    Advisory {
         id,
-        aliases: aliases.map(str::to_owned).collect(),
+        aliases,
         covers: Vec::new(),
         ranges: if not_affected { Vec::new() } else { vec![Range { events }] },
         versions: Vec::new(),
@@ -95,13 +101,32 @@ fn advisory(ids: &str, version: &str) -> Option<Advisory> {
         severity: None,
         constraints: Vec::new(),
         feed: FeedId::AlpineSecdb,
-    })
+    }
+}
+
+/// The id and its aliases in an entry such as `CVE-2026-48785 / GHSA-cr2j-534f-mf3g`, `CVE-2017-2616 (+ regression fix)`
+/// or `CVE 2025-48379`. `None` where there is no id.
+fn ids_in(text: &str) -> Option<(String, Vec<String>)> {
+    let mut words = text
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '/'))
+        .filter(|word| !word.is_empty());
+    let first = match words.next()? {
+        "CVE" => format!("CVE-{}", words.next()?),
+        word => word.replace("CVE_", "CVE-"),
+    };
+    let is_id = first.starts_with(|c: char| c.is_ascii_alphabetic())
+        && first.contains(|c: char| c.is_ascii_digit())
+        && first.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':'));
+    let is_alias =
+        |word: &&str| **word != first && ["CVE-", "GHSA-", "XSA-", "GO-"].iter().any(|prefix| word.starts_with(prefix));
+    let aliases = words.filter(is_alias).map(str::to_owned).collect();
+    is_id.then_some((first, aliases))
 }
 
 #[derive(Deserialize)]
 struct Database<'a> {
     #[serde(borrow, default)]
-    packages: Vec<Entry<'a>>,
+    packages: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +140,7 @@ struct Package<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
-    secfixes: BTreeMap<Cow<'a, str>, Option<Vec<Cow<'a, str>>>>,
+    secfixes: Option<BTreeMap<Cow<'a, str>, Option<Vec<Cow<'a, str>>>>>,
 }
 
 #[cfg(test)]
@@ -123,20 +148,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_become_records() {
-        for (ids, version, id, aliases, fix) in [
-            ("CVE-2024-1", "1.2-r3", "CVE-2024-1", vec![], FixState::Fixed),
-            ("CVE-2024-1 GHSA-a-b-c", "1.2-r3", "CVE-2024-1", vec!["GHSA-a-b-c"], FixState::Fixed),
-            ("CVE-2017-2616 (+ regression fix)", "1-r0", "CVE-2017-2616", vec![], FixState::Fixed),
-            ("CVE-2024-2", "0", "CVE-2024-2", vec![], FixState::NotAffected),
+    fn identifiers_among_other_words() {
+        for (text, expected) in [
+            ("CVE-2021-30473", Some(("CVE-2021-30473", vec![]))),
+            ("CVE-2026-48785 / GHSA-cr2j-534f-mf3g", Some(("CVE-2026-48785", vec!["GHSA-cr2j-534f-mf3g"]))),
+            ("CVE-2023-44441 ZDI-CAN-22093", Some(("CVE-2023-44441", vec![]))),
+            ("CVE-2020-27955 # (only affect windows)", Some(("CVE-2020-27955", vec![]))),
+            ("CVE-2017-2616 (+ regression fix)", Some(("CVE-2017-2616", vec![]))),
+            ("CVE 2025-48379", Some(("CVE-2025-48379", vec![]))),
+            ("XSA-300 CVE-2019-17340", Some(("XSA-300", vec!["CVE-2019-17340"]))),
+            ("CVE_2019-2426", Some(("CVE-2019-2426", vec![]))),
+            ("VSV00019", Some(("VSV00019", vec![]))),
+            ("", None),
+            ("none", None),
+            ("???", None),
         ] {
-            let advisory = advisory(ids, version).expect(ids);
-            assert_eq!(
-                (advisory.id.as_str(), advisory.aliases, advisory.fix),
-                (id, aliases.iter().map(|a| (*a).to_owned()).collect(), fix),
-                "{ids}"
-            );
+            let expected =
+                expected.map(|(id, aliases)| (id.to_owned(), aliases.into_iter().map(str::to_owned).collect()));
+            assert_eq!(ids_in(text), expected, "{text}");
         }
-        assert_eq!(advisory("  ", "1"), None);
+    }
+
+    #[test]
+    fn version_zero_means_not_affected_and_a_malformed_package_costs_only_itself() {
+        let json = br#"{"packages":[{"pkg":{"name":"curl","secfixes":{"0":["CVE-2021-1"],"8.0-r0":["CVE-2023-2", "?"],"9":null}}},
+            {"pkg":7},{"pkg":{"name":"none","secfixes":null}}]}"#;
+        let mut sink = Sink::new(None, "alpine-secdb/v3.20".into());
+        AlpineSecdb.read("alpine-secdb/v3.20/main.json", json, &mut sink).expect("a database");
+        let states: Vec<_> =
+            sink.decoded("alpine-3.20").into_iter().map(|(key, advisory)| (key, advisory.id, advisory.fix)).collect();
+        assert_eq!(
+            states,
+            [
+                ("curl".into(), "CVE-2021-1".into(), FixState::NotAffected),
+                ("curl".into(), "CVE-2023-2".into(), FixState::Fixed)
+            ]
+        );
+        let skipped: Vec<_> = sink.source.skipped.iter().map(|(why, skipped)| (why.as_str(), skipped.count)).collect();
+        assert_eq!(skipped, [("malformed record", 1), ("no identifier", 1)]);
     }
 }

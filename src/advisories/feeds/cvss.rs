@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::advisories::vector::base_score;
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{self, FeedId, ShardName};
 
@@ -31,15 +32,21 @@ impl Feed for Cvss {
         let text = csv::text(bytes)?;
         for row in csv::rows(&text, "cve")? {
             let parsed = match row.as_slice() {
+                // The vector decides; the file's own score is not read.
                 [cve, vector, _, _, source, ..] if cve.starts_with("CVE-") => {
-                    score(vector).map(|score| (*cve, *vector, score, *source))
+                    base_score(vector).map(|score| (*cve, *vector, score, *source))
                 }
                 _ => None,
             };
             match parsed {
                 Some((cve, vector, score, source)) => {
-                    let cvss = model::Cvss { vector: vector.to_owned(), score, source: source.to_owned() };
-                    sink.cve(cve).cvss.push(cvss);
+                    let known = &mut sink.cve(cve).cvss;
+                    if known.iter().all(|known| known.vector != vector) {
+                        let cvss = model::Cvss { vector: vector.to_owned(), score, source: source.to_owned() };
+                        known.push(cvss);
+                        // Who analyses vulnerabilities comes before who collects; then the newer version.
+                        known.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| b.vector.cmp(&a.vector)));
+                    }
                 }
                 None => sink.skip(&row.join(","), "not a CVE with a CVSS vector"),
             }
@@ -48,28 +55,6 @@ impl Feed for Cvss {
     }
 }
 
-/// The base score of a vector, versions 2 to 4; `None` where it is malformed.
-pub(super) fn score(vector: &str) -> Option<f64> {
-    if vector.starts_with("CVSS:") {
-        return Some(vector.parse::<::cvss::Cvss>().ok()?.score());
-    }
-    Some(vector.trim_start_matches('(').trim_end_matches(')').parse::<::cvss::v2::Vector>().ok()?.score().value())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_of_all_versions() {
-        for (vector, expected) in [
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", Some(9.8)),
-            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Some(9.3)),
-            ("AV:N/AC:L/Au:N/C:P/I:P/A:P", Some(7.5)),
-            ("CVSS:3.1/AV:X", None),
-            ("", None),
-        ] {
-            assert_eq!(score(vector), expected, "{vector}");
-        }
-    }
+fn rank(cvss: &model::Cvss) -> u8 {
+    u8::from(!cvss.source.ends_with("nvd"))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
@@ -31,16 +31,10 @@ impl Feed for Epss {
 
     fn read(&self, _path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         let text = csv::text(bytes)?;
-        let stamp = text
-            .lines()
-            .next()
-            .and_then(|line| line.split("score_date:").nth(1))
-            .map(|rest| rest.split(',').next().unwrap_or(rest));
-        let stamp: Option<Timestamp> = stamp.and_then(|text| text.trim().parse().ok());
-        if let Some(stamp) = stamp {
-            sink.dated(stamp);
+        let date = text.lines().next().and_then(date);
+        if let Some(stamp) = date.and_then(|date| date.to_zoned(TimeZone::UTC).ok()) {
+            sink.dated(stamp.timestamp());
         }
-        let date = stamp.map(|stamp| stamp.to_zoned(TimeZone::UTC).date());
         for row in csv::rows(&text, "cve")? {
             let share = |index: usize| {
                 row.get(index).and_then(|text| text.parse::<f64>().ok()).filter(|share| (0.0..=1.0).contains(share))
@@ -53,5 +47,35 @@ impl Feed for Epss {
             }
         }
         Ok(())
+    }
+}
+
+/// The day in `#model_version:v2025.03.14,score_date:2026-08-21T12:55:00Z`; older files have no such line.
+fn date(comment: &str) -> Option<Date> {
+    comment
+        .strip_prefix('#')?
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("score_date:"))?
+        .get(..10)?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_with_the_day_that_they_are_of() {
+        let table = b"#model_version:v2022.01.01,score_date:2022-02-04T00:00:00+0000\ncve,epss,percentile\n\
+            CVE-2020-5902,0.96817,0.99999\nCVE-1,0.5\nCVE-2,2,0.5\nCVE-3,NaN,0.5\nGHSA-4,0.5,0.5\n";
+        let mut sink = Sink::new(None, "epss".into());
+        Epss.read("epss/epss_scores-current.csv.gz", table, &mut sink).expect("a table");
+        let date: Date = "2022-02-04".parse().expect("a date");
+        let scores: Vec<_> = sink.cves.iter().map(|(cve, facts)| (cve.as_str(), facts.epss.clone())).collect();
+        let expected = model::Epss { score: 0.96817, percentile: 0.99999, date: Some(date) };
+        assert_eq!(scores, [("CVE-2020-5902", Some(expected))]);
+        assert_eq!(sink.source.newest.map(|stamp| stamp.to_string()).as_deref(), Some("2022-02-04T00:00:00Z"));
+        assert_eq!(sink.source.skipped.values().map(|skipped| skipped.count).sum::<u64>(), 4);
     }
 }

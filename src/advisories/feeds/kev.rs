@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{self, FeedId, ShardName};
@@ -31,17 +32,21 @@ impl Feed for Kev {
     }
 
     fn read(&self, _path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
-        let catalogue: Catalogue = serde_json::from_slice(bytes).map_err(FeedError::new)?;
+        let catalogue: Catalogue<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         if let Some(date) = catalogue.date_released.and_then(|text| text.parse::<Timestamp>().ok()) {
             sink.dated(date);
         }
-        for entry in catalogue.vulnerabilities {
-            let Ok(added) = entry.date_added.parse::<Date>() else {
-                sink.skip(&entry.id, "no date");
-                continue;
+        for raw in catalogue.vulnerabilities {
+            let entry: Entry = match serde_json::from_str(raw.get()) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    sink.skip(&format!("{error}: {}", raw.get()), "malformed record");
+                    continue;
+                }
             };
             sink.cve(&entry.id).kev = Some(model::Kev {
-                added,
+                added: entry.date_added,
+                // Agencies' deadline: a wrong one is no reason to forget that the vulnerability is exploited.
                 due: entry.due_date.and_then(|date| date.parse().ok()),
                 ransomware: entry.ransomware.as_deref() == Some("Known"),
             });
@@ -51,10 +56,11 @@ impl Feed for Kev {
 }
 
 #[derive(Deserialize)]
-struct Catalogue {
-    #[serde(rename = "dateReleased")]
+struct Catalogue<'a> {
+    #[serde(rename = "dateReleased", default)]
     date_released: Option<String>,
-    vulnerabilities: Vec<Entry>,
+    #[serde(borrow)]
+    vulnerabilities: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -62,9 +68,33 @@ struct Entry {
     #[serde(rename = "cveID")]
     id: String,
     #[serde(rename = "dateAdded")]
-    date_added: String,
-    #[serde(rename = "dueDate")]
+    date_added: Date,
+    #[serde(rename = "dueDate", default)]
     due_date: Option<String>,
-    #[serde(rename = "knownRansomwareCampaignUse")]
+    #[serde(rename = "knownRansomwareCampaignUse", default)]
     ransomware: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_entry_costs_only_itself() {
+        let json = br#"{"dateReleased":"2026-08-07T16:45:47.0648Z","vulnerabilities":[
+            {"cveID":"CVE-2024-1","dateAdded":"2024-05-05","dueDate":"2024-05-26","knownRansomwareCampaignUse":"Known"},
+            {"cveID":"CVE-2024-2","dateAdded":"2024-05-06","dueDate":"soon"},
+            {"cveID":"CVE-2024-3","dateAdded":"yesterday"}, {"cveID":7}, null]}"#;
+        let mut sink = Sink::new(None, "kev".into());
+        Kev.read(FILE, json, &mut sink).expect("a catalogue");
+        let found: Vec<_> = sink
+            .cves
+            .iter()
+            .filter_map(|(cve, facts)| facts.kev.as_ref().map(|kev| (cve.as_str(), kev.due.is_some(), kev.ransomware)))
+            .collect();
+        assert_eq!(found, [("CVE-2024-1", true, true), ("CVE-2024-2", false, false)]);
+        assert_eq!(sink.source.skipped.get("malformed record").map(|skipped| skipped.count), Some(3));
+        assert_eq!(sink.source.newest.map(|stamp| stamp.as_second()), Some(1_786_121_147));
+        assert!(Kev.read(FILE, b"[]", &mut sink).is_err());
+    }
 }

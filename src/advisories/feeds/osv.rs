@@ -6,15 +6,13 @@
 
 mod ecosystem;
 mod record;
+mod statement;
 
 use std::collections::BTreeSet;
 
 use crate::advisories::zip::Archive;
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{FeedId, ShardName};
-
-/// Descriptions are cut to this many characters.
-pub(super) const LONGEST_DESCRIPTION: usize = 1500;
 
 pub(in crate::advisories) struct Osv;
 
@@ -68,12 +66,13 @@ impl Feed for Osv {
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         if path.ends_with(".json") {
-            record::read(path, bytes, sink);
+            statement::read(path, bytes, sink);
             return Ok(());
         }
         let archive = Archive::open(bytes).map_err(FeedError::new)?;
         let visited = archive.for_each(|name, content| match content {
-            Ok(content) => record::read(name, content, sink),
+            Ok(content) if name.ends_with(".json") => statement::read(name, content, sink),
+            Ok(_) => {}
             Err(error) => sink.skip(name, &error.to_string()),
         });
         visited.map_err(FeedError::new)

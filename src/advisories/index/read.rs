@@ -98,25 +98,32 @@ impl IndexFile {
             return Ok(index);
         }
         let Some(place) = self.place(table) else { return Ok(&[]) };
-        let at = self.body.checked_add(place.offset).ok_or(IndexError::Damaged("block index"))?;
-        let compressed = read_checked(&self.file, at, place.length, place.checksum, "block index")?;
+        let compressed = self.read(place.offset, place.length, place.checksum, "block index")?;
         let raw = decompress(&compressed, place.raw_length, "block index")?;
         let index: Vec<Block> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block index"))?;
+        if !index.is_sorted_by(|a, b| a.first_key < b.first_key) {
+            return Err(IndexError::Damaged("order of the blocks"));
+        }
         Ok(open.index.get_or_init(|| index))
     }
 
     fn block(&self, table: Table, block: &Block) -> Result<Arc<Vec<u8>>, IndexError> {
-        let mut last = self.open_table(table).last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((offset, raw)) = last.as_ref()
+        let last = &self.open_table(table).last;
+        if let Some((offset, raw)) = last.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
             && *offset == block.offset
         {
             return Ok(Arc::clone(raw));
         }
-        let at = self.body.checked_add(block.offset).ok_or(IndexError::Damaged("block"))?;
-        let compressed = read_checked(&self.file, at, block.length, block.checksum, "block")?;
+        // Not under the lock: other threads read other blocks meanwhile.
+        let compressed = self.read(block.offset, block.length, block.checksum, "block")?;
         let raw = Arc::new(decompress(&compressed, block.raw_length, "block")?);
-        *last = Some((block.offset, Arc::clone(&raw)));
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((block.offset, Arc::clone(&raw)));
         Ok(raw)
+    }
+
+    fn read(&self, offset: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
+        let at = self.body.checked_add(offset).ok_or(IndexError::Damaged(what))?;
+        read_checked(&self.file, at, length, checksum, what)
     }
 }
 
@@ -135,5 +142,6 @@ fn decompress(compressed: &[u8], raw_length: u32, what: &'static str) -> Result<
         return Err(IndexError::Damaged(what));
     }
     let raw = zstd::bulk::decompress(compressed, raw_length as usize).map_err(|_| IndexError::Damaged(what))?;
+    // Fewer bytes than promised are damage too; more have failed above.
     if raw.len() == raw_length as usize { Ok(raw) } else { Err(IndexError::Damaged(what)) }
 }

@@ -57,6 +57,10 @@ pub(super) fn target(ecosystem: &str) -> Option<Target> {
             part => release = part.strip_prefix('v').unwrap_or(part).to_owned(),
         }
     }
+    // Debian's releases have whole numbers since `4.0`; before that, `3.0` and `3.1` were two.
+    if *id == "debian" && !matches!(release.as_str(), "2.0" | "3.0") {
+        release = release.strip_suffix(".0").map_or(release.clone(), str::to_owned);
+    }
     let shard = match (*id, release.as_str()) {
         ("wolfi" | "chainguard" | "minimos" | "echo", _) => ShardName::new(id),
         // Without a release a record says nothing about any.
@@ -87,6 +91,8 @@ mod tests {
     fn ecosystems_name_their_shards() {
         for (ecosystem, expected) in [
             ("Debian:12", Some(("debian-12", PackageKind::Deb, false))),
+            ("Debian:6.0", Some(("debian-6", PackageKind::Deb, false))),
+            ("Debian:3.1", Some(("debian-3.1", PackageKind::Deb, false))),
             ("Debian", None),
             ("Ubuntu:22.04:LTS", Some(("ubuntu-22.04", PackageKind::Deb, false))),
             ("Ubuntu:Pro:22.04:LTS", Some(("ubuntu-22.04", PackageKind::Deb, true))),
