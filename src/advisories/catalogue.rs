@@ -21,6 +21,12 @@ pub(super) struct Catalogue {
     pub(super) shards: Vec<ShardEntry>,
 }
 
+/// The member of `catalogue.json` that says how to read the others.
+#[derive(Deserialize)]
+pub(super) struct Format {
+    pub(super) format: String,
+}
+
 /// One shard of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShardEntry {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, ShardName};
 
-use super::catalogue::{Catalogue, FILE_NAME, FORMAT, ShardEntry};
+use super::catalogue::{Catalogue, FILE_NAME, FORMAT, Format, ShardEntry};
 use super::index::{IndexError, IndexFile, Table};
 
 /// An open database. Look-ups may come from any thread.
@@ -84,10 +84,12 @@ impl Database {
             .read_to_end(&mut bytes)
             .map_err(|cause| DatabaseError::Read { path: path.clone(), cause })?;
         let corrupt = |reason: String| DatabaseError::Corrupt { path: path.clone(), reason };
-        let catalogue: Catalogue = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        if catalogue.format != FORMAT {
-            return Err(corrupt(format!("its format is `{}`, this program reads `{FORMAT}`", catalogue.format)));
+        // First: another format need not have the members of this one.
+        let Format { format } = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        if format != FORMAT {
+            return Err(corrupt(format!("its format is `{format}`, this program reads `{FORMAT}`")));
         }
+        let catalogue: Catalogue = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let info = DatabaseInfo {
             origin: directory.display().to_string(),
             built: catalogue.built,
@@ -127,7 +129,7 @@ impl Database {
             return Ok(Some(shard.clone()));
         }
         // The name is a key of ours, but the catalogue is a file that somebody may have changed.
-        if entry.file.contains(['/', '\\']) || entry.file.starts_with('.') {
+        if entry.file.is_empty() || entry.file.contains(['/', '\\']) || entry.file.starts_with('.') {
             let reason = format!("it names the shard file `{}`", entry.file);
             return Err(DatabaseError::Corrupt { path: self.directory.join(FILE_NAME), reason });
         }

@@ -194,3 +194,107 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A zip file: names, contents, whether deflated; with a zip64 end record or without.
+    fn zip(files: &[(&str, &[u8], bool)], zip64: bool) -> Vec<u8> {
+        let (mut out, mut directory) = (Vec::new(), Vec::new());
+        for (name, content, is_deflated) in files {
+            let mut data = content.to_vec();
+            if *is_deflated {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(content).expect("test data");
+                data = encoder.finish().expect("test data");
+            }
+            let mut common = vec![20, 0, 0, 0, if *is_deflated { 8 } else { 0 }, 0, 0, 0, 0, 0];
+            common.extend(crc32fast::hash(content).to_le_bytes());
+            common.extend((data.len() as u32).to_le_bytes());
+            common.extend((content.len() as u32).to_le_bytes());
+            common.extend((name.len() as u16).to_le_bytes());
+            common.extend([0, 0]);
+            let offset = out.len() as u32;
+            directory.extend(DIRECTORY_ENTRY.iter().chain(&[20, 0]).chain(&common));
+            directory.extend([0; 10]);
+            directory.extend(offset.to_le_bytes());
+            directory.extend(name.bytes());
+            out.extend(LOCAL_HEADER.iter().chain(&common));
+            out.extend(name.bytes().chain(data));
+        }
+        let (start, size) = (out.len() as u64, directory.len() as u64);
+        out.extend(directory);
+        if zip64 {
+            let at = out.len() as u64;
+            out.extend(b"PK\x06\x06");
+            out.extend([0; 28]);
+            out.extend([files.len() as u64, size, start].into_iter().flat_map(u64::to_le_bytes));
+            out.extend(b"PK\x06\x07");
+            out.extend([0; 4]);
+            out.extend(at.to_le_bytes());
+            out.extend([0; 4]);
+        }
+        out.extend(END_OF_DIRECTORY);
+        out.extend([0; 6]);
+        let number = if zip64 { u16::MAX } else { files.len() as u16 };
+        out.extend(number.to_le_bytes());
+        let hide = |value: u64| if zip64 { u32::MAX } else { value as u32 };
+        out.extend(hide(size).to_le_bytes());
+        out.extend(hide(start).to_le_bytes());
+        out.extend([0; 2]);
+        out
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ZipError> {
+        let mut found = Vec::new();
+        let archive = Archive::open(bytes)?;
+        archive.for_each(|name, content| found.push(content.map(|content| (name.to_owned(), content.to_vec()))))?;
+        found.into_iter().collect()
+    }
+
+    const FILES: &[(&str, &[u8], bool)] =
+        &[("a.json", b"stored", false), ("folder/", b"", false), ("folder/b.json", b"deflated deflated", true)];
+
+    #[test]
+    fn entries_are_read_in_order() {
+        let expected = vec![
+            ("a.json".to_owned(), b"stored".to_vec()),
+            ("folder/b.json".to_owned(), b"deflated deflated".to_vec()),
+        ];
+        for zip64 in [false, true] {
+            assert_eq!(read(&zip(FILES, zip64)), Ok(expected.clone()), "zip64: {zip64}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_lies_is_noticed() {
+        let mut bytes = zip(&[("a", b"12345678", true)], false);
+        let at = memchr::memmem::rfind(&bytes, &DIRECTORY_ENTRY).expect("test data") + 24;
+        bytes[at] = 4;
+        assert_eq!(read(&bytes), Err(ZipError::Damaged { name: "a".into() }));
+        bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(matches!(read(&bytes), Err(ZipError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..400, value: u8, cut in 0usize..400, zip64: bool) {
+            let mut bytes = zip(FILES, zip64);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+            bytes.truncate(bytes.len().saturating_sub(cut / 4));
+            if let Ok(found) = read(&bytes) {
+                let whole: [&[u8]; 2] = [b"stored", b"deflated deflated"];
+                prop_assert!(found.iter().all(|(_, content)| content.is_empty() || whole.contains(&content.as_slice())));
+            }
+        }
+    }
+}

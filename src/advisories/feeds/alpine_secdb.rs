@@ -104,23 +104,30 @@ fn advisory(id: String, aliases: Vec<String>, version: &str) -> Advisory {
     }
 }
 
-/// The id and its aliases in an entry such as `CVE-2026-48785 / GHSA-cr2j-534f-mf3g`, `CVE-2017-2616 (+ regression fix)`
-/// or `CVE 2025-48379`. `None` where there is no id.
+/// The id and its aliases in an entry such as `CVE-2026-48785 / GHSA-cr2j-534f-mf3g`, `CVE-2017-2616 (+ regression fix)`,
+/// `CVE 2025-48379` or `CVE-????-????? XSA-284`. `None` where there is no id.
 fn ids_in(text: &str) -> Option<(String, Vec<String>)> {
+    let text = text.replace("CVE_", "CVE-").replace("CVE 1", "CVE-1").replace("CVE 2", "CVE-2");
     let mut words = text
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '/'))
-        .filter(|word| !word.is_empty());
-    let first = match words.next()? {
-        "CVE" => format!("CVE-{}", words.next()?),
-        word => word.replace("CVE_", "CVE-"),
-    };
-    let is_id = first.starts_with(|c: char| c.is_ascii_alphabetic())
-        && first.contains(|c: char| c.is_ascii_digit())
-        && first.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':'));
+        .filter(|word| !word.is_empty())
+        .enumerate()
+        .skip_while(|(place, word)| !is_id(word, *place == 0))
+        .map(|(_, word)| word.to_owned());
+    let id = words.next()?;
     let is_alias =
-        |word: &&str| **word != first && ["CVE-", "GHSA-", "XSA-", "GO-"].iter().any(|prefix| word.starts_with(prefix));
-    let aliases = words.filter(is_alias).map(str::to_owned).collect();
-    is_id.then_some((first, aliases))
+        |word: &String| *word != id && ["CVE-", "GHSA-", "XSA-", "GO-"].iter().any(|prefix| word.starts_with(prefix));
+    let aliases = words.filter(is_alias).collect();
+    Some((id, aliases))
+}
+
+/// The first word may be any name with a number in it (`VSV00019`); further ones must look more like an id.
+fn is_id(word: &str, is_first: bool) -> bool {
+    let (prefix, rest) = word.split_once('-').unwrap_or((word, ""));
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':'));
+    let has_number = word.contains(|c: char| c.is_ascii_digit());
+    let looks_like_one = !rest.is_empty() && prefix.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    is_plain && has_number && word.starts_with(|c: char| c.is_ascii_alphabetic()) && (is_first || looks_like_one)
 }
 
 #[derive(Deserialize)]
@@ -159,6 +166,9 @@ mod tests {
             ("XSA-300 CVE-2019-17340", Some(("XSA-300", vec!["CVE-2019-17340"]))),
             ("CVE_2019-2426", Some(("CVE-2019-2426", vec![]))),
             ("VSV00019", Some(("VSV00019", vec![]))),
+            ("CVE-????-?????  XSA-284", Some(("XSA-284", vec![]))),
+            ("CVE N/A ZBX-11023", Some(("ZBX-11023", vec![]))),
+            ("only on i686 and x86-64", None),
             ("", None),
             ("none", None),
             ("???", None),
