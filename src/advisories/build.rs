@@ -1,9 +1,10 @@
 //! Builds a database: all feeds → shards → files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -139,16 +140,7 @@ fn merged(sources: Vec<SourceDate>) -> Vec<SourceDate> {
 
 fn write(sink: Sink, sources: Vec<SourceDate>, example: bool, to: &Path) -> Result<Vec<ShardSize>, BuildError> {
     fs::create_dir_all(to).map_err(|cause| BuildError::Write { path: to.to_owned(), cause })?;
-    let mut entries = Vec::new();
-    for (name, records) in sink.shards {
-        // Feeds without dates per record are as new as their file.
-        let of_file = |source: &SourceDate| {
-            sources.iter().find(|known| known.source == source.source).and_then(|known| known.date)
-        };
-        let newest = records.newest.max(records.sources.values().filter_map(of_file).max());
-        let count = records.advisories.values().map(|advisories| advisories.len() as u64).sum();
-        entries.push(write_shard(&name, shard_file(&name, records), count, newest, to)?);
-    }
+    let mut entries = write_shards(sink.shards, &sources, to)?;
     if !sink.cves.is_empty() {
         let name = ShardName::new(CVE_SHARD);
         let count = sink.cves.len() as u64;
@@ -168,6 +160,38 @@ fn write(sink: Sink, sources: Vec<SourceDate>, example: bool, to: &Path) -> Resu
     write_file(&to.join(FILE_NAME), &json)?;
     remove_others(to, &keep);
     Ok(sizes)
+}
+
+/// Compresses and writes shards, as many at a time as there are cores: compression takes most of a build.
+fn write_shards(
+    shards: BTreeMap<ShardName, Records>,
+    sources: &[SourceDate],
+    to: &Path,
+) -> Result<Vec<ShardEntry>, BuildError> {
+    let queue = Mutex::new(shards.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut entries = Vec::new();
+        while let Some((name, records)) = next() {
+            // Feeds without dates per record are as new as their file.
+            let of_file = |source: &SourceDate| {
+                sources.iter().find(|known| known.source == source.source).and_then(|known| known.date)
+            };
+            let newest = records.newest.max(records.sources.values().filter_map(of_file).max());
+            let count = records.advisories.values().map(|advisories| advisories.len() as u64).sum();
+            entries.push(write_shard(&name, shard_file(&name, records), count, newest, to)?);
+        }
+        Ok(entries)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut entries = work()?;
+        for other in others {
+            entries.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(entries)
+    })
 }
 
 fn shard_file(name: &ShardName, records: Records) -> Vec<u8> {
