@@ -1,4 +1,5 @@
-//! What a walk over a layer costs beside its floor, inflating the same bytes.
+//! What a cold scan costs beside its floor, inflating the same bytes: the bare walk over a layer, the inventory of the
+//! image, and the matching of it where `PLIMSOLL_BENCH_DB` names a database.
 //!
 //! `cargo bench --bench scan [-- OCI-LAYOUT…]`; without arguments the Debian 12 image of the test data. Prints the best of
 //! several runs: read the ratios, not the times.
@@ -8,9 +9,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use plimsoll::advisories::Database;
 use plimsoll::image::inflate::{HISTORY, Inflate, OUTPUT_SLACK, Status};
 use plimsoll::image::{self, Content, Entry, NoProgress, Source, Visitor};
 use plimsoll::model::{Limits, Platform};
+use plimsoll::{inventory, matching};
 
 const RUNS: usize = 7;
 
@@ -35,6 +38,26 @@ fn measure(layout: &Path) {
     let source = Source::OciLayout { path: layout.to_owned(), tag: None };
     let image = image::open(&source, &platform, &limits, None).expect("an image");
     println!("{}", layout.display());
+    let (scan, found) = best(|| {
+        // A new handle each time: nothing of the run before is left.
+        let image = image::open(&source, &platform, &limits, None).expect("an image");
+        inventory::take(&image, &limits, &NoProgress)
+    });
+    println!(
+        "inventory: {} packages in {:.1} ms, peak memory {}",
+        found.packages.len(),
+        milliseconds(scan),
+        peak_memory()
+    );
+    if let Some(path) = std::env::var_os("PLIMSOLL_BENCH_DB") {
+        let (matching, matched) = best(|| {
+            let database = Database::open(Path::new(&path)).expect("a database");
+            matching::match_inventory(&found, &database).expect("a sound database")
+        });
+        let findings = matched.findings.len();
+        println!("matching:  {findings} findings in {:.1} ms, opening the database included", milliseconds(matching));
+    }
+    let mut floor = Duration::ZERO;
     for (index, layer) in image.layers.iter().enumerate() {
         let digest = layer.digest.as_ref().expect("layouts have digests");
         let (walk, files) = best(|| {
@@ -52,6 +75,7 @@ fn measure(layout: &Path) {
         let (zlib, size) = best(|| zlib_rs(&blob));
         let (own, own_size) = best(|| own_inflate(&blob));
         assert_eq!(size, own_size, "both inflate the same");
+        floor += own;
         for (what, time) in [("zlib-rs inflate", zlib), ("own inflate", own), ("walk", walk)] {
             println!(
                 "  {what:<15} {:>8.1} ms {:>6.0} MB/s   {:>5.2} × own inflate   {:>5.2} × zlib-rs",
@@ -61,6 +85,12 @@ fn measure(layout: &Path) {
                 time.as_secs_f64() / zlib.as_secs_f64(),
             );
         }
+    }
+    if !floor.is_zero() {
+        println!(
+            "inventory {:.2} × own inflate of all layers one after the other",
+            scan.as_secs_f64() / floor.as_secs_f64()
+        );
     }
 }
 

@@ -42,11 +42,10 @@ pub use source::{InvalidSource, Source};
 pub use walk::{Content, Entry, LayerTree, NoProgress, Progress, Visitor};
 
 use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
-use crate::registry::Registry;
 use archive::{Archive, Form};
 use blob::{Promise, ReadAhead};
 use files::Files;
-use remote::Remote;
+use remote::{Registry, Remote};
 use stream::LayerStream;
 
 /// An image whose manifest and configuration were read; its layers are read when they are walked.

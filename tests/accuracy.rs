@@ -34,6 +34,12 @@ fn rows(pairs: &BTreeSet<(String, String)>) -> Vec<String> {
     pairs.iter().map(|(package, advisory)| format!("{package} {advisory}")).collect()
 }
 
+/// Differences where the expectation is wrong, each explained in `docs/accuracy.md`.
+const EXPLAINED: [(&str, &str); 2] = [
+    ("go-bins-scratch", "golang.org/x/net GHSA-qppj-fm5r-hxr3"),
+    ("go-bins-scratch", "google.golang.org/grpc GHSA-qppj-fm5r-hxr3"),
+];
+
 #[test]
 fn findings_equal_the_independent_matchers() {
     let Some(shared) = shared() else { return };
@@ -55,6 +61,9 @@ fn findings_equal_the_independent_matchers() {
             wrong.push(format!("{name}: missing {row}"));
         }
         for row in rows(&have.difference(&want).cloned().collect()) {
+            if EXPLAINED.contains(&(name, row.as_str())) {
+                continue;
+            }
             wrong.push(format!("{name}: unexpected {row}"));
         }
     }

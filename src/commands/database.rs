@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
@@ -63,10 +64,8 @@ pub(super) fn named(flag: Option<&Path>, environment: &Environment) -> Option<(P
 pub(super) fn open_or_build(path: &Path, cache: &Path) -> Result<Database, Diagnosis> {
     match Database::open(path) {
         Err(DatabaseError::Missing(_)) if path.is_dir() => {
-            let key = Digest::from_sha256(
-                &Sha256::digest(path.canonicalize().unwrap_or_default().as_os_str().as_encoded_bytes()).into(),
-            );
-            let to = cache.join("databases").join(key.short());
+            let key = short_hash(path.canonicalize().unwrap_or_default().as_os_str().as_encoded_bytes());
+            let to = cache.join("databases").join(key);
             advisories::build(&Folder::new(path), &to, &BuildOptions::default()).map_err(|error| not_built(&error))?;
             Database::open(&to).map_err(|error| unreadable(&error))
         }
@@ -74,18 +73,28 @@ pub(super) fn open_or_build(path: &Path, cache: &Path) -> Result<Database, Diagn
     }
 }
 
-/// Builds the shards that are needed from the upstreams' own servers.
+/// Builds the shards that are needed from the upstreams' own servers, unless the same ones were built a short while ago.
 fn from_upstreams(
     wanted: &BTreeSet<ShardName>,
     cache: &Path,
     environment: &Environment,
 ) -> Result<Database, Diagnosis> {
-    let fetch = Upstreams::new(None, environment)?;
     let names: Vec<&str> = wanted.iter().map(ShardName::as_str).collect();
-    info!("fetching advisories for {} from their upstreams", names.join(", "));
-    let to = cache.join("databases").join("upstream");
+    let names = names.join(", ");
+    let to = cache.join("databases").join(format!("upstream-{}", short_hash(names.as_bytes())));
+    if let Ok(database) = Database::open(&to)
+        && Timestamp::now().duration_since(database.info().built) < FRESH
+    {
+        return Ok(database);
+    }
+    let fetch = Upstreams::new(None, environment)?;
+    info!("fetching advisories for {names} from their upstreams");
     advisories::build(&fetch, &to, &BuildOptions { only: Some(wanted.clone()) }).map_err(|error| not_built(&error))?;
     Database::open(&to).map_err(|error| unreadable(&error))
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    Digest::from_sha256(&Sha256::digest(bytes).into()).short().to_owned()
 }
 
 /// The shards that an inventory's packages need.
@@ -96,12 +105,6 @@ fn shards(inventory: &Inventory) -> BTreeSet<ShardName> {
         .iter()
         .filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() })
         .collect()
-}
-
-/// Where a database is when none is named: as the published image keeps it, else what the last scan fetched.
-pub(super) fn published(cache: &Path) -> PathBuf {
-    let published = PathBuf::from(PUBLISHED);
-    if published.is_dir() { published } else { cache.join("databases").join("upstream") }
 }
 
 /// Where databases that are built on the way are kept.
@@ -151,7 +154,7 @@ impl Fetch for Upstreams {
         let Some(url) = url else { return Ok(None) };
         info!("fetching {url}");
         self.http.get(&url).map_err(|error| FetchError {
-            path: url,
+            path: path.to_owned(),
             reason: error.to_string(),
             unreachable: error.is_unreachable(),
         })
@@ -190,9 +193,12 @@ pub(super) fn not_built(error: &BuildError) -> Diagnosis {
     Diagnosis::new(Code::DatabaseUnavailable, "the advisory database cannot be built", error.to_string(), fix)
 }
 
+/// Databases built from the upstreams are used again for this long.
+const FRESH: SignedDuration = SignedDuration::from_hours(6);
+
 const FEED_RETRY_BUDGET: Duration = Duration::from_secs(8);
 
 /// Where the published container image carries its database.
-const PUBLISHED: &str = "/usr/share/plimsoll/database";
+pub(super) const PUBLISHED: &str = "/usr/share/plimsoll/database";
 
 const OSV: &str = "https://osv-vulnerabilities.storage.googleapis.com";

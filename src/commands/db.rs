@@ -27,10 +27,9 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
         report.shards.iter().fold((0, 0), |(records, bytes), shard| (records + shard.records, bytes + shard.size));
     let seconds = started.elapsed().as_secs_f64();
     let text = format!(
-        "{} shards, {records} records, {}.{} MB in {} after {seconds:.1} s\n",
+        "{} shards, {records} records, {:.2} MB in {} after {seconds:.1} s\n",
         report.shards.len(),
-        bytes / 1_000_000,
-        bytes % 1_000_000 / 100_000,
+        bytes as f64 / 1e6,
         args.to.display()
     );
     terminal::print(text.as_bytes());
@@ -40,21 +39,28 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
 }
 
 fn log(report: &BuildReport) {
+    let mut loose = (0, 0);
     for source in &report.sources {
         match &source.failure {
             Some(failure) => warn!("{}: not used: {failure}", source.source),
+            None if source.source.ends_with(".json") && source.source.starts_with("osv/") => {
+                loose = (loose.0 + 1, loose.1 + source.records);
+            }
             None => info!("{}: {} records", source.source, source.records),
         }
         for (reason, count, named) in &source.skipped {
             info!("{}: {count} left out ({reason}), such as {}", source.source, named.join("; "));
         }
     }
+    if loose.0 > 0 {
+        info!("osv: {} records in {} loose files", loose.1, loose.0);
+    }
 }
 
 pub(super) fn status(args: &DbStatusArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let cache = database::cache_directory(None, environment);
     let path =
-        database::named(args.db.as_deref(), environment).map_or_else(|| database::published(&cache), |(path, _)| path);
+        database::named(args.db.as_deref(), environment).map_or_else(|| database::PUBLISHED.into(), |(path, _)| path);
     let opened = database::open_or_build(&path, &cache)?;
     let (info, shards) = (opened.info(), opened.shards());
     if args.json {

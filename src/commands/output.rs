@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::cli::{OutputArgs, ScanArgs};
 use crate::context::Environment;
@@ -89,6 +89,11 @@ impl Reports {
                 failure.get_or_insert(diagnosis);
             }
         }
+        if failure.is_none()
+            && let Some((_, Destination::Directory(directory))) = self.chosen.first()
+        {
+            info!("wrote {} reports to {}", self.chosen.len(), directory.display());
+        }
         if let Some(options) = &self.table {
             let mut text = Vec::new();
             // Writing into memory cannot fail.
@@ -161,7 +166,7 @@ fn write(
             "give a directory that can be written with --out",
         )
     })?;
-    info!("wrote {}", path.display());
+    debug!("wrote {}", path.display());
     Ok(())
 }
 

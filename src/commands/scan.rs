@@ -50,7 +50,8 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
             }
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
-            document.diagnoses.push(diagnosis)
+            terminal::error(&diagnosis.to_string());
+            document.diagnoses.push(diagnosis);
         }
         Err(_) => {}
     }

@@ -7,7 +7,8 @@ use super::blob::Promise;
 use super::manifest::{DEEPEST_INDEX, Document, Manifest, choose};
 use super::{ImageError, LayerError, Parts};
 use crate::model::{Digest, ImageReference, Limits, Platform};
-use crate::registry::{BlobReader, Registry, RegistryError};
+pub(super) use crate::registry::Registry;
+use crate::registry::{BlobReader, RegistryError};
 
 /// A repository and the registry to ask for its blobs.
 #[derive(Debug)]

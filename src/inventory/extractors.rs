@@ -2,10 +2,12 @@
 
 pub(super) mod apk;
 pub(super) mod apk_repositories;
+mod berkeley;
 pub(super) mod deb_files;
 pub(super) mod dpkg;
 mod executable;
 pub(super) mod go_binary;
+mod ndb;
 pub(super) mod npm;
 pub(super) mod os_release;
 pub(super) mod python;

@@ -47,6 +47,8 @@ pub(super) fn group(findings: &[Finding]) -> (Vec<Group<'_>>, Vec<Group<'_>>) {
     let mut groups: Vec<_> = groups.into_iter().collect();
     for (_, group) in &mut groups {
         group.findings.sort_by_key(|finding| (Reverse(finding.severity), finding.id.as_str()));
+        // The same version twice in an image, once as part of an OS package.
+        group.findings.dedup_by_key(|finding| finding.id.as_str());
     }
     groups.sort_by_key(|(key, group)| {
         (Reverse(group.severity()), Reverse(group.findings.len()), (key.1, key.2, key.3, key.0))

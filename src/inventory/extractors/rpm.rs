@@ -1,12 +1,10 @@
-//! rpm's package database in its sqlite form (`rpmdb.sqlite`), the default since rpm 4.16.
-//!
-//! The older forms (Berkeley DB `Packages`, NDB `Packages.db`) are claimed and refused by name, so that an image which
-//! has one is reported as not readable instead of empty.
+//! rpm's package database in its three forms: sqlite (since rpm 4.16), NDB (SUSE) and Berkeley DB (before). Which one a
+//! file is its content says, not its name.
 
 use crate::image::Entry;
 use crate::inventory::{ExtractError, Extractor, Fact, InstalledFiles};
 
-use super::{rpm_header, sqlite};
+use super::{berkeley, ndb, rpm_header, sqlite};
 
 pub(in crate::inventory) struct Rpm;
 
@@ -30,13 +28,18 @@ impl Extractor for Rpm {
         true
     }
 
-    fn extract(&self, path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
-        if !content.starts_with(sqlite::MAGIC) {
-            let form = if path.ends_with(".db") { "NDB" } else { "Berkeley DB" };
-            return Err(ExtractError::new(format!("an rpm database in {form} form, which cannot be read yet")));
-        }
+    fn extract(&self, _path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+        let blobs = if content.starts_with(sqlite::MAGIC) {
+            sqlite::blobs(content, "Packages")?
+        } else if content.starts_with(ndb::MAGIC) {
+            ndb::blobs(content)?
+        } else if berkeley::is(content) {
+            berkeley::blobs(content)?
+        } else {
+            return Err(ExtractError::new("an rpm database in none of the known forms (sqlite, NDB, Berkeley DB)"));
+        };
         let mut facts = Vec::new();
-        for blob in sqlite::blobs(content, "Packages")? {
+        for blob in blobs {
             let Some((package, files)) = rpm_header::package(&blob)? else { continue };
             if !files.is_empty() {
                 facts.push(Fact::Files(InstalledFiles { package: package.name.clone(), paths: files }));

@@ -24,7 +24,7 @@ impl Extractor for RustBinary {
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &["executables with a `.dep-v0` section (cargo-auditable; ELF, PE, Mach-O)"]
+        &["executables with a .dep-v0 section (cargo-auditable; ELF, PE, Mach-O)"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
