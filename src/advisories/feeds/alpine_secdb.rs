@@ -146,8 +146,8 @@ struct Entry<'a> {
 struct Package<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    secfixes: Option<BTreeMap<Cow<'a, str>, Option<Vec<Cow<'a, str>>>>>,
+    #[serde(default)]
+    secfixes: Option<BTreeMap<String, Option<Vec<String>>>>,
 }
 
 #[cfg(test)]
