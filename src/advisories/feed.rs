@@ -179,8 +179,9 @@ impl Sink {
         let reason = if is_known || self.source.skipped.len() < MOST_REASONS { reason } else { "other reasons" };
         let skipped = self.source.skipped.entry(reason.to_owned()).or_default();
         skipped.count += 1;
-        if skipped.named.len() < MOST_NAMED {
-            skipped.named.push(record.chars().take(120).collect());
+        let name: String = record.chars().take(120).collect();
+        if skipped.named.len() < MOST_NAMED && !skipped.named.contains(&name) {
+            skipped.named.push(name);
         }
     }
 
