@@ -1,22 +1,26 @@
 //! The scan document in every format that somebody reads: people, GitLab and other tools.
 //!
-//! Each format is a [`Renderer`] in a file of its own. Reports show untrusted text (advisories, file names, labels),
-//! so each format neutralises it in its own way; none decides what counts.
+//! Each format is a [`Renderer`] in a file of its own; [`table`] is for terminals and job logs. All of them are pure:
+//! no clock, no environment, so that the same document gives the same bytes. Images and advisories are hostile: each
+//! format neutralises their text in its own way and keeps the limits that its readers set. None decides what counts.
 
-pub mod code_quality;
-pub mod cyclonedx;
-pub mod dotenv;
-pub mod gitlab;
+mod action;
+mod code_quality;
+mod cyclonedx;
+mod dotenv;
+mod gitlab;
+mod html;
 mod identifier;
 mod image_name;
-pub mod json;
-pub mod markdown;
+mod json;
+mod junit;
+mod markdown;
 mod renderer;
-pub mod sarif;
+mod sarif;
 mod stable_id;
+mod subject;
 pub mod table;
 mod text;
-mod upgrades;
 mod verdict;
 mod wording;
 

@@ -1,23 +1,42 @@
-//! GitLab's Code Quality report, `gl-code-quality-report.json`: the widget in merge requests that every tier has.
+//! `gl-code-quality-report.json`: GitLab's Code Quality report, which merge requests show on every tier.
 //!
-//! GitLab compares it with the target branch's by fingerprint, so a fingerprint does not depend on the version or
-//! the tag. The path is the image's Dockerfile as far as anybody knows it: `Dockerfile` at the root.
+//! An array of issues in Code Climate's form. GitLab stops at the first invalid issue and compares fingerprints with
+//! the target branch, so they do not change when an image is built again. What could not be judged is an issue too:
+//! an empty list says "clean".
 
+use std::collections::HashMap;
 use std::io;
 
 use serde::Serialize;
 
-use crate::model::{Finding, ScanDocument, Severity};
+use crate::model::{Finding, ImageScan, ScanDocument, Severity};
 
+use super::Renderer;
+use super::identifier::Identifier;
 use super::image_name::ImageName;
-use super::renderer::{Renderer, no_such_part, write_json};
-use super::stable_id::{self, FindingNames};
-use super::{text, wording};
+use super::renderer::{only_part, write_json};
+use super::stable_id::StableId;
+use super::text::short;
+use super::verdict::uncovered;
+use super::wording::{self, EXAMPLE_DATA};
 
-/// The format `codequality`.
-pub struct CodeQuality;
+/// GitLab's Code Quality report.
+pub(super) struct CodeQuality;
 
-const PATH: &str = "Dockerfile";
+impl Renderer for CodeQuality {
+    fn format(&self) -> &'static str {
+        "code-quality"
+    }
+
+    fn files(&self, _: &ScanDocument) -> Vec<String> {
+        vec!["gl-code-quality-report.json".into()]
+    }
+
+    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
+        only_part(self.format(), part)?;
+        write_json(&issues(document), out)
+    }
+}
 
 #[derive(Serialize)]
 struct Issue {
@@ -25,11 +44,11 @@ struct Issue {
     check_name: String,
     fingerprint: String,
     severity: &'static str,
-    location: Location,
+    location: Place,
 }
 
 #[derive(Serialize)]
-struct Location {
+struct Place {
     path: &'static str,
     lines: Lines,
 }
@@ -39,43 +58,69 @@ struct Lines {
     begin: u32,
 }
 
-impl Renderer for CodeQuality {
-    fn format(&self) -> &'static str {
-        "codequality"
-    }
-
-    fn files(&self, _: &ScanDocument) -> Vec<String> {
-        vec!["gl-code-quality-report.json".into()]
-    }
-
-    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
-        let mut names = FindingNames::default();
-        let is_example = wording::example_banner(document).is_some();
-        let mut issues = Vec::new();
-        for image in &document.images {
-            let name = ImageName::of(image);
-            issues.extend(image.findings.iter().map(|finding| issue(&name, finding, is_example, &mut names)));
-        }
-        write_json(&issues, out)
+impl Issue {
+    fn new(description: &str, check: String, fingerprint: String, severity: &'static str) -> Self {
+        let location = Place { path: DOCKERFILE, lines: Lines { begin: 1 } };
+        Self { description: short(description, LONGEST), check_name: check, fingerprint, severity, location }
     }
 }
 
-fn issue(image: &ImageName, finding: &Finding, is_example: bool, names: &mut FindingNames) -> Issue {
-    let id = wording::or(text::line(&finding.id), "unknown");
-    let (package, version) = (text::line(&finding.package.name), text::line(&finding.package.version));
-    let example = if is_example { "EXAMPLE DATA: " } else { "" };
-    let sentence = wording::solution(finding);
-    let description = format!("{example}{id} in {package} {version} of {}. {sentence}", image.name);
-    Issue {
-        description: text::cut(description, 1000),
-        check_name: text::cut(id, 255),
-        fingerprint: stable_id::fingerprint(&names.parts(&image.name, finding)),
-        severity: severity(finding.severity),
-        location: Location { path: PATH, lines: Lines { begin: 1 } },
+fn issues(document: &ScanDocument) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    let mut remark = |kind: &str, about: &str, text: &str, severity| {
+        issues.push(Issue::new(text, format!("plimsoll-{kind}"), StableId::new(&[kind, about]).hex(), severity));
+    };
+    if wording::is_example(document) {
+        remark("example-data", "", EXAMPLE_DATA, "info");
     }
+    for diagnosis in &document.diagnoses {
+        let code = diagnosis.code.to_string();
+        remark("diagnosis", &format!("{code} {}", diagnosis.what), &diagnosis.to_string(), "blocker");
+    }
+    for image in &document.images {
+        let name = ImageName::of(image);
+        if let Some(diagnosis) = &image.diagnosis {
+            let about = format!("{} {}", name.repository, diagnosis.code);
+            remark("diagnosis", &about, &format!("{}: {diagnosis}", image.name), "blocker");
+        }
+        for coverage in uncovered(image) {
+            let about = format!("{} {}", name.repository, coverage.shard);
+            let text = wording::no_data(&coverage.shard.to_string(), coverage.packages);
+            remark("no-data", &about, &format!("{}: {text}", image.name), "major");
+        }
+    }
+    let banner = if wording::is_example(document) { format!("{EXAMPLE_DATA}: ") } else { String::new() };
+    let mut met = HashMap::new();
+    for image in &document.images {
+        let name = ImageName::of(image);
+        issues.extend(image.findings.iter().map(|finding| issue(&name, image, finding, &banner, &mut met)));
+    }
+    issues
+}
+
+fn issue(
+    name: &ImageName,
+    image: &ImageScan,
+    finding: &Finding,
+    banner: &str,
+    met: &mut HashMap<String, usize>,
+) -> Issue {
+    let key = StableId::of_finding(name, image, finding);
+    let number = met.entry(key.hex()).or_default();
+    let fingerprint = key.occurrence(*number).hex();
+    *number += 1;
+    let package = &finding.package;
+    let title = finding.title.trim();
+    let about = if title.is_empty() { String::new() } else { format!(" {title}.") };
+    let text = format!(
+        "{banner}{}: {} in {} {}.{about} {}",
+        finding.severity,
+        finding.id,
+        package.name,
+        package.version,
+        wording::solution(finding)
+    );
+    Issue::new(&text, Identifier::of(&finding.id).name, fingerprint, severity(finding.severity))
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -83,7 +128,12 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Critical => "blocker",
         Severity::High => "critical",
         Severity::Medium => "major",
-        Severity::Low | Severity::Unknown => "minor",
-        Severity::Info => "info",
+        Severity::Low => "minor",
+        Severity::Info | Severity::Unknown => "info",
     }
 }
+
+/// What a merge request links to; a relative path without `./`.
+const DOCKERFILE: &str = "Dockerfile";
+
+const LONGEST: usize = 1000;

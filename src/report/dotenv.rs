@@ -1,15 +1,18 @@
-//! The counts as variables for later jobs, `plimsoll.env` (`artifacts:reports:dotenv`: at most 5 KB, 20 variables,
-//! no quotes and no comments). Only numbers and words of our own: nothing untrusted gets here.
+//! `plimsoll.env`: counts and verdict as variables for later jobs (GitLab's dotenv report: at most 20 variables, 5 KB,
+//! no quotes, no comments).
 
-use std::io;
+use std::io::{self, Write};
 
-use crate::model::{ScanDocument, Severity};
+use crate::model::{Outcome, ScanDocument, Severity};
 
-use super::renderer::{Renderer, no_such_part};
+use super::Renderer;
+use super::renderer::only_part;
+use super::text::date_time;
 use super::verdict::Verdict;
+use super::wording;
 
-/// The format `dotenv`.
-pub struct Dotenv;
+/// Variables for later jobs. All values are words and numbers of ours; nothing of an image or advisory gets in.
+pub(super) struct Dotenv;
 
 impl Renderer for Dotenv {
     fn format(&self) -> &'static str {
@@ -20,23 +23,40 @@ impl Renderer for Dotenv {
         vec!["plimsoll.env".into()]
     }
 
-    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
-        writeln!(out, "PLIMSOLL_STATUS={}", Verdict::of_all(document).name())?;
-        writeln!(out, "PLIMSOLL_IMAGES={}", document.images.len())?;
+    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn Write) -> io::Result<()> {
+        only_part(self.format(), part)?;
+        let status = match document.outcome {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+        };
+        let images = &document.images;
+        let judged = images.iter().all(|image| {
+            matches!(Verdict::of(document, image), Verdict::Clean)
+                || (matches!(Verdict::of(document, image), Verdict::Vulnerable) && image.is_fully_covered())
+        });
+        let complete = document.outcome == Outcome::Success && judged && !images.is_empty();
+        let suppressed: usize = images.iter().map(|image| image.suppressed.len()).sum();
+        let gaps: usize = images.iter().map(|image| wording::gaps(image).count()).sum();
+        let fixable = document.findings().filter(|finding| finding.fix.is_available()).count();
+        let exploited = document.findings().filter(|finding| finding.kev.is_some()).count();
+        let worst = document.findings().map(|finding| finding.severity).max();
+        let count = |severity| document.findings().filter(|finding| finding.severity == severity).count();
+        writeln!(out, "PLIMSOLL_STATUS={status}")?;
+        writeln!(out, "PLIMSOLL_COMPLETE={complete}")?;
+        writeln!(out, "PLIMSOLL_EXAMPLE_DATA={}", wording::is_example(document))?;
+        writeln!(out, "PLIMSOLL_IMAGES={}", images.len())?;
         writeln!(out, "PLIMSOLL_FINDINGS={}", document.findings().count())?;
-        writeln!(out, "PLIMSOLL_FIXABLE={}", document.findings().filter(|finding| finding.fix.is_available()).count())?;
         for severity in Severity::ALL {
-            let count = document.findings().filter(|finding| finding.severity == severity).count();
-            writeln!(out, "PLIMSOLL_{}={count}", severity.label().to_ascii_uppercase())?;
+            writeln!(out, "PLIMSOLL_{}={}", severity.label().to_uppercase(), count(severity))?;
         }
-        let suppressed: usize = document.images.iter().map(|image| image.suppressed.len()).sum();
+        writeln!(out, "PLIMSOLL_FIXABLE={fixable}")?;
+        writeln!(out, "PLIMSOLL_EXPLOITED={exploited}")?;
         writeln!(out, "PLIMSOLL_SUPPRESSED={suppressed}")?;
-        let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
-        writeln!(out, "PLIMSOLL_GAPS={}", inventories.map(|inventory| inventory.gaps.len()).sum::<usize>())?;
-        let example = document.database.as_ref().is_some_and(|database| database.example);
-        writeln!(out, "PLIMSOLL_EXAMPLE_DATA={example}")
+        writeln!(out, "PLIMSOLL_GAPS={gaps}")?;
+        writeln!(out, "PLIMSOLL_WORST={}", worst.map_or("none", Severity::label).to_lowercase())?;
+        match document.database.as_ref().and_then(|database| date_time(database.built)) {
+            Some(built) => writeln!(out, "PLIMSOLL_DATABASE_BUILT={built}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,43 +1,36 @@
-//! GitLab's container-scanning report, `gl-container-scanning-report.json` (security report schemas 15.0.7, also
-//! valid as 15.1 and 15.2).
+//! `gl-container-scanning-report.json`: GitLab's container scanning report, version 15.0.7, which is valid for all
+//! later 15.x schemas too (gitlab.com/gitlab-org/security-products/security-report-schemas).
 //!
-//! One violation of the schema makes GitLab refuse the whole report, so every text is cleaned and cut to the schema's
-//! limits here, and what GitLab does not take (CVSS v4, links of other schemes) is left out. The location's image
-//! always carries a tag, see [`super::image_name`].
+//! GitLab refuses a whole report for one field that breaks the schema, and takes a vulnerability for a new one when
+//! its first identifier, its image name or its package name changes. So every text is bounded and cleaned, and
+//! identifiers come in a fixed order. Suppressed findings are left out: the schema has no place for them.
 
 mod cvss;
 mod details;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::io;
 
 use jiff::Timestamp;
 
 use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
-use super::identifier;
+use super::Renderer;
+use super::identifier::Identifier;
 use super::image_name::ImageName;
-use super::renderer::{Renderer, no_such_part, write_json};
-use super::stable_id::{self, FindingNames};
-use super::{text, wording};
-use schema::{
-    Dependency, Identifier, Level, Link, Location, Message, Package, Program, Report, Scan, Vendor, Vulnerability,
-};
+use super::renderer::{only_part, write_json};
+use super::stable_id::StableId;
+use super::subject::Subject;
+use super::text;
+use super::wording::{self, Level};
 
-/// The format `gitlab`.
-pub struct Gitlab;
+use schema::{Dependency, Link, Location, Message, Named, Program, Report, Scan, Vulnerability};
 
-const VERSION: &str = "15.0.7";
-const MOST_NAME: usize = 255;
-const MOST_DESCRIPTION: usize = 100_000;
-const MOST_SOLUTION: usize = 7000;
-const MOST_IDENTIFIERS: usize = 20;
-const MOST_LINKS: usize = 50;
-/// Gaps that are listed for one image; the rest is counted.
-const MOST_GAPS: usize = 50;
+/// GitLab's container scanning report.
+pub(super) struct GitLab;
 
-impl Renderer for Gitlab {
+impl Renderer for GitLab {
     fn format(&self) -> &'static str {
         "gitlab"
     }
@@ -47,29 +40,41 @@ impl Renderer for Gitlab {
     }
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
-        let mut names = FindingNames::default();
-        let mut vulnerabilities = Vec::new();
-        for image in &document.images {
-            let name = ImageName::of(image);
-            vulnerabilities.extend(image.findings.iter().map(|f| vulnerability(image, &name, f, &mut names)));
-        }
-        write_json(&Report { version: VERSION, scan: scan(document), vulnerabilities }, out)
+        only_part(self.format(), part)?;
+        write_json(&report(document), out)
     }
 }
 
+fn report(document: &ScanDocument) -> Report {
+    let mut occurrences = HashMap::new();
+    let mut vulnerabilities = Vec::new();
+    for image in &document.images {
+        let place = Place::of(image);
+        vulnerabilities
+            .extend(image.findings.iter().map(|finding| vulnerability(image, &place, finding, &mut occurrences)));
+    }
+    Report { version: VERSION, scan: scan(document), vulnerabilities }
+}
+
 fn scan(document: &ScanDocument) -> Scan {
-    let program = Program {
-        id: wording::or(text::line(&document.tool.name), "plimsoll"),
+    let version = or_unknown(text::short(&document.tool.version, LONGEST_NAME), "unknown");
+    let program = || Program {
+        id: "plimsoll",
         name: "Plimsoll",
-        version: wording::or(text::line(&document.tool.version), "unknown"),
-        vendor: Vendor { name: "Plimsoll" },
+        version: version.clone(),
+        vendor: Named { name: "Plimsoll".into() },
     };
+    let messages = wording::messages(document).into_iter().map(|message| Message {
+        level: match message.level {
+            Level::Info => "info",
+            Level::Warning => "warn",
+            Level::Fatal => "fatal",
+        },
+        value: message.text,
+    });
     Scan {
-        analyzer: program.clone(),
-        scanner: program,
+        analyzer: program(),
+        scanner: program(),
         start_time: time(document.started),
         end_time: time(document.finished),
         status: match document.outcome {
@@ -77,96 +82,123 @@ fn scan(document: &ScanDocument) -> Scan {
             Outcome::Failure => "failure",
         },
         kind: "container_scanning",
-        messages: messages(document),
+        messages: messages.collect(),
     }
 }
 
-/// UTC without zone and fraction, as the schema wants it.
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+/// What is the same for all findings of an image.
+struct Place {
+    name: ImageName,
+    image: String,
+    operating_system: String,
 }
 
-fn messages(document: &ScanDocument) -> Vec<Message> {
-    let warn = |value: String| Message { level: Level::Warn, value };
-    let fatal = |value: String| Message { level: Level::Fatal, value: text::cut(text::line(&value), 4000) };
-    let mut messages: Vec<Message> =
-        wording::example_banner(document).map(|text| warn(text.into())).into_iter().collect();
-    messages.extend(document.diagnoses.iter().map(|diagnosis| fatal(diagnosis.to_string())));
-    for image in &document.images {
-        let name = text::cut(text::line(&image.name), 300);
-        messages.extend(image.diagnosis.iter().map(|diagnosis| fatal(format!("{name}: {diagnosis}"))));
-        messages.extend(wording::missing_data(image).into_iter().map(|text| warn(format!("{name}: {text}"))));
-        let gaps = image.inventory.as_ref().map_or(&[][..], |inventory| &inventory.gaps);
-        messages.extend(gaps.iter().take(MOST_GAPS).map(|gap| warn(format!("{name}: {}", wording::gap(gap)))));
-        if gaps.len() > MOST_GAPS {
-            messages.push(warn(format!("{name}: {} more gaps, see plimsoll.json", gaps.len() - MOST_GAPS)));
+impl Place {
+    fn of(image: &ImageScan) -> Self {
+        let distribution = image.inventory.as_ref().and_then(|inventory| inventory.distribution.as_ref());
+        let operating_system = distribution.map(wording::operating_system).unwrap_or_default();
+        let name = ImageName::of(image);
+        Self {
+            image: name.to_string(),
+            operating_system: or_unknown(text::short(&operating_system, LONGEST_NAME), "Unknown"),
+            name,
         }
     }
-    messages
 }
 
 fn vulnerability(
     image: &ImageScan,
-    image_name: &ImageName,
+    place: &Place,
     finding: &Finding,
-    names: &mut FindingNames,
+    occurrences: &mut HashMap<String, usize>,
 ) -> Vulnerability {
-    let package = wording::or(text::cut(text::line(&finding.package.name), MOST_NAME), "unknown");
-    let id = wording::or(text::line(&finding.id), "unknown");
-    let title = text::line(&finding.title);
-    let name = if title.is_empty() { format!("{id} in {package}") } else { format!("{id} in {package}: {title}") };
-    let description = if finding.description.is_empty() { title } else { text::lines(&finding.description) };
-    let system = image.inventory.as_ref().and_then(|inventory| inventory.distribution.as_ref());
-    let system = system.map(|d| text::cut(text::line(&format!("{} {}", d.id, d.version)), MOST_NAME));
-    let system = system.unwrap_or_default();
+    let package = &finding.package;
+    let id = StableId::new(&[&place.image, &StableId::of_finding(&place.name, image, finding).hex(), &package.version]);
+    let met = occurrences.entry(id.hex()).or_default();
+    let id = id.occurrence(*met).uuid();
+    *met += 1;
     Vulnerability {
-        id: stable_id::uuid(&names.parts(&image_name.name, finding)),
-        name: text::cut(name, MOST_NAME),
-        description: text::cut(description, MOST_DESCRIPTION),
+        id,
+        name: name(finding),
+        description: description(finding),
         severity: finding.severity.label(),
-        solution: text::cut(wording::solution(finding), MOST_SOLUTION),
-        identifiers: identifiers(finding),
+        solution: text::short(&wording::solution(finding), LONGEST_SOLUTION),
+        identifiers: Identifier::all_of(finding, MOST_IDENTIFIERS).into_iter().map(schema::Identifier::from).collect(),
         cvss_vectors: cvss::vectors(&finding.cvss),
         links: links(finding),
-        details: details::of(image, finding),
         location: Location {
             dependency: Dependency {
-                package: Package { name: package },
-                version: wording::or(text::cut(text::line(&finding.package.version), MOST_NAME), "unknown"),
+                package: Named { name: text::short(&package.name, LONGEST_NAME) },
+                version: text::short(&package.version, LONGEST_NAME),
             },
-            operating_system: wording::or(system, "Unknown"),
-            image: image_name.with_tag(),
+            operating_system: place.operating_system.clone(),
+            image: place.image.clone(),
         },
+        details: details::of(&Subject::of(image, finding), finding),
     }
 }
 
-/// The finding's ids in their order, then its weaknesses; GitLab keeps the first twenty.
-fn identifiers(finding: &Finding) -> Vec<Identifier> {
-    let ids = if finding.identifiers.is_empty() { std::slice::from_ref(&finding.id) } else { &finding.identifiers };
-    let mut all: Vec<Identifier> = ids
-        .iter()
-        .filter_map(|id| identifier::Identifier::of(id))
-        .map(|id| Identifier { kind: id.kind, name: id.id.clone(), value: id.id, url: id.url })
-        .collect();
-    if all.is_empty() {
-        all.push(Identifier { kind: "advisory".into(), name: "unknown".into(), value: "unknown".into(), url: None });
+fn name(finding: &Finding) -> String {
+    let name = if finding.title.trim().is_empty() {
+        format!("{} in {}", finding.id, finding.package.name)
+    } else {
+        format!("{}: {}", finding.id, finding.title.trim())
+    };
+    text::short(&name, LONGEST_NAME)
+}
+
+fn description(finding: &Finding) -> String {
+    let text = if finding.description.trim().is_empty() { &finding.title } else { &finding.description };
+    let text = text::cut(text::block(text.trim()), LONGEST_DESCRIPTION);
+    if text.is_empty() {
+        let package = &finding.package;
+        return text::defused(&text::short(
+            &format!("{} affects {} {}.", finding.id, package.name, package.version),
+            LONGEST_NAME,
+        ));
     }
-    let weaknesses = finding.cwes.iter().filter_map(|cwe| cwe.strip_prefix("CWE-")?.parse::<u32>().ok());
-    all.extend(weaknesses.map(|number| Identifier {
-        kind: "cwe".into(),
-        name: format!("CWE-{number}"),
-        value: number.to_string(),
-        url: Some(format!("https://cwe.mitre.org/data/definitions/{number}.html")),
-    }));
-    all.truncate(MOST_IDENTIFIERS);
-    all
+    text::defused(&text)
 }
 
 fn links(finding: &Finding) -> Vec<Link> {
-    let mut seen = BTreeSet::new();
-    let urls = finding.references.iter().map(|reference| reference.url.as_str());
-    urls.filter(|url| text::is_link(url) && seen.insert(*url))
-        .take(MOST_LINKS)
-        .map(|url| Link { url: url.into() })
-        .collect()
+    let mut urls: Vec<&str> = finding.references.iter().filter_map(|reference| text::web_url(&reference.url)).collect();
+    let mut known = std::collections::HashSet::new();
+    urls.retain(|url| known.insert(*url));
+    urls.into_iter().take(MOST_LINKS).map(|url| Link { url: url.to_owned() }).collect()
+}
+
+/// UTC without zone and fraction, as the schema wants it.
+fn time(time: Timestamp) -> String {
+    text::date_time(time).map_or_else(|| "1970-01-01T00:00:00".into(), |text| text.trim_end_matches('Z').to_owned())
+}
+
+fn or_unknown(text: String, unknown: &str) -> String {
+    if text.trim().is_empty() { unknown.to_owned() } else { text }
+}
+
+/// The oldest schema that has everything we write.
+const VERSION: &str = "15.0.7";
+
+/// GitLab's column width for names; the schema's limit for `name`.
+const LONGEST_NAME: usize = 255;
+
+const LONGEST_SOLUTION: usize = 7000;
+
+/// The schema allows 1,048,576; longer texts than this are not read by anybody and make reports too large.
+const LONGEST_DESCRIPTION: usize = 10_000;
+
+/// GitLab stores no more.
+const MOST_IDENTIFIERS: usize = 20;
+
+const MOST_LINKS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_neither_zone_nor_fraction() {
+        assert_eq!(time("2026-11-21T07:00:00.5+01:00".parse().unwrap()), "2026-11-21T06:00:00");
+        assert_eq!(time(Timestamp::MIN), "1970-01-01T00:00:00");
+    }
 }

@@ -1,79 +1,139 @@
-//! Where an advisory's id comes from: the type that GitLab files it under, and the page about it.
+//! Ids of vulnerabilities and advisories: which sort they are and where people read about them.
+
+use crate::model::Finding;
 
 use super::text;
 
-/// An id that reports show, with what its prefix tells.
+/// An id with its sort, as GitLab's report and others name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identifier {
-    /// `cve`, `ghsa`, `usn`, `rhsa`, …: the prefix in lower case.
-    pub(super) kind: String,
-    /// The id as its authority writes it.
-    pub(super) id: String,
-    /// The authority's page, where the prefix is a known one.
+    /// `cve`, `ghsa`, `dsa`, …; `osv` for ids of other databases.
+    pub(super) kind: &'static str,
+    /// The id; the bare number for `cwe`.
+    pub(super) value: String,
+    /// The id as people write it.
+    pub(super) name: String,
+    /// A page about it.
     pub(super) url: Option<String>,
 }
 
-/// Prefix, and the page with `{}` for the id.
-const PAGES: &[(&str, &str)] = &[
-    ("alas", "https://alas.aws.amazon.com/{}.html"),
-    ("bit", "https://osv.dev/vulnerability/{}"),
-    ("cve", "https://nvd.nist.gov/vuln/detail/{}"),
-    ("dla", "https://security-tracker.debian.org/tracker/{}"),
-    ("dsa", "https://security-tracker.debian.org/tracker/{}"),
-    ("dtsa", "https://security-tracker.debian.org/tracker/{}"),
-    ("elsa", "https://linux.oracle.com/errata/{}.html"),
-    ("ghsa", "https://github.com/advisories/{}"),
-    ("go", "https://pkg.go.dev/vuln/{}"),
-    ("hsec", "https://osv.dev/vulnerability/{}"),
-    ("mal", "https://osv.dev/vulnerability/{}"),
-    ("osv", "https://osv.dev/vulnerability/{}"),
-    ("pysec", "https://osv.dev/vulnerability/{}"),
-    ("rhba", "https://access.redhat.com/errata/{}"),
-    ("rhea", "https://access.redhat.com/errata/{}"),
-    ("rhsa", "https://access.redhat.com/errata/{}"),
-    ("rlsa", "https://errata.rockylinux.org/{}"),
-    ("rsec", "https://osv.dev/vulnerability/{}"),
-    ("rustsec", "https://rustsec.org/advisories/{}.html"),
-    ("temp", "https://security-tracker.debian.org/tracker/{}"),
-    ("usn", "https://ubuntu.com/security/notices/{}"),
-];
-
 impl Identifier {
-    /// Reads the prefix of an id. `None` where nothing of the text can be shown.
-    pub(super) fn of(id: &str) -> Option<Self> {
-        let id = text::cut(text::line(id), 255);
-        if id.is_empty() {
-            return None;
+    /// The sort of an id by its form.
+    pub(super) fn of(id: &str) -> Self {
+        let id = text::short(id.trim(), LONGEST);
+        let Some((kind, before, after)) = kind_of(&id) else {
+            return Self { kind: "plimsoll", value: "unknown".into(), name: "unknown".into(), url: None };
+        };
+        let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'.' | b'_'));
+        let value = if kind == "cwe" { id.get(4..).unwrap_or("").to_owned() } else { id.clone() };
+        let url = (plain && !before.is_empty()).then(|| format!("{before}{value}{after}"));
+        Self { kind, value, name: id, url }
+    }
+
+    /// All ids of a finding in an order that does not change between scans: CVEs first with the finding's own before
+    /// the others, then GHSA, then other advisories, weaknesses last. GitLab takes the first for the identity of the
+    /// vulnerability and stores `limit` at most.
+    pub(super) fn all_of(finding: &Finding, limit: usize) -> Vec<Self> {
+        let ids = std::iter::once(&finding.id).chain(&finding.identifiers).filter(|id| !id.trim().is_empty());
+        let mut all: Vec<Self> = Vec::new();
+        for identifier in ids.map(|id| Self::of(id)).chain(finding.cwes.iter().filter_map(|cwe| Self::weakness(cwe))) {
+            if !all.iter().any(|known| known.kind == identifier.kind && known.value == identifier.value) {
+                all.push(identifier);
+            }
         }
-        let prefix = id.split(['-', ':', '_']).next().unwrap_or_default().to_ascii_lowercase();
-        let has_prefix = prefix.len() < id.len()
-            && (2..=16).contains(&prefix.len())
-            && prefix.bytes().all(|b| b.is_ascii_alphanumeric());
-        let kind = if has_prefix { prefix } else { "advisory".to_owned() };
-        let is_plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'.' | b'_'));
-        let page = PAGES.iter().find(|(known, _)| *known == kind && is_plain);
-        Some(Self { url: page.map(|(_, url)| url.replace("{}", &id)), kind, id })
+        all.sort_by_key(|identifier| match identifier.kind {
+            "cve" => 0,
+            "ghsa" => 1,
+            "cwe" => 3,
+            _ => 2,
+        });
+        if all.is_empty() {
+            all.push(Self::of(""));
+        }
+        all.truncate(limit);
+        all
+    }
+
+    /// A weakness: `CWE-79`.
+    pub(super) fn weakness(text: &str) -> Option<Self> {
+        cwe_number(text).map(|number| Self::of(&format!("CWE-{number}")))
     }
 }
+
+/// The number of `CWE-79`.
+pub(super) fn cwe_number(text: &str) -> Option<u32> {
+    text.trim().strip_prefix("CWE-")?.parse().ok().filter(|number| *number > 0)
+}
+
+/// Sort, and what stands before and after the id in the address of its page.
+fn kind_of(id: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let upper = id.to_ascii_uppercase();
+    if id.is_empty() {
+        return None;
+    }
+    let fits = |kind: &str| kind != "cwe" || cwe_number(id).is_some();
+    let known = KINDS.iter().find(|(prefix, kind, ..)| upper.starts_with(prefix) && fits(kind));
+    Some(known.map_or(("osv", OSV, ""), |(_, kind, before, after)| (*kind, *before, *after)))
+}
+
+const OSV: &str = "https://osv.dev/vulnerability/";
+const DEBIAN: &str = "https://security-tracker.debian.org/tracker/";
+const RED_HAT: &str = "https://access.redhat.com/errata/";
+
+const KINDS: [(&str, &str, &str, &str); 19] = [
+    ("CVE-", "cve", "https://nvd.nist.gov/vuln/detail/", ""),
+    ("GHSA-", "ghsa", "https://github.com/advisories/", ""),
+    ("USN-", "usn", "https://ubuntu.com/security/notices/", ""),
+    ("RHSA-", "rhsa", RED_HAT, ""),
+    ("RHBA-", "rhba", RED_HAT, ""),
+    ("RHEA-", "rhea", RED_HAT, ""),
+    ("ELSA-", "elsa", "https://linux.oracle.com/errata/", ".html"),
+    ("ALSA-", "alsa", OSV, ""),
+    ("RLSA-", "rlsa", "https://errata.rockylinux.org/", ""),
+    ("DSA-", "dsa", DEBIAN, ""),
+    ("DLA-", "dla", DEBIAN, ""),
+    ("ALAS", "alas", "", ""),
+    ("SUSE-SU-", "suse", OSV, ""),
+    ("PYSEC-", "pysec", OSV, ""),
+    ("RUSTSEC-", "rustsec", "https://rustsec.org/advisories/", ".html"),
+    ("GO-", "go", OSV, ""),
+    ("MAL-", "mal", OSV, ""),
+    ("CWE-", "cwe", "https://cwe.mitre.org/data/definitions/", ".html"),
+    ("OSVDB-", "osvdb", "", ""),
+];
+
+const LONGEST: usize = 255;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_tell_the_authority() {
-        for (id, kind, url) in [
-            ("CVE-2024-1234", "cve", Some("https://nvd.nist.gov/vuln/detail/CVE-2024-1234")),
-            ("GHSA-aaaa-bbbb-cccc", "ghsa", Some("https://github.com/advisories/GHSA-aaaa-bbbb-cccc")),
-            ("RHSA-2024:0001", "rhsa", Some("https://access.redhat.com/errata/RHSA-2024:0001")),
-            ("USN-6000-1", "usn", Some("https://ubuntu.com/security/notices/USN-6000-1")),
-            ("ALSA-2024:1", "alsa", None),
-            ("CVE-2024-1)](javascript:x", "cve", None),
-            ("4711", "advisory", None),
+    fn ids_are_told_apart_by_their_form() {
+        for (id, kind, value, url) in [
+            ("CVE-2024-1", "cve", "CVE-2024-1", Some("https://nvd.nist.gov/vuln/detail/CVE-2024-1")),
+            ("GHSA-a-b-c", "ghsa", "GHSA-a-b-c", Some("https://github.com/advisories/GHSA-a-b-c")),
+            ("ELSA-2024-1", "elsa", "ELSA-2024-1", Some("https://linux.oracle.com/errata/ELSA-2024-1.html")),
+            ("CWE-79", "cwe", "79", Some("https://cwe.mitre.org/data/definitions/79.html")),
+            ("TEMP-1", "osv", "TEMP-1", Some("https://osv.dev/vulnerability/TEMP-1")),
+            ("CVE-1\" onload", "cve", "CVE-1\" onload", None),
+            ("CWE-", "osv", "CWE-", Some("https://osv.dev/vulnerability/CWE-")),
+            ("", "plimsoll", "unknown", None),
         ] {
-            let found = Identifier::of(id).expect(id);
-            assert_eq!((found.kind.as_str(), found.url.as_deref()), (kind, url), "{id}");
+            let identifier = Identifier::of(id);
+            assert_eq!(
+                (identifier.kind, identifier.value.as_str(), identifier.url.as_deref()),
+                (kind, value, url),
+                "{id}"
+            );
         }
-        assert_eq!(Identifier::of("\u{0}\u{200b} "), None);
+    }
+
+    #[test]
+    fn weaknesses_need_a_number() {
+        assert_eq!(cwe_number("CWE-79"), Some(79));
+        for bad in ["CWE-", "CWE-0", "79", "CWE--1", "CWE-99999999999"] {
+            assert_eq!(cwe_number(bad), None, "{bad}");
+        }
     }
 }

@@ -1,97 +1,156 @@
-//! How GitLab is told which image: a name and always a tag.
+//! The name and tag of an image for formats that want both.
 //!
-//! GitLab takes what follows the last colon for the tag, so an image without one would lose part of its name. A
-//! reference without a tag therefore gets `latest`; one with a digest only, the digest's first 12 digits; a local
-//! source such as `oci:build/app`, its last path component and `local` (or the tag after the path: `oci:DIR:TAG`).
+//! GitLab takes everything after the last colon of `location.image` for the tag, so a name without one loses its
+//! registry port or becomes empty, and with it the identity of every vulnerability. So there always is a tag:
+//!
+//! | the image was given as | becomes |
+//! |---|---|
+//! | `registry/name:tag`, with or without digest | `registry/name:tag` |
+//! | `registry/name@sha256:0123456789ab…` | `registry/name:sha256-0123456789ab` |
+//! | `registry/name` | `registry/name:latest` |
+//! | `oci:build/shop:v2`, `oci-archive:…` | `shop:v2` |
+//! | `oci:build/shop`, `dir:…`, `archive://shop.tar.gz`, … | `shop:local` |
+//! | `oci:shop/oci`, `oci-archive:shop/image.tar` | `shop-oci:local`, `shop-image:local` |
+//! | `dir:/` | `rootfs:local` |
+//!
+//! None of the made-up tags looks like a version, because GitLab makes such tags part of the identity.
+
+use std::fmt;
 
 use crate::model::{ImageReference, ImageScan};
 
-/// An image's name without tag, and its tag: letters, digits and `. _ - / :` only.
+/// An image's name without and with its tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ImageName {
-    pub(super) name: String,
+    /// `registry/name`, or the last part of a path.
+    pub(super) repository: String,
+    /// The tag, never empty.
     pub(super) tag: String,
 }
 
-const LOCAL_SOURCES: [&str; 5] = ["oci:", "oci-archive:", "docker-archive:", "archive://", "dir:"];
-
 impl ImageName {
     pub(super) fn of(image: &ImageScan) -> Self {
-        Self::from_text(&image.name)
+        Self::read(&image.name)
     }
 
-    fn from_text(text: &str) -> Self {
-        if let Some((source, path)) = LOCAL_SOURCES.iter().find_map(|s| Some((*s, text.strip_prefix(s)?))) {
-            return Self::local(path, source == "oci:");
+    fn read(name: &str) -> Self {
+        if let Some((path, may_have_tag)) = local_path(name) {
+            return Self::of_path(path, may_have_tag);
         }
-        let Ok(reference) = text.parse::<ImageReference>() else { return Self::local(text, false) };
-        let tag = match (&reference.tag, &reference.digest) {
-            (Some(tag), _) => tag.clone(),
-            (None, Some(digest)) => digest.short().to_owned(),
-            (None, None) => "latest".to_owned(),
-        };
-        Self { name: reference.name(), tag }
+        match name.parse::<ImageReference>() {
+            Ok(reference) => Self {
+                repository: reference.name(),
+                tag: match (&reference.tag, &reference.digest) {
+                    (Some(tag), _) => tag.clone(),
+                    (None, Some(digest)) => format!("sha256-{}", digest.short()),
+                    (None, None) => "latest".into(),
+                },
+            },
+            Err(_) => Self { repository: sanitised(name, "image"), tag: LOCAL.into() },
+        }
     }
 
-    fn local(path: &str, may_have_tag: bool) -> Self {
-        let last = |path: &str| path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    fn of_path(path: &str, may_have_tag: bool) -> Self {
         let (path, tag) = match path.rsplit_once(':') {
-            Some((path, tag)) if may_have_tag && !tag.contains('/') && !plain(tag).is_empty() => (path, plain(tag)),
-            _ => (path, "local".to_owned()),
+            Some((path, tag)) if may_have_tag && !tag.contains('/') => (path, sanitised(tag, LOCAL)),
+            _ => (path, LOCAL.into()),
         };
-        let name = plain(&last(path));
-        Self { name: if name.is_empty() { "image".into() } else { name }, tag }
+        let mut parts = path.trim_end_matches(['/', '.']).rsplit('/');
+        let last = parts.next().unwrap_or("");
+        let stem = ARCHIVE_SUFFIXES.iter().find_map(|suffix| last.strip_suffix(suffix)).unwrap_or(last);
+        let parent = parts.next().map(|parent| sanitised(parent, "")).filter(|parent| !parent.is_empty());
+        let name = match parent {
+            Some(parent) if SAYS_NOTHING.contains(&stem) => format!("{parent}-{stem}"),
+            _ => stem.to_owned(),
+        };
+        Self { repository: sanitised(&name, "rootfs"), tag }
     }
 
-    /// `name:tag`.
-    pub(super) fn with_tag(&self) -> String {
-        format!("{}:{}", self.name, self.tag)
-    }
-
-    /// The name and tag as part of a file name: lower-case letters, digits and `-`.
+    /// Lower-case letters, digits and `-`, for file names: `registry-gitlab-com-group-shop-v2`.
     pub(super) fn slug(&self) -> String {
-        let text = self.with_tag().to_ascii_lowercase();
-        let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|p| !p.is_empty()).collect();
-        parts.join("-").chars().take(100).collect()
+        let text: String = self
+            .to_string()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+            .collect();
+        let words: Vec<&str> = text.split('-').filter(|word| !word.is_empty()).collect();
+        words.join("-").chars().take(LONGEST_SLUG).collect::<String>().trim_end_matches('-').to_owned()
     }
 }
 
-/// Other characters than those of names become `-`; none at the ends.
-fn plain(text: &str) -> String {
-    let replaced: String = text
-        .chars()
-        .take(128)
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
-        .collect();
-    replaced.trim_matches(['-', '.']).to_owned()
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.repository, self.tag)
+    }
 }
+
+/// The path of a source that is no registry reference, and whether a tag may follow it.
+fn local_path(name: &str) -> Option<(&str, bool)> {
+    LOCAL_SOURCES.iter().find_map(|(prefix, may_have_tag)| Some((name.strip_prefix(prefix)?, *may_have_tag)))
+}
+
+/// What the grammar of image names allows, in lower case and of bounded length.
+fn sanitised(text: &str, default: &str) -> String {
+    let allowed =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c.to_ascii_lowercase() } else { '-' };
+    let text: String = text.chars().take(100).map(allowed).collect();
+    let text = text.trim_matches(['.', '_', '-']);
+    if text.is_empty() { default.to_owned() } else { text.to_owned() }
+}
+
+const LOCAL: &str = "local";
+
+const LOCAL_SOURCES: [(&str, bool); 6] = [
+    ("oci:", true),
+    ("oci-archive:", true),
+    ("docker-archive:", false),
+    ("archive://", false),
+    ("dir:", false),
+    ("sbom:", false),
+];
+
+/// Names that many images share.
+const SAYS_NOTHING: [&str; 5] = ["oci", "image", "layout", "rootfs", "out"];
+
+const ARCHIVE_SUFFIXES: [&str; 9] =
+    [".tar.gz", ".tar.zst", ".tar.bz2", ".tar.xz", ".tar", ".tgz", ".oci", ".cdx.json", ".json"];
+
+const LONGEST_SLUG: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_image_has_a_name_and_a_tag() {
+    fn there_always_is_a_tag() {
         let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        for (text, expected) in [
-            ("reg.io:5000/g/p", "reg.io:5000/g/p:latest".to_owned()),
-            ("reg.io/g/p:v1", "reg.io/g/p:v1".to_owned()),
-            (&format!("reg.io/g/p:v1@{digest}"), "reg.io/g/p:v1".to_owned()),
-            (&format!("reg.io/g/p@{digest}"), "reg.io/g/p:e3b0c44298fc".to_owned()),
-            ("oci:../build/app/", "app:local".to_owned()),
-            ("oci:/x/app:main", "app:main".to_owned()),
-            ("docker-archive:out/my image.tar", "my-image.tar:local".to_owned()),
-            ("archive:///tmp/a.tar", "a.tar:local".to_owned()),
-            ("dir:.", "image:local".to_owned()),
-            ("<script>:\u{0}", "script:local".to_owned()),
-            ("", "image:local".to_owned()),
+        for (name, expected) in [
+            ("reg.io:5000/g/p:main", "reg.io:5000/g/p:main"),
+            ("reg.io:5000/g/p", "reg.io:5000/g/p:latest"),
+            ("alpine", "docker.io/library/alpine:latest"),
+            (&format!("reg.io/g/p@{digest}"), "reg.io/g/p:sha256-e3b0c44298fc"),
+            (&format!("reg.io/g/p:1@{digest}"), "reg.io/g/p:1"),
+            ("oci:build/Shop:v2", "shop:v2"),
+            ("oci:/work/images/debian-12-minbase", "debian-12-minbase:local"),
+            ("oci:/images/shop/oci/", "shop-oci:local"),
+            ("oci:../oci:v2", "oci:v2"),
+            ("oci:.", "rootfs:local"),
+            ("oci-archive:out/shop.tar.gz:edge", "shop:edge"),
+            ("docker-archive:/tmp/a:b/shop.tar", "shop:local"),
+            ("archive://shop.tgz", "shop:local"),
+            ("dir:/", "rootfs:local"),
+            ("dir:./../", "rootfs:local"),
+            ("oci:dir:", "dir:local"),
+            ("", "image:local"),
+            ("\x1b[31m not a reference", "31m-not-a-reference:local"),
         ] {
-            assert_eq!(ImageName::from_text(text).with_tag(), expected, "{text:?}");
+            assert_eq!(ImageName::read(name).to_string(), expected, "{name}");
         }
     }
 
     #[test]
     fn slugs_are_file_names() {
-        assert_eq!(ImageName::from_text("reg.io:5000/g/p:V1.2").slug(), "reg-io-5000-g-p-v1-2");
+        assert_eq!(ImageName::read("reg.io:5000/g_p/p--x:1.2").slug(), "reg-io-5000-g-p-p-x-1-2");
+        assert!(ImageName::read(&format!("oci:{}", "x".repeat(5000))).slug().len() <= LONGEST_SLUG);
     }
 }

@@ -1,14 +1,14 @@
-//! The scan document itself, `plimsoll.json`: everything, versioned ([`ScanDocument::FORMAT`]), and what the gate
-//! and `explain` read.
+//! `plimsoll.json`: the scan document itself, from which every other report can be made again.
 
 use std::io;
 
 use crate::model::ScanDocument;
 
-use super::renderer::{Renderer, no_such_part, write_json};
+use super::Renderer;
+use super::renderer::only_part;
 
-/// The format `json`.
-pub struct Json;
+/// The scan document as JSON, indented for people and diffs.
+pub(super) struct Json;
 
 impl Renderer for Json {
     fn format(&self) -> &'static str {
@@ -20,9 +20,8 @@ impl Renderer for Json {
     }
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
-        write_json(document, out)
+        only_part(self.format(), part)?;
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
     }
 }

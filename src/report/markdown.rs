@@ -1,24 +1,24 @@
-//! A summary in GitLab's Markdown, `summary.md`: for a merge request's comment or a job's artifacts.
+//! `summary.md`: the scan on a page, for merge requests and job summaries.
 //!
-//! All text of the document is untrusted and is written as code, so that it stays text: no link, no image, no HTML, no
-//! mention, no quick action, no cell or row of its own.
+//! Every text that comes from an image or an advisory stands in a code span, where GitLab runs no quick action, makes
+//! no mention and no link.
 
-use std::io;
+mod escape;
 
-use crate::model::{ImageScan, ScanDocument};
+use std::io::{self, Write};
 
-use super::identifier::Identifier;
-use super::renderer::{Renderer, no_such_part};
-use super::upgrades::{self, Group};
-use super::verdict::{Verdict, counted};
-use super::{text, wording};
+use crate::model::{CoverageStatus, ImageScan, Outcome, ScanDocument, Severity};
 
-/// The format `markdown`.
-pub struct Markdown;
+use super::Renderer;
+use super::action::{Action, actions};
+use super::renderer::only_part;
+use super::text::{count, day};
+use super::verdict::{Verdict, uncovered};
+use super::wording::{self, EXAMPLE_DATA};
+use escape::{code, linked};
 
-const MOST_GROUPS: usize = 50;
-const MOST_IDS: usize = 10;
-const MOST_GAPS: usize = 20;
+/// A summary in GitLab Flavored Markdown.
+pub(super) struct Markdown;
 
 impl Renderer for Markdown {
     fn format(&self) -> &'static str {
@@ -29,124 +29,156 @@ impl Renderer for Markdown {
         vec!["summary.md".into()]
     }
 
-    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
-        writeln!(out, "## Container scan\n")?;
-        if let Some(banner) = wording::example_banner(document) {
-            writeln!(out, "> **{banner}**\n")?;
+    fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn Write) -> io::Result<()> {
+        only_part(self.format(), part)?;
+        writeln!(out, "# {}\n", headline(document))?;
+        if wording::is_example(document) {
+            writeln!(out, "> **{EXAMPLE_DATA}**\n")?;
         }
         for diagnosis in &document.diagnoses {
-            writeln!(out, "- {}\n", code(&diagnosis.to_string(), 2000))?;
+            writeln!(out, "❌ {}\n", code(&diagnosis.to_string()))?;
         }
-        for image in &document.images {
-            write_image(document, image, out)?;
+        if !document.images.is_empty() {
+            overview(document, out)?;
+        }
+        for image in document.images.iter().take(MOST_IMAGES) {
+            about(document, image, out)?;
+        }
+        if let Some(more @ 1..) = document.images.len().checked_sub(MOST_IMAGES) {
+            writeln!(out, "\nand {more} more images; `plimsoll.json` has all")?;
         }
         match &document.database {
-            Some(database) => {
-                writeln!(out, "Advisory data {}", code(&wording::age(database, document.finished), 400))
+            Some(database) => writeln!(out, "\nAdvisories of {} from {}.", day(database.built), code(&database.origin)),
+            None => {
+                writeln!(out, "\nNo advisory database was used: nothing may be concluded from the absence of findings.")
             }
-            None => writeln!(out, "There was no advisory database: nothing was judged."),
         }
     }
 }
 
-fn write_image(document: &ScanDocument, image: &ImageScan, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, "### {}\n", code(&image.name, 300))?;
-    writeln!(out, "**{}**\n", Verdict::of(document, image).sentence(image))?;
-    if let Some(diagnosis) = &image.diagnosis {
-        writeln!(out, "{}\n", code(&diagnosis.to_string(), 2000))?;
+/// No number where nothing could be counted.
+fn headline(document: &ScanDocument) -> String {
+    let judged = document.images.iter().filter(|image| Verdict::of(document, image).is_judged()).count();
+    match (judged, document.outcome) {
+        (0, _) => "Container scan: nothing could be judged".into(),
+        (_, Outcome::Failure) => {
+            format!("Container scan, incomplete: {}", count(document.findings().count(), "finding"))
+        }
+        (_, Outcome::Success) => format!("Container scan: {}", count(document.findings().count(), "finding")),
     }
-    if !image.findings.is_empty() {
-        let counts = image.counts();
-        let titles = counts.map(|(severity, _)| severity.label()).join(" | ");
-        let numbers = counts.map(|(_, count)| count.to_string()).join(" | ");
-        writeln!(out, "| {titles} |\n|{}\n| {numbers} |\n", "---:|".repeat(counts.len()))?;
+}
+
+fn overview(document: &ScanDocument, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "| Image | Verdict |")?;
+    for severity in Severity::ALL {
+        write!(out, " {severity} |")?;
     }
-    let (fixable, unfixed) = upgrades::group(&image.findings);
-    if !fixable.is_empty() {
-        writeln!(out, "| Severity | Package | Installed | Fixed in | Vulnerabilities |\n|---|---|---|---|---|")?;
-        for group in fixable.iter().take(MOST_GROUPS) {
-            writeln!(out, "{}", row(group))?;
+    writeln!(out, "\n|---|---|{}", "--:|".repeat(Severity::ALL.len()))?;
+    for image in &document.images {
+        let verdict = Verdict::of(document, image);
+        write!(out, "| {} | {} {} |", code(&image.name), mark(verdict), verdict.word())?;
+        for (_, number) in image.counts() {
+            if verdict.is_judged() || number > 0 {
+                write!(out, " {number} |")?
+            } else {
+                out.write_all(" – |".as_bytes())?
+            }
         }
         writeln!(out)?;
-        if fixable.len() > MOST_GROUPS {
-            writeln!(out, "and {} more\n", counted(fixable.len() - MOST_GROUPS, "upgrade", "upgrades"))?;
+    }
+    Ok(())
+}
+
+fn mark(verdict: Verdict<'_>) -> &'static str {
+    match verdict {
+        Verdict::Failed(_) => "❌",
+        Verdict::Vulnerable => "🔶",
+        Verdict::NotJudged | Verdict::Incomplete => "❔",
+        Verdict::Clean => "✅",
+    }
+}
+
+fn about(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n## {}\n", code(&image.name))?;
+    let verdict = Verdict::of(document, image);
+    match verdict {
+        Verdict::Failed(Some(diagnosis)) => {
+            writeln!(out, "{} **scan failed**: {}\n", mark(verdict), code(&diagnosis.what))?;
+            writeln!(out, "- why: {}\n- fix: {}", code(&diagnosis.why), code(&diagnosis.fix))?;
         }
+        _ => writeln!(out, "{} **{}**", mark(verdict), verdict.sentence(image))?,
+    }
+    let covered = wording::coverage(image, CoverageStatus::Covered);
+    if !covered.is_empty() {
+        writeln!(out, "\nJudged by {}.", code(&covered))?;
+    }
+    for coverage in uncovered(image) {
+        writeln!(out, "\n⚠ {}", code(&wording::no_data(&coverage.shard.to_string(), coverage.packages)))?;
+    }
+    let (upgrades, unfixed): (Vec<_>, Vec<_>) = actions(image).into_iter().partition(|action| action.fix.is_some());
+    if !upgrades.is_empty() {
+        writeln!(out, "\n| Upgrade | from | to | removes | |\n|---|---|---|--:|---|")?;
+        for action in upgrades.iter().take(MOST_ACTIONS) {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} |",
+                code(action.name),
+                code(action.version),
+                code(action.fix.unwrap_or("")),
+                action.findings.len(),
+                ids(action)
+            )?;
+        }
+        more(upgrades.len(), MOST_ACTIONS, "upgrade", out)?;
     }
     if !unfixed.is_empty() {
-        let findings: usize = unfixed.iter().map(|group| group.findings.len()).sum();
-        let found = counted(findings, "vulnerability", "vulnerabilities");
-        writeln!(out, "{found} without a fix in {}\n", counted(unfixed.len(), "package", "packages"))?;
+        writeln!(out, "\n<details><summary>No fix yet: {}</summary>\n", count(unfixed.len(), "package"))?;
+        writeln!(out, "| Package | Version | Vulnerabilities | |\n|---|---|--:|---|")?;
+        for action in unfixed.iter().take(MOST_ACTIONS) {
+            let number = action.findings.len();
+            writeln!(out, "| {} | {} | {number} | {} |", code(action.name), code(action.version), ids(action))?;
+        }
+        more(unfixed.len(), MOST_ACTIONS, "package", out)?;
+        writeln!(out, "\n</details>")?;
     }
     if !image.suppressed.is_empty() {
-        writeln!(out, "{} suppressed\n", counted(image.suppressed.len(), "finding", "findings"))?;
+        writeln!(out, "\nSuppressed {}: {}.", image.suppressed.len(), wording::suppressed(image))?;
     }
-    write_gaps(image, out)
+    gaps(image, out)
 }
 
-fn write_gaps(image: &ImageScan, out: &mut dyn io::Write) -> io::Result<()> {
-    let gaps = image.inventory.as_ref().map_or(&[][..], |inventory| &inventory.gaps);
-    let missing = wording::missing_data(image);
-    for line in missing.iter().cloned().chain(gaps.iter().take(MOST_GAPS).map(wording::gap)) {
-        writeln!(out, "- {}", code(&line, 1000))?;
-    }
-    if gaps.len() > MOST_GAPS {
-        writeln!(out, "- and {} more, see plimsoll.json", gaps.len() - MOST_GAPS)?;
-    }
-    if gaps.is_empty() && missing.is_empty() { Ok(()) } else { writeln!(out) }
-}
-
-fn row(group: &Group<'_>) -> String {
-    let mut ids: Vec<String> = group.findings.iter().take(MOST_IDS).map(|finding| link(&finding.id)).collect();
-    if group.findings.len() > MOST_IDS {
-        ids.push(format!("and {} more", group.findings.len() - MOST_IDS));
-    }
-    format!(
-        "| {} | {} | {} | {} | {} |",
-        group.severity(),
-        cell(group.package, 200),
-        cell(group.version, 200),
-        cell(group.fixed.unwrap_or_default(), 200),
-        ids.join(", ")
-    )
-}
-
-/// A link only to pages that we know, with ids of plain characters.
-fn link(id: &str) -> String {
-    match Identifier::of(id).and_then(|id| Some((id.id, id.url?))) {
-        Some((id, url)) => format!("[{id}]({url})"),
-        None => cell(id, 100),
+fn ids(action: &Action<'_>) -> String {
+    let shown = action.findings.iter().take(MOST_IDS).map(|finding| {
+        let exploited = if finding.kev.is_some() { " (exploited)" } else { "" };
+        format!("{} {}{exploited}", linked(&finding.id), finding.severity)
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match action.findings.len().checked_sub(MOST_IDS) {
+        Some(more @ 1..) => format!("{shown} and {more} more"),
+        _ => shown,
     }
 }
 
-/// One line of text as code: there neither Markdown nor HTML nor GitLab's references (`@name`, `#1`) mean anything.
-/// Escaping would not do: GitLab looks for references after it has undone escapes. Backticks become apostrophes.
-fn code(text: &str, limit: usize) -> String {
-    format!("`{}`", wording::or(text::cut(text::line(text).replace('`', "'"), limit), "-"))
+fn gaps(image: &ImageScan, out: &mut dyn Write) -> io::Result<()> {
+    let gaps: Vec<_> = wording::gaps(image).collect();
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n<details><summary>Not read or judged: {}</summary>\n", count(gaps.len(), "gap"))?;
+    for gap in gaps.iter().take(MOST_ACTIONS) {
+        writeln!(out, "- {}: {}: {}", gap.kind.label(), code(&gap.subject), code(&gap.reason))?;
+    }
+    more(gaps.len(), MOST_ACTIONS, "gap", out)?;
+    writeln!(out, "\n</details>")
 }
 
-/// Code in a table, where a vertical bar ends the cell even inside code.
-fn cell(text: &str, limit: usize) -> String {
-    code(&text.replace('|', "¦"), limit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_stays_in_its_code() {
-        for (text, expected) in [
-            ("openssl", "`openssl`"),
-            ("a`b` @all <img>", "`a'b' @all <img>`"),
-            ("a|b\\|c\n/close", "`a¦b\\¦c /close`"),
-            ("\u{202e}", "`-`"),
-        ] {
-            assert_eq!(cell(text, 50), expected, "{text:?}");
-        }
-        assert_eq!(link("CVE-2024-1"), "[CVE-2024-1](https://nvd.nist.gov/vuln/detail/CVE-2024-1)");
-        assert_eq!(link("CVE-1](x)"), "`CVE-1](x)`");
+fn more(all: usize, shown: usize, noun: &str, out: &mut dyn Write) -> io::Result<()> {
+    match all.checked_sub(shown) {
+        Some(more @ 1..) => writeln!(out, "\nand {}; `index.html` has all", count(more, &format!("more {noun}"))),
+        _ => Ok(()),
     }
 }
+
+const MOST_IMAGES: usize = 20;
+const MOST_ACTIONS: usize = 30;
+const MOST_IDS: usize = 5;

@@ -2,13 +2,17 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use crate::model::ScanDocument;
 
 use super::code_quality::CodeQuality;
 use super::cyclonedx::CycloneDx;
 use super::dotenv::Dotenv;
-use super::gitlab::Gitlab;
+use super::gitlab::GitLab;
+use super::html::Html;
 use super::json::Json;
+use super::junit::JUnit;
 use super::markdown::Markdown;
 use super::sarif::Sarif;
 
@@ -17,7 +21,7 @@ pub trait Renderer: Sync {
     /// The name by which people ask for it: `gitlab`, `sarif`, ….
     fn format(&self) -> &'static str;
 
-    /// The names of the files that it makes of this document, without folders; each is a `part`.
+    /// The names of the files that this document makes, without folders. Each is a part of [`Renderer::render`].
     fn files(&self, document: &ScanDocument) -> Vec<String>;
 
     /// Writes one of [`Renderer::files`], by its index.
@@ -29,15 +33,21 @@ pub trait Renderer: Sync {
 }
 
 /// All formats, in the order in which help lists them.
-pub static RENDERERS: &[&dyn Renderer] = &[&Json, &Gitlab, &CycloneDx, &CodeQuality, &Sarif, &Markdown, &Dotenv];
+pub static RENDERERS: &[&dyn Renderer] =
+    &[&Json, &GitLab, &CycloneDx, &Sarif, &CodeQuality, &JUnit, &Html, &Markdown, &Dotenv];
 
-/// The error of a part that a format does not have.
+/// The error of a part that the document does not have.
 pub(super) fn no_such_part(format: &str, part: usize) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("`{format}` has no part {part}"))
 }
 
-/// Writes JSON for people and diffs: indented, with a newline at the end.
-pub(super) fn write_json<T: serde::Serialize + ?Sized>(value: &T, out: &mut dyn io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
+/// Lets through the only part of a format that always writes one file.
+pub(super) fn only_part(format: &str, part: usize) -> io::Result<()> {
+    if part == 0 { Ok(()) } else { Err(no_such_part(format, part)) }
+}
+
+/// Writes JSON for programs: one line.
+pub(super) fn write_json(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }

@@ -1,35 +1,28 @@
-//! SARIF 2.1.0, `plimsoll.sarif`, within the limits of the readers that are known (GitLab: 20 runs, 5,000 results in
-//! a run, 10 tags for a rule, texts of 2,048 characters; a longer text makes it skip the result).
+//! `plimsoll.sarif`: SARIF 2.1.0 (OASIS), one run per image, within the limits at which GitLab starts to drop things:
+//! 20 runs, 5,000 results and 25,000 rules per run, and the lengths of texts.
 //!
-//! GitLab tells results apart by rule and place only, so the package's name is the fragment of the place's URI:
-//! two packages of one package database stay two results. Suppressed findings are results with a suppression.
+//! A vulnerability is a rule; a finding is a result at the file in the image that names the package.
 
+mod results;
 mod rules;
 
 use std::io;
 
+use serde_json::json;
 use serde_sarif::sarif::{
-    ArtifactLocation, Invocation, Location, LogicalLocation, Message, Notification, PhysicalLocation, Result,
-    ResultLevel, Run, Sarif as Log, Suppression, Tool, ToolComponent,
+    Invocation, Message, Notification, Run, RunAutomationDetails, SCHEMA_URL, Sarif as Log, Tool, ToolComponent,
 };
 
-use crate::model::{Finding, ImageScan, Outcome, ScanDocument, Severity, Suppressed};
+use crate::model::{Finding, ImageScan, Outcome, ScanDocument, Suppressed};
 
+use super::Renderer;
 use super::image_name::ImageName;
-use super::renderer::{Renderer, no_such_part, write_json};
-use super::stable_id::{self, FindingNames};
+use super::renderer::{only_part, write_json};
 use super::text;
-use super::wording::{self, Origin};
-use rules::Rules;
+use super::wording::{self, Level};
 
-/// The format `sarif`.
-pub struct Sarif;
-
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
-const MOST_RUNS: usize = 20;
-const MOST_RESULTS: usize = 5000;
-const MOST_TEXT: usize = 2048;
-const MOST_GAPS: usize = 100;
+/// SARIF.
+pub(super) struct Sarif;
 
 impl Renderer for Sarif {
     fn format(&self) -> &'static str {
@@ -41,164 +34,103 @@ impl Renderer for Sarif {
     }
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        if part != 0 {
-            return Err(no_such_part(self.format(), part));
-        }
+        only_part(self.format(), part)?;
         write_json(&log(document), out)
     }
 }
 
-/// A finding in its image, and why it does not count if it does not.
-struct Entry<'a> {
-    image: &'a ImageScan,
+/// A finding on its way to a result.
+#[derive(Clone, Copy)]
+struct Item<'a> {
     name: &'a ImageName,
+    image: &'a ImageScan,
     finding: &'a Finding,
     suppressed: Option<&'a Suppressed>,
 }
 
 fn log(document: &ScanDocument) -> Log {
     let names: Vec<ImageName> = document.images.iter().map(ImageName::of).collect();
-    let images = || document.images.iter().zip(&names);
-    let counted = images().flat_map(|(image, name)| {
-        image.findings.iter().map(move |finding| Entry { image, name, finding, suppressed: None })
-    });
-    let suppressed = images().flat_map(|(image, name)| {
-        image.suppressed.iter().map(move |s| Entry { image, name, finding: &s.finding, suppressed: Some(s) })
-    });
-    let entries: Vec<Entry<'_>> = counted.chain(suppressed).collect();
-    let omitted = entries.len().saturating_sub(MOST_RUNS * MOST_RESULTS);
-    let mut identities = FindingNames::default();
-    let mut runs: Vec<Run> =
-        entries.chunks(MOST_RESULTS).take(MOST_RUNS).map(|chunk| run(document, chunk, &mut identities)).collect();
-    if runs.is_empty() {
-        runs.push(run(document, &[], &mut identities));
-    }
-    if let Some(first) = runs.first_mut() {
-        first.invocations = Some(vec![invocation(document, omitted)]);
-    }
-    Log::builder().schema(SCHEMA).version("2.1.0").runs(runs).build()
+    let runs: Vec<Run> = runs(document, &names).into_iter().map(|(id, items)| run(document, &id, &items)).collect();
+    Log::builder().schema(SCHEMA_URL.to_owned()).version(json!("2.1.0")).runs(runs).build()
 }
 
-fn run(document: &ScanDocument, entries: &[Entry<'_>], identities: &mut FindingNames) -> Run {
-    let mut rules = Rules::default();
-    let results: Vec<Result> = entries.iter().map(|entry| result(entry, &mut rules, identities)).collect();
+/// Which findings go into which run: a run per image, or, where that makes too many, as few runs as possible.
+fn runs<'a>(document: &'a ScanDocument, names: &'a [ImageName]) -> Vec<(String, Vec<Item<'a>>)> {
+    let images = || document.images.iter().zip(names);
+    let mut runs = Vec::new();
+    for (image, name) in images() {
+        runs.extend(parts(&name.to_string(), items(image, name).collect()));
+    }
+    if runs.is_empty() || runs.len() > MOST_RUNS {
+        runs = parts("images", images().flat_map(|(image, name)| items(image, name)).collect());
+    }
+    runs
+}
+
+fn items<'a>(image: &'a ImageScan, name: &'a ImageName) -> impl Iterator<Item = Item<'a>> {
+    let findings = image.findings.iter().map(move |finding| Item { name, image, finding, suppressed: None });
+    let suppressed = image.suppressed.iter().map(move |suppressed| Item {
+        name,
+        image,
+        finding: &suppressed.finding,
+        suppressed: Some(suppressed),
+    });
+    findings.chain(suppressed)
+}
+
+/// At least one part, so that an image without findings has a run that says so.
+fn parts<'a>(name: &str, items: Vec<Item<'a>>) -> Vec<(String, Vec<Item<'a>>)> {
+    if items.len() <= MOST_RESULTS {
+        return vec![(format!("plimsoll/{name}/"), items)];
+    }
+    let chunks = items.chunks(MOST_RESULTS).enumerate();
+    chunks.map(|(index, chunk)| (format!("plimsoll/{name}/{}/", index + 1), chunk.to_vec())).collect()
+}
+
+fn run(document: &ScanDocument, id: &str, items: &[Item<'_>]) -> Run {
+    let rules = rules::Rules::of(items);
+    let results = results::all(items, &rules);
     let driver = ToolComponent::builder()
         .name("Plimsoll")
-        .version(wording::or(text::line(&document.tool.version), "unknown"))
-        .rules(rules.into_descriptors())
+        .version(text::short(&document.tool.version, 255))
+        .organization("Plimsoll")
+        .rules(rules.descriptors)
         .build();
-    Run::builder().tool(Tool::builder().driver(driver).build()).results(results).build()
-}
-
-fn result(entry: &Entry<'_>, rules: &mut Rules, identities: &mut FindingNames) -> Result {
-    let Entry { image, name, finding, suppressed } = entry;
-    let (rule_id, rule_index) = rules.index_of(finding);
-    let fingerprint = stable_id::fingerprint(&identities.parts(&name.name, finding));
-    let mut result = Result::builder()
-        .rule_id(rule_id)
-        .rule_index(rule_index)
-        .level(level(finding.severity))
-        .message(message(result_text(finding, name)))
-        .locations(vec![location(image, name, finding)])
-        .partial_fingerprints(std::collections::BTreeMap::from([("plimsoll/v1".to_owned(), fingerprint)]))
-        .build();
-    result.rank = rank(finding.severity);
-    result.suppressions = suppressed.map(|suppressed| vec![suppression(suppressed)]);
-    result
-}
-
-fn result_text(finding: &Finding, name: &ImageName) -> String {
-    let id = wording::or(text::line(&finding.id), "unknown");
-    let package = text::line(&finding.package.name);
-    let version = text::line(&finding.package.version);
-    let title = text::line(&finding.title);
-    let title = if title.is_empty() { title } else { format!(": {title}") };
-    format!("{id} in {package} {version} of {}{title}. {}", name.with_tag(), wording::solution(finding))
-}
-
-fn location(image: &ImageScan, name: &ImageName, finding: &Finding) -> Location {
-    let path = Origin::of(image, finding).location.map_or("", |location| location.path.as_str());
-    let uri =
-        format!("{}/{}#{}", encode(&name.name), encode(path.trim_start_matches('/')), encode(&finding.package.name));
-    let package = LogicalLocation::builder()
-        .fully_qualified_name(text::line(finding.package.purl.as_str()))
-        .name(text::line(&finding.package.name))
-        .kind("module")
-        .build();
-    let artifact = ArtifactLocation::builder().uri(uri).build();
-    Location::builder()
-        .physical_location(PhysicalLocation::builder().artifact_location(artifact).build())
-        .logical_locations(vec![package])
+    Run::builder()
+        .tool(Tool::builder().driver(driver).build())
+        .automation_details(RunAutomationDetails::builder().id(text::short(id, LONGEST_URI)).build())
+        .invocations(vec![invocation(document)])
+        .column_kind(json!("unicodeCodePoints"))
+        .results(results)
         .build()
 }
 
-fn suppression(suppressed: &Suppressed) -> Suppression {
-    let reason = wording::suppression(suppressed.reason);
-    let justification = format!("{reason}: {}", text::line(&suppressed.explanation));
-    Suppression::builder()
-        .kind("external")
-        .status("accepted")
-        .justification(text::cut(justification, MOST_TEXT))
-        .build()
-}
-
-fn invocation(document: &ScanDocument, omitted: usize) -> Invocation {
-    let notification = |level: &str, text: String| Notification::builder().level(level).message(message(text)).build();
-    let mut notifications = Vec::new();
-    notifications.extend(wording::example_banner(document).map(|text| notification("warning", text.to_owned())));
-    notifications.extend(document.diagnoses.iter().map(|diagnosis| notification("error", diagnosis.to_string())));
-    for image in &document.images {
-        let name = text::line(&image.name);
-        notifications.extend(image.diagnosis.iter().map(|d| notification("error", format!("{name}: {d}"))));
-        let missing = wording::missing_data(image).into_iter();
-        notifications.extend(missing.map(|text| notification("warning", format!("{name}: {text}"))));
-        let gaps = image.inventory.iter().flat_map(|inventory| &inventory.gaps).take(MOST_GAPS);
-        notifications.extend(gaps.map(|gap| notification("warning", format!("{name}: {}", wording::gap(gap)))));
-    }
-    if omitted > 0 {
-        notifications.push(notification("warning", format!("{omitted} more results are in plimsoll.json only")));
-    }
-    Invocation::builder()
+fn invocation(document: &ScanDocument) -> Invocation {
+    let notifications: Vec<Notification> = wording::messages(document).iter().map(notification).collect();
+    let mut invocation = Invocation::builder()
         .execution_successful(document.outcome == Outcome::Success)
-        .start_time_utc(document.started.to_string())
-        .end_time_utc(document.finished.to_string())
         .tool_execution_notifications(notifications)
-        .build()
+        .build();
+    invocation.start_time_utc = text::date_time(document.started);
+    invocation.end_time_utc = text::date_time(document.finished);
+    invocation
 }
 
-fn message(text: String) -> Message {
-    Message::builder().text(text::cut(wording::or(text::line(&text), "unknown"), MOST_TEXT)).build()
+fn notification(message: &wording::Message) -> Notification {
+    let level = match message.level {
+        Level::Info => "note",
+        Level::Warning => "warning",
+        Level::Fatal => "error",
+    };
+    Notification::builder().level(json!(level)).message(said(&message.text)).build()
 }
 
-fn level(severity: Severity) -> ResultLevel {
-    match severity {
-        Severity::Critical | Severity::High => ResultLevel::Error,
-        Severity::Medium | Severity::Unknown => ResultLevel::Warning,
-        Severity::Low | Severity::Info => ResultLevel::Note,
-    }
+/// A plain message of bounded length.
+fn said(text: &str) -> Message {
+    Message::builder().text(text::short(text, LONGEST_MESSAGE)).build()
 }
 
-/// The middle of the band that readers map to the severity (90, 70, 40, 10 and up); none where nobody has said.
-fn rank(severity: Severity) -> Option<f64> {
-    match severity {
-        Severity::Critical => Some(95.0),
-        Severity::High => Some(80.0),
-        Severity::Medium => Some(55.0),
-        Severity::Low => Some(25.0),
-        Severity::Info => Some(5.0),
-        Severity::Unknown => None,
-    }
-}
-
-/// Percent-encodes all that a relative URI's path cannot hold; also `:`, which would look like a scheme.
-fn encode(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes().take(1000) {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b'/') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
+const MOST_RUNS: usize = 20;
+const MOST_RESULTS: usize = 5_000;
+const LONGEST_MESSAGE: usize = 2048;
+const LONGEST_URI: usize = 2048;

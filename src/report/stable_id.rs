@@ -1,55 +1,58 @@
-//! Identifiers that stay the same from scan to scan because they are hashes of what they identify.
+//! Identifiers that stay the same as long as what they stand for does.
 
-use std::collections::HashSet;
+use sha2::{Digest as _, Sha256};
 
-use sha2::{Digest, Sha256};
+use crate::model::{Finding, ImageScan};
 
-use crate::model::Finding;
+use super::image_name::ImageName;
+use super::subject::Subject;
 
-/// A UUID (RFC 9562 version 8: custom) of the parts.
-pub(super) fn uuid(parts: &[&str]) -> String {
-    let mut bytes = [0_u8; 16];
-    for (to, from) in bytes.iter_mut().zip(hash(parts)) {
-        *to = from;
-    }
-    let mut value = u128::from_be_bytes(bytes);
-    value = (value & !(0xf << 76)) | (0x8 << 76);
-    value = (value & !(0x3 << 62)) | (0x2 << 62);
-    let hex = format!("{value:032x}");
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().to_owned();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
-}
+/// The SHA-256 of some text parts.
+pub(super) struct StableId([u8; 32]);
 
-/// 64 hexadecimal digits.
-pub(super) fn fingerprint(parts: &[&str]) -> String {
-    hash(parts).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The parts with their lengths, so that `("ab", "c")` and `("a", "bc")` differ.
-fn hash(parts: &[&str]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hasher.finalize().into()
-}
-
-/// Names findings by image, package and vulnerability, not by version: an update that does not fix it leaves the
-/// finding the same one, as in GitLab. Where an image holds several versions of the package, the others are named
-/// by their package URL as well.
-#[derive(Default)]
-pub(super) struct FindingNames(HashSet<[u8; 32]>);
-
-impl FindingNames {
-    /// The parts to hash; `image` is the name without tag.
-    pub(super) fn parts<'a>(&mut self, image: &'a str, finding: &'a Finding) -> Vec<&'a str> {
-        let mut parts = vec![image, finding.package.name.as_str(), finding.id.as_str()];
-        if !self.0.insert(hash(&parts)) {
-            parts.push(finding.package.purl.as_str());
+impl StableId {
+    /// Of parts that are told apart: `["ab", "c"]` is not `["a", "bc"]`.
+    pub(super) fn new(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
         }
-        parts
+        Self(hash.finalize().into())
     }
+
+    /// What makes a finding the same one in another build of the image: repository, package without version,
+    /// vulnerability and, for language packages, the path.
+    pub(super) fn of_finding(name: &ImageName, image: &ImageScan, finding: &Finding) -> Self {
+        let package = &finding.package;
+        let path = if package.kind.is_os() { "" } else { Subject::of(image, finding).path().unwrap_or("") };
+        Self::new(&[&name.repository, package.kind.purl_type(), &package.name, &finding.id, path])
+    }
+
+    /// The same thing met for the `n`th time (0 is the first) in a report that wants unique ids.
+    pub(super) fn occurrence(self, n: usize) -> Self {
+        if n == 0 { self } else { Self::new(&[&self.hex(), &n.to_string()]) }
+    }
+
+    /// 64 hexadecimal digits.
+    pub(super) fn hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// A UUID of version 8 (RFC 9562, section 5.8) from the first 16 bytes.
+    pub(super) fn uuid(&self) -> String {
+        let [mut b @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.0;
+        b[6] = (b[6] & 0x0f) | 0x80;
+        b[8] = (b[8] & 0x3f) | 0x80;
+        let digits = hex(&b);
+        let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or("");
+        [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]
@@ -57,13 +60,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uuids_are_well_formed_and_depend_on_the_boundaries_of_parts() {
-        let id = uuid(&["ab", "c"]);
-        assert_eq!(id.len(), 36);
-        assert_eq!(id.as_bytes().get(14), Some(&b'8'));
-        assert!(matches!(id.as_bytes().get(19), Some(b'8' | b'9' | b'a' | b'b')), "{id}");
-        assert_eq!(id, uuid(&["ab", "c"]));
-        assert_ne!(id, uuid(&["a", "bc"]));
-        assert_eq!(fingerprint(&[]).len(), 64);
+    fn uuids_are_version_8_and_stable() {
+        let uuid = StableId::new(&["a", "b"]).uuid();
+        assert_eq!(uuid, StableId::new(&["a", "b"]).uuid());
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(uuid.as_bytes()[14], b'8');
+        assert!(b"89ab".contains(&uuid.as_bytes()[19]));
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_ne!(StableId::new(&["ab", "c"]).hex(), StableId::new(&["a", "bc"]).hex());
+        assert_ne!(StableId::new(&["a"]).occurrence(1).hex(), StableId::new(&["a"]).hex());
     }
 }

@@ -1,24 +1,18 @@
-//! Making untrusted text harmless to whoever shows it: no control characters, no hidden or reordering ones, bounded.
+//! Untrusted text made harmless before a format adds its own escaping.
 
-/// Several lines: line breaks and tabs stay, all else that does not print goes.
-pub(super) fn lines(text: &str) -> String {
-    text.replace("\r\n", "\n").chars().filter(|&c| c == '\n' || c == '\t' || is_visible(c)).collect()
-}
+use jiff::Timestamp;
 
-/// One line: white space of every kind becomes single spaces, all else that does not print goes.
+/// One line: line breaks and tabs become spaces, what steers terminals and viewers becomes `�`.
 pub(super) fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split(|c: char| c.is_whitespace()).filter(|word| !word.is_empty()) {
-        let before = out.len();
-        out.extend(word.chars().filter(|&c| is_visible(c)));
-        if before > 0 && out.len() > before {
-            out.insert(before, ' ');
-        }
-    }
-    out
+    text.chars().map(|c| if is_space(c) { ' ' } else { visible(c) }).collect()
 }
 
-/// The text if it has at most `limit` characters, else its beginning and `…`, together `limit` characters.
+/// Several lines: keeps line feeds and tabs, else like [`line`].
+pub(super) fn block(text: &str) -> String {
+    text.replace("\r\n", "\n").chars().map(|c| if matches!(c, '\n' | '\t') { c } else { visible(c) }).collect()
+}
+
+/// At most `limit` characters, the last of them `…` where something was cut off.
 pub(super) fn cut(text: String, limit: usize) -> String {
     if text.len() <= limit || text.chars().count() <= limit {
         return text;
@@ -26,73 +20,179 @@ pub(super) fn cut(text: String, limit: usize) -> String {
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Whether the address may become a link: http, https or ftp, a plain host, and after it only what RFC 3987 allows.
-pub(super) fn is_link(url: &str) -> bool {
-    let Some(rest) = ["https://", "http://", "ftp://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
-        return false;
-    };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
-    url.len() <= 2048
-        && host.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
-        && port.parse::<u16>().is_ok()
-        && path.chars().all(|c| c.is_alphanumeric() || "-._~:/?#@!$&'()*+,;=%".contains(c))
-        && path.matches('#').count() <= 1
-        && path.split('%').skip(1).all(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+/// [`line`] and [`cut`].
+pub(super) fn short(text: &str, limit: usize) -> String {
+    cut(line(text), limit)
 }
 
-/// Control characters, and those of Unicode that reorder or hide text, are not.
-fn is_visible(c: char) -> bool {
-    let hides = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
-    !c.is_control() && !hides
+/// Untrusted Markdown that GitLab may copy into an issue: nobody is mentioned by it and no quick action is run.
+pub(super) fn defused(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    for (index, line) in markdown.split('\n').enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        if line.trim_start().starts_with('/') {
+            out.push('\\');
+        }
+        let mut before = ' ';
+        for c in line.chars() {
+            out.push(c);
+            if c == '@' && !before.is_alphanumeric() {
+                out.push(WORD_JOINER);
+            }
+            before = c;
+        }
+    }
+    out
 }
+
+/// A link that every reader of ours accepts: http, https or ftp with a host, in the characters of RFC 3986.
+pub(super) fn web_url(text: &str) -> Option<&str> {
+    let rest = ["https://", "http://", "ftp://"].iter().find_map(|scheme| text.strip_prefix(scheme))?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&b);
+    let escapes_are_complete = text.split('%').skip(1).all(|after| {
+        after.as_bytes().first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    let one_fragment = text.matches('#').count() <= 1;
+    let valid = !host.is_empty()
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'_'))
+        && text.len() <= LONGEST_URL
+        && text.bytes().all(allowed)
+        && escapes_are_complete
+        && one_fragment;
+    valid.then_some(text)
+}
+
+/// Percent-encodes a path for use as a relative URI reference.
+pub(super) fn uri_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.trim_start_matches('/').bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/+@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// RFC 3339 in UTC, without fraction; nothing for years that the format does not have.
+pub(super) fn date_time(time: Timestamp) -> Option<String> {
+    let text = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    (text.len() == "2026-01-01T00:00:00Z".len()).then_some(text)
+}
+
+/// The day, UTC.
+pub(super) fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// `1 package`, `2 packages`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// `50,000`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}')
+}
+
+/// Controls, direction overrides and non-characters become visible.
+fn visible(c: char) -> char {
+    let steers = c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+    if steers { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+const LONGEST_URL: usize = 2048;
+
+/// Invisible, of no width, and not part of a user name.
+const WORD_JOINER: char = '\u{2060}';
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn neutralises_what_terminals_and_browsers_obey() {
-        for (text, expected) in [
-            ("a\u{1b}[31mred", "a[31mred"),
-            ("  two\r\n words\t\u{0}here ", "two words here"),
-            ("safe\u{202e}txt.exe", "safetxt.exe"),
-            ("\u{200b} \u{200b}", ""),
-            ("a \u{7} b", "a b"),
-            ("grüße 世界", "grüße 世界"),
-        ] {
-            assert_eq!(line(text), expected, "{text:?}");
+    fn what_steers_a_terminal_becomes_visible() {
+        assert_eq!(line("a\x1b[31mb\r\nc\u{202e}d\0"), "a\u{fffd}[31mb  c\u{fffd}d\u{fffd}");
+        assert_eq!(block("a\r\nb\tc\x07"), "a\nb\tc\u{fffd}");
+    }
+
+    #[test]
+    fn cuts_at_characters() {
+        for (text, limit, expected) in [("äöü", 3, "äöü"), ("äöüß", 3, "äö…"), ("", 0, ""), ("ab", 1, "…")]
+        {
+            assert_eq!(cut(text.into(), limit), expected, "{text} {limit}");
         }
-        assert_eq!(lines("a\r\nb\tc\u{9b}d"), "a\nb\tcd");
     }
 
     #[test]
-    fn cuts_by_characters() {
-        assert_eq!(cut("äöü".into(), 3), "äöü");
-        assert_eq!(cut("äöüß".into(), 3), "äö…");
-        assert_eq!(cut("ab".into(), 0), "…");
+    fn mentions_and_quick_actions_are_defused() {
+        assert_eq!(
+            defused("@all see a@b.c\n /close\n/assign @x"),
+            "@\u{2060}all see a@b.c\n\\ /close\n\\/assign @\u{2060}x"
+        );
     }
 
     #[test]
-    fn only_web_addresses_are_links() {
-        for url in ["https://nvd.nist.gov/vuln/detail/CVE-2024-1", "http://a.b:80/?x=(y)&z=%20#ü", "ftp://h/f"] {
-            assert!(is_link(url), "{url}");
+    fn only_plain_links_pass() {
+        for url in ["https://a.b/c?d=e%20f#g", "http://localhost:8080", "ftp://a/b"] {
+            assert_eq!(web_url(url), Some(url));
         }
         for url in [
-            "javascript:alert(1)",
+            "",
             "https://",
-            "data:text/html,x",
-            "//h/x",
-            "https://a b",
-            "https://h/\"x",
-            "h",
-            "https://u@h/",
-            "https://h/%zz",
-            "https://h/[x]",
+            "https:///path",
+            "HTTPS://a",
+            "javascript:alert(1)",
+            "//a",
+            "https://a/ b",
+            "https://a/\"b",
+            "https://a/%zz",
+            "https://a/%2",
+            "https://a/#b#c",
+            "https://a/<b>",
+            "https://ä/",
+            "https://a\n",
+            "https://[::1]/",
+            "https://user:pw@a/",
         ] {
-            assert!(!is_link(url), "{url}");
+            assert_eq!(web_url(url), None, "{url}");
         }
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), expected);
+        }
+    }
+
+    #[test]
+    fn plurals() {
+        assert_eq!(
+            [count(1, "package"), count(0, "gap"), count(2, "vulnerability")],
+            ["1 package", "0 gaps", "2 vulnerabilities"]
+        );
     }
 }

@@ -1,70 +1,91 @@
-//! What one may conclude from an image's scan, in one word. "Clean" is said only where everything was judged.
+//! What may be said about an image as a whole. Only one of the answers is "clean".
 
-use crate::model::{ImageScan, Outcome, ScanDocument};
+use std::collections::HashSet;
 
-/// From worst to best to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verdict {
-    /// The image could not be scanned.
-    Failed,
+use crate::model::{Coverage, CoverageStatus, Diagnosis, ImageScan, Outcome, ScanDocument};
+
+use super::text::count;
+
+/// The verdict on an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict<'a> {
+    /// The scan broke off.
+    Failed(Option<&'a Diagnosis>),
+    /// There was no advisory data for any of its packages.
+    NotJudged,
     /// There are findings.
     Vulnerable,
-    /// No findings, but part of the image was not judged.
+    /// No findings, but something could not be read or judged.
     Incomplete,
     /// No findings, and everything was judged.
     Clean,
 }
 
-impl Verdict {
-    pub(super) fn of(document: &ScanDocument, image: &ImageScan) -> Self {
-        let packages = image.inventory.as_ref().map_or(0, |inventory| inventory.packages.len());
-        let judged: usize = image.coverage.iter().map(|coverage| coverage.packages).sum();
-        let has_real_data = document.database.as_ref().is_some_and(|database| !database.example);
-        match image.outcome {
-            Outcome::Failure => Self::Failed,
-            Outcome::Success if !image.findings.is_empty() => Self::Vulnerable,
-            Outcome::Success if has_real_data && packages > 0 && judged > 0 && image.is_fully_covered() => Self::Clean,
-            Outcome::Success => Self::Incomplete,
+impl<'a> Verdict<'a> {
+    pub(super) fn of(document: &ScanDocument, image: &'a ImageScan) -> Self {
+        let covered = image.coverage.iter().any(|coverage| coverage.status == CoverageStatus::Covered);
+        if image.outcome == Outcome::Failure {
+            Self::Failed(image.diagnosis.as_ref())
+        } else if !image.findings.is_empty() {
+            Self::Vulnerable
+        } else if document.database.is_none() || image.inventory.is_none() || !covered {
+            Self::NotJudged
+        } else if image.is_fully_covered() {
+            Self::Clean
+        } else {
+            Self::Incomplete
         }
     }
 
-    /// The worst of all images; a document that failed as a whole, or has no image, has failed.
-    pub(super) fn of_all(document: &ScanDocument) -> Self {
-        let worst = document.images.iter().map(|image| Self::of(document, image)).min();
-        match document.outcome {
-            Outcome::Failure => Self::Failed,
-            Outcome::Success => worst.unwrap_or(Self::Failed),
-        }
-    }
-
-    /// For programs.
-    pub(super) fn name(self) -> &'static str {
+    /// The verdict in a sentence.
+    pub(super) fn sentence(self, image: &ImageScan) -> String {
+        let packages = count(image.inventory.as_ref().map_or(0, |inventory| inventory.packages.len()), "package");
+        let unjudged = uncovered(image).map(|coverage| coverage.packages).sum::<usize>();
         match self {
-            Self::Failed => "failed",
+            Self::Failed(_) => "the scan could not be completed".into(),
+            Self::NotJudged => format!("there is no advisory data for its {packages}"),
+            Self::Vulnerable => {
+                let fixable = image.findings.iter().filter(|finding| finding.fix.is_available()).count();
+                let ids: HashSet<&str> = image.findings.iter().map(|finding| finding.id.as_str()).collect();
+                let affected: HashSet<usize> = image.findings.iter().map(|finding| finding.package.index).collect();
+                let total = format!(
+                    "{} ({} in {})",
+                    count(image.findings.len(), "finding"),
+                    count(ids.len(), "vulnerability"),
+                    count(affected.len(), "package")
+                );
+                match fixable {
+                    0 => format!("{total}, none has a fix yet"),
+                    _ if fixable == image.findings.len() => format!("{total}, upgrading removes all"),
+                    _ => format!("{total}, upgrading removes {fixable}"),
+                }
+            }
+            Self::Incomplete if unjudged > 0 => {
+                format!("nothing found in what could be judged; {} could not be", count(unjudged, "package"))
+            }
+            Self::Incomplete => "nothing found in what could be read; see the gaps".into(),
+            Self::Clean => format!("no known vulnerabilities in {packages}"),
+        }
+    }
+
+    /// Whether a number of findings says anything about the image.
+    pub(super) fn is_judged(self) -> bool {
+        !matches!(self, Self::Failed(_) | Self::NotJudged)
+    }
+
+    /// One word, for classes and tables.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::NotJudged => "not judged",
             Self::Vulnerable => "vulnerable",
             Self::Incomplete => "incomplete",
             Self::Clean => "clean",
         }
     }
-
-    /// For people, about one image.
-    pub(super) fn sentence(self, image: &ImageScan) -> String {
-        let packages = image.inventory.as_ref().map_or(0, |inventory| inventory.packages.len());
-        match self {
-            Self::Failed => "Not scanned".into(),
-            Self::Vulnerable => {
-                let fixable = image.findings.iter().filter(|finding| finding.fix.is_available()).count();
-                let found = counted(image.findings.len(), "vulnerability", "vulnerabilities");
-                format!("{found} in {}, {fixable} with a fix", counted(packages, "package", "packages"))
-            }
-            Self::Incomplete if packages == 0 => "No packages were found: nothing could be judged".into(),
-            Self::Incomplete => "No findings, but not everything could be judged".into(),
-            Self::Clean => format!("No known vulnerabilities in {}", counted(packages, "package", "packages")),
-        }
-    }
 }
 
-/// `1 package`, `2 packages`.
-pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+/// The parts of an image that there was no data for.
+pub(super) fn uncovered(image: &ImageScan) -> impl Iterator<Item = &Coverage> {
+    image.coverage.iter().filter(|coverage| coverage.status == CoverageStatus::NoData)
 }

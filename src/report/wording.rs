@@ -1,126 +1,183 @@
-//! The sentences that several formats share, and finding what a finding's package looks like in its image.
-
-use jiff::Timestamp;
+//! Sentences that several formats use, so that they all say the same.
 
 use crate::model::{
-    CoverageStatus, DatabaseInfo, Epss, Finding, FixState, Gap, ImageScan, Kev, Layer, Location, Package, ScanDocument,
+    CoverageStatus, Distribution, Epss, Finding, FixState, Gap, GapKind, ImageScan, Kev, ScanDocument, Statement,
     SuppressionReason,
 };
 
-use super::text;
+use super::text::{self, count, day};
+use super::verdict::uncovered;
 
-/// Where a finding's package lies: the first of its places.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Origin<'a> {
-    pub(super) package: Option<&'a Package>,
-    pub(super) location: Option<&'a Location>,
-    pub(super) layer: Option<&'a Layer>,
+/// What every report of example data says.
+pub(super) const EXAMPLE_DATA: &str = "EXAMPLE DATA — not real advisories";
+
+/// Whether the findings come from the example data.
+pub(super) fn is_example(document: &ScanDocument) -> bool {
+    document.database.as_ref().is_some_and(|database| database.example)
 }
 
-impl<'a> Origin<'a> {
-    pub(super) fn of(image: &'a ImageScan, finding: &Finding) -> Self {
-        let Some(inventory) = &image.inventory else { return Self::default() };
-        let package = inventory.packages.get(finding.package.index);
-        let location = package.and_then(|package| package.locations.first());
-        let layer = location.and_then(|location| inventory.layers.get(location.layer));
-        Self { package, location, layer }
+/// How much a [`Message`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Something that a reader should know.
+    Info,
+    /// Something could not be read or judged.
+    Warning,
+    /// A scan could not be completed.
+    Fatal,
+}
+
+/// A remark about the scan, not about a vulnerability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) level: Level,
+    /// One line, at most [`LONGEST_MESSAGE`] characters.
+    pub(super) text: String,
+}
+
+/// All remarks: example data, failures, missing data, gaps, the data that was used. At most [`MOST_GAPS`] gaps of an
+/// image are told one by one.
+pub(super) fn messages(document: &ScanDocument) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let mut say = |level, text: String| messages.push(Message { level, text: text::short(&text, LONGEST_MESSAGE) });
+    if is_example(document) {
+        say(Level::Warning, format!("{EXAMPLE_DATA}. Build a database from the real feeds with `plimsoll db build`."));
     }
+    for diagnosis in &document.diagnoses {
+        say(Level::Fatal, diagnosis.to_string());
+    }
+    for image in &document.images {
+        let name = &image.name;
+        if let Some(diagnosis) = &image.diagnosis {
+            say(Level::Fatal, format!("{name}: {diagnosis}"));
+        }
+        for coverage in uncovered(image) {
+            say(Level::Warning, format!("{name}: {}", no_data(&coverage.shard.to_string(), coverage.packages)));
+        }
+        let all: Vec<&Gap> = gaps(image).collect();
+        for gap in all.iter().take(MOST_GAPS) {
+            say(Level::Warning, format!("{name}: {gap}"));
+        }
+        if let Some(more @ 1..) = all.len().checked_sub(MOST_GAPS) {
+            say(Level::Warning, format!("{name}: and {more} more gaps; plimsoll.json has them all"));
+        }
+    }
+    match &document.database {
+        Some(database) => {
+            say(Level::Info, format!("advisory database of {} from {}", day(database.built), database.origin));
+        }
+        None => say(
+            Level::Warning,
+            "no advisory database was used: nothing may be concluded from the absence of findings".into(),
+        ),
+    }
+    messages
 }
 
-/// The warning that belongs on every report made from the example data.
-pub(super) fn example_banner(document: &ScanDocument) -> Option<&'static str> {
-    document.database.as_ref().filter(|database| database.example).map(|_| {
-        "EXAMPLE DATA: these results come from a small set of example advisories and say nothing about the real image"
-    })
+/// The gaps of an image, without those that its coverage tells already.
+pub(super) fn gaps(image: &ImageScan) -> impl Iterator<Item = &Gap> {
+    let told = uncovered(image).next().is_some();
+    let gaps = image.inventory.as_ref().map_or(&[][..], |inventory| &inventory.gaps);
+    gaps.iter().filter(move |gap| gap.kind != GapKind::NoAdvisories || !told)
+}
+
+/// `no data for debian-12: 88 packages could not be judged, which is not "no vulnerabilities"`.
+pub(super) fn no_data(shard: &str, packages: usize) -> String {
+    format!(
+        "no data for {shard}: {} could not be judged, which is not \"no vulnerabilities\"",
+        count(packages, "package")
+    )
 }
 
 /// What to do about a finding, in a sentence.
 pub(super) fn solution(finding: &Finding) -> String {
-    let package = text::line(&finding.package.name);
+    let package = &finding.package;
     match (&finding.fix.version, finding.fix.state) {
-        (Some(fixed), _) => {
-            format!("Upgrade {package} from {} to {}.", text::line(&finding.package.version), text::line(fixed))
+        (Some(version), _) => format!("Upgrade {} from {} to {version}.", package.name, package.version),
+        (None, FixState::WillNotFix) => {
+            "The vendor will not fix this in this release; move to a newer release or replace the package.".into()
         }
-        (None, FixState::EndOfLife) => {
-            format!("The release gets no fixes any more: move to a supported one that has a fixed {package}.")
+        (None, FixState::Deferred) => "The vendor has put the fix off; nothing to upgrade to yet.".into(),
+        (None, FixState::UnderInvestigation) => "The vendor is looking into it; nothing to upgrade to yet.".into(),
+        (None, FixState::EndOfLife) => "This release gets no fixes any more; move to one that does.".into(),
+        (None, FixState::Fixed | FixState::NotFixed | FixState::NotAffected | FixState::Unknown) => {
+            "No fixed version is known yet.".into()
         }
-        (None, state) => format!("No fixed version of {package} is available ({}).", fix_state(state)),
     }
 }
 
-/// A fix state for people.
+/// A fix state in words.
 pub(super) fn fix_state(state: FixState) -> &'static str {
     match state {
         FixState::Fixed => "fixed",
-        FixState::NotFixed => "not fixed yet",
+        FixState::NotFixed => "not fixed",
         FixState::WillNotFix => "will not be fixed",
         FixState::Deferred => "fix deferred",
         FixState::UnderInvestigation => "under investigation",
         FixState::NotAffected => "not affected",
         FixState::EndOfLife => "end of life",
-        FixState::Unknown => "no fix known",
+        FixState::Unknown => "unknown",
     }
 }
 
-/// An entry of CISA's catalogue, in words.
-pub(super) fn kev(kev: &Kev) -> String {
-    let due = kev.due.map(|due| format!(", due {due}")).unwrap_or_default();
-    let ransomware = if kev.ransomware { ", used by ransomware" } else { "" };
-    format!("known to be exploited since {}{due}{ransomware}", kev.added)
-}
-
-/// An exploit prediction, in words.
-pub(super) fn epss(epss: &Epss) -> String {
-    let date = epss.date.map(|date| format!(" on {date}")).unwrap_or_default();
-    format!(
-        "{:.2}% likely to be exploited within 30 days, more than {:.1}% of vulnerabilities{date}",
-        epss.score * 100.0,
-        epss.percentile * 100.0
-    )
-}
-
-/// A gap, in words, safe to show.
-pub(super) fn gap(gap: &Gap) -> String {
-    let subject = text::cut(text::line(&gap.subject), 300);
-    let reason = text::cut(text::line(&gap.reason), 600);
-    format!("{}: {subject}: {reason}", gap.kind.label())
-}
-
-/// What there was no advisory data for: one sentence each.
-pub(super) fn missing_data(image: &ImageScan) -> Vec<String> {
-    let uncovered = image.coverage.iter().filter(|coverage| coverage.status == CoverageStatus::NoData);
-    uncovered
-        .map(|coverage| {
-            let plural = if coverage.packages == 1 { "package" } else { "packages" };
-            let kind = coverage.kind.purl_type();
-            format!("no data for {} ({} {kind} {plural} not judged)", coverage.shard.as_str(), coverage.packages)
-        })
-        .collect()
-}
-
-/// Why a finding does not count, for people.
+/// Why a finding is suppressed, in words that follow a number: `3 owned by an OS package`.
 pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
     match reason {
-        SuppressionReason::OwnedByOsPackage => "judged by its OS package",
-        SuppressionReason::ThirdPartyPackage => "third-party package",
-        SuppressionReason::Vex => "VEX statement",
-        SuppressionReason::IgnoreRule => "ignore rule",
+        SuppressionReason::OwnedByOsPackage => "owned by an OS package",
+        SuppressionReason::ThirdPartyPackage => "in packages of third parties",
+        SuppressionReason::Vex => "not affected according to VEX",
+        SuppressionReason::IgnoreRule => "ignored by rule",
     }
 }
 
-/// The text, or another where there is none.
-pub(super) fn or(text: String, other: &str) -> String {
-    if text.is_empty() { other.to_owned() } else { text }
+/// Suppressed findings by reason, for example `3 owned by an OS package, 1 ignored by rule`.
+pub(super) fn suppressed(image: &ImageScan) -> String {
+    let reasons = [
+        SuppressionReason::OwnedByOsPackage,
+        SuppressionReason::ThirdPartyPackage,
+        SuppressionReason::Vex,
+        SuppressionReason::IgnoreRule,
+    ];
+    let parts = reasons.into_iter().filter_map(|reason| {
+        let number = image.suppressed.iter().filter(|suppressed| suppressed.reason == reason).count();
+        (number > 0).then(|| format!("{number} {}", suppression(reason)))
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
-/// When the advisory data was built, how long before `now`, and where it is from.
-pub(super) fn age(database: &DatabaseInfo, now: Timestamp) -> String {
-    let hours = now.duration_since(database.built).as_hours();
-    let age = match hours {
-        ..0 => "after this scan began".to_owned(),
-        0..48 => format!("{hours} h old"),
-        _ => format!("{} days old", hours / 24),
-    };
-    let origin = text::cut(text::line(&database.origin), 300);
-    format!("of {} ({age}) from {origin}", database.built.strftime("%Y-%m-%d %H:%M UTC"))
+/// `since 2021-12-10, due 2021-12-24, used by ransomware`.
+pub(super) fn exploited(kev: &Kev) -> String {
+    let due = kev.due.map(|due| format!(", due {due}")).unwrap_or_default();
+    let ransomware = if kev.ransomware { ", used by ransomware" } else { "" };
+    format!("since {}{due}{ransomware}", kev.added)
 }
+
+/// `97.5 % within 30 days (higher than 99.9 % of all), 2026-11-20`.
+pub(super) fn likelihood(epss: &Epss) -> String {
+    let date = epss.date.map(|date| format!(", {date}")).unwrap_or_default();
+    format!("{:.1} % within 30 days (higher than {:.1} % of all){date}", epss.score * 100.0, epss.percentile * 100.0)
+}
+
+/// `debian-tracker DSA-5532-1 on openssl: 3.0.11-1 < 3.0.15-1 (deb)`.
+pub(super) fn statement(statement: &Statement) -> String {
+    format!("{} {} on {}: {}", statement.feed, statement.advisory, statement.name, statement.comparison)
+}
+
+/// `debian 12`, as GitLab's own analyzer writes it.
+pub(super) fn operating_system(distribution: &Distribution) -> String {
+    format!("{} {}", distribution.id, distribution.version).trim().to_owned()
+}
+
+/// `debian-12 (data of 2026-11-19), npm`.
+pub(super) fn coverage(image: &ImageScan, status: CoverageStatus) -> String {
+    let parts = image.coverage.iter().filter(|coverage| coverage.status == status).map(|coverage| {
+        coverage
+            .date
+            .map_or_else(|| coverage.shard.to_string(), |date| format!("{} (data of {})", coverage.shard, day(date)))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+const LONGEST_MESSAGE: usize = 1000;
+
+const MOST_GAPS: usize = 100;

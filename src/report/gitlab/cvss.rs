@@ -1,96 +1,109 @@
-//! Which CVSS vectors GitLab's report may carry: v2 and v3, at most ten, letter by letter as the schema's patterns
-//! say. A v4 vector, or one with a metric the patterns do not know, would make GitLab refuse the whole report.
+//! `cvss_vectors`: CVSS 2 and 3 only; one vector that the schema's patterns refuse would cost the whole report.
+
+use std::collections::HashSet;
 
 use crate::model::Cvss;
-use crate::report::{text, wording};
+use crate::report::text;
 
 use super::schema::CvssVector;
 
-const MOST: usize = 10;
-
-/// The vectors that may be written, best source first as given.
+/// The vectors that GitLab accepts, in the given order: the first is the one it sorts by.
 pub(super) fn vectors(all: &[Cvss]) -> Vec<CvssVector> {
-    let accepted = all.iter().filter(|cvss| is_v3(&cvss.vector) || is_v2(&cvss.vector));
+    let accepted = all.iter().filter(|cvss| is_accepted(&cvss.vector)).take(MOST);
     accepted
-        .take(MOST)
-        .map(|cvss| CvssVector {
-            vendor: wording::or(text::line(&cvss.source), "unknown"),
-            vector: cvss.vector.clone(),
+        .map(|cvss| {
+            let vendor = text::short(cvss.source.trim(), 255);
+            CvssVector {
+                vendor: if vendor.is_empty() { "unknown".into() } else { vendor },
+                vector: cvss.vector.clone(),
+            }
         })
         .collect()
 }
 
-fn is_v3(vector: &str) -> bool {
-    let metrics = vector.strip_prefix("CVSS:3.0/").or_else(|| vector.strip_prefix("CVSS:3.1/"));
-    (32..=128).contains(&vector.len()) && metrics.is_some_and(|metrics| metrics.split('/').all(is_v3_metric))
-}
-
-fn is_v3_metric(metric: &str) -> bool {
-    let Some((name, value)) = metric.split_once(':') else { return false };
-    let values = match name {
-        "AV" => "NALP",
-        "AC" => "LH",
-        "PR" | "C" | "I" | "A" => "NLH",
-        "UI" => "NR",
-        "S" => "UC",
-        "E" => "XUPFH",
-        "RL" => "XOTWU",
-        "RC" => "XURC",
-        "CR" | "IR" | "AR" => "XLMH",
-        "MAV" => "XNALP",
-        "MAC" => "XLH",
-        "MPR" | "MC" | "MI" | "MA" => "XNLH",
-        "MUI" => "XNR",
-        "MS" => "XUC",
-        _ => return false,
+/// Whether a vector has the length and only the metrics of the schema, each once, and all base metrics.
+fn is_accepted(vector: &str) -> bool {
+    let v3 = vector.strip_prefix("CVSS:3.0/").or_else(|| vector.strip_prefix("CVSS:3.1/"));
+    let (body, known, base, shortest) = match v3 {
+        Some(body) => (body, V3, V3_BASE, 32),
+        None => (vector, V2, V2_BASE, 16),
     };
-    value.len() == 1 && values.contains(value)
-}
-
-fn is_v2(vector: &str) -> bool {
-    (16..=128).contains(&vector.len()) && vector.split('/').all(is_v2_metric)
-}
-
-fn is_v2_metric(metric: &str) -> bool {
-    let Some((name, value)) = metric.split_once(':') else { return false };
-    let values: &[&str] = match name {
-        "AV" => &["N", "A", "L"],
-        "AC" => &["L", "M", "H"],
-        "Au" => &["M", "S", "N"],
-        "C" | "I" | "A" => &["N", "P", "C"],
-        "E" => &["U", "POC", "F", "H", "ND"],
-        "RL" => &["OF", "TF", "W", "U", "ND"],
-        "RC" => &["UC", "UR", "C", "ND"],
-        "CDP" => &["N", "L", "LM", "MH", "H", "ND"],
-        "TD" | "CR" | "IR" | "AR" => &["L", "M", "H", "ND"],
-        _ => return false,
+    let metrics: Vec<(&str, &str)> =
+        body.split('/').map(|metric| metric.split_once(':').unwrap_or((metric, ""))).collect();
+    let is_known = |(name, value): &(&str, &str)| {
+        known
+            .iter()
+            .any(|(names, values)| names.split(' ').any(|n| n == *name) && values.split(' ').any(|v| v == *value))
     };
-    values.contains(&value) || (name == "TD" && value == "N")
+    let names: HashSet<&str> = metrics.iter().map(|(name, _)| *name).collect();
+    (shortest..=128).contains(&vector.len())
+        && metrics.iter().all(is_known)
+        && names.len() == metrics.len()
+        && base.split(' ').all(|name| names.contains(name))
 }
+
+const V2_BASE: &str = "AV AC Au C I A";
+
+const V3_BASE: &str = "AV AC PR UI S C I A";
+
+const MOST: usize = 10;
+
+/// Names of metrics and the values that they may have.
+type Metrics = &'static [(&'static str, &'static str)];
+
+const V2: Metrics = &[
+    ("AV", "N A L"),
+    ("AC", "L M H"),
+    ("Au", "M S N"),
+    ("C I A", "N P C"),
+    ("E", "U POC F H ND"),
+    ("RL", "OF TF W U ND"),
+    ("RC", "UC UR C ND"),
+    ("CDP", "N L LM MH H ND"),
+    ("TD", "N L M H ND"),
+    ("CR IR AR", "L M H ND"),
+];
+
+const V3: Metrics = &[
+    ("AV", "N A L P"),
+    ("AC", "L H"),
+    ("PR", "N L H"),
+    ("UI", "N R"),
+    ("S", "U C"),
+    ("C I A", "N L H"),
+    ("E", "X U P F H"),
+    ("RL", "X O T W U"),
+    ("RC", "X U R C"),
+    ("CR IR AR", "X L M H"),
+    ("MAV", "X N A L P"),
+    ("MAC", "X L H"),
+    ("MPR", "X N L H"),
+    ("MUI", "X N R"),
+    ("MS", "X U C"),
+    ("MC MI MA", "X N L H"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_v2_and_v3_pass() {
-        for (vector, passes) in [
+    fn only_what_the_schema_takes_passes() {
+        for (vector, expected) in [
             ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", true),
-            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P/MPR:X", true),
+            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", true),
             ("AV:N/AC:L/Au:N/C:P/I:P/A:P", true),
-            ("AV:N/AC:L/Au:N/C:P/I:P/A:P/E:POC/TD:N", true),
             ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", false),
-            ("CVSS:3.2/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", false),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:HH", false),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:", false),
-            ("CVSS:3.1/AV:N", false),
-            ("AV:N/AC:L/Au:N/", false),
+            ("(AV:N/AC:L/Au:N/C:P/I:P/A:P)", false),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H", false),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:Z", false),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/", false),
+            ("cvss:3.1/av:n/ac:l/pr:n/ui:n/s:u/c:h/i:h/a:h", false),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/AV:L", false),
+            ("AV:N/AC:L/Au:N/C:P/I:P/I:P", false),
             ("", false),
         ] {
-            let cvss = Cvss { vector: vector.into(), score: 5.0, source: String::new() };
-            let written = vectors(&[cvss]);
-            assert_eq!(!written.is_empty(), passes, "{vector}");
-            assert!(written.iter().all(|v| v.vendor == "unknown"));
+            assert_eq!(is_accepted(vector), expected, "{vector}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The part of GitLab's container-scanning report that Plimsoll writes, as types. Field names and limits are those of
-//! the schema `container-scanning-report-format.json`, 15.0.7.
-
-use std::collections::BTreeMap;
+//! The part of GitLab's report schema that is written here, field by field.
 
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::report::identifier;
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -25,57 +25,57 @@ pub(super) struct Scan {
     pub(super) messages: Vec<Message>,
 }
 
-#[derive(Serialize, Clone)]
+#[derive(Serialize)]
 pub(super) struct Program {
-    pub(super) id: String,
+    pub(super) id: &'static str,
     pub(super) name: &'static str,
     pub(super) version: String,
-    pub(super) vendor: Vendor,
+    pub(super) vendor: Named,
 }
 
-#[derive(Serialize, Clone)]
-pub(super) struct Vendor {
-    pub(super) name: &'static str,
+#[derive(Serialize)]
+pub(super) struct Named {
+    pub(super) name: String,
 }
 
 #[derive(Serialize)]
 pub(super) struct Message {
-    pub(super) level: Level,
+    pub(super) level: &'static str,
     pub(super) value: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Level {
-    Warn,
-    Fatal,
 }
 
 #[derive(Serialize)]
 pub(super) struct Vulnerability {
     pub(super) id: String,
     pub(super) name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
     pub(super) severity: &'static str,
     pub(super) solution: String,
     pub(super) identifiers: Vec<Identifier>,
+    /// An empty list would break the schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) cvss_vectors: Vec<CvssVector>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) links: Vec<Link>,
-    pub(super) details: BTreeMap<&'static str, NamedDetail>,
     pub(super) location: Location,
+    pub(super) details: Details,
 }
 
 #[derive(Serialize)]
 pub(super) struct Identifier {
     #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) value: String,
+    kind: &'static str,
+    name: String,
+    value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) url: Option<String>,
+    url: Option<String>,
+}
+
+impl From<identifier::Identifier> for Identifier {
+    fn from(identifier: identifier::Identifier) -> Self {
+        let identifier::Identifier { kind, value, name, url } = identifier;
+        Self { kind, name, value, url }
+    }
 }
 
 #[derive(Serialize)]
@@ -90,21 +90,6 @@ pub(super) struct Link {
 }
 
 #[derive(Serialize)]
-pub(super) struct NamedDetail {
-    pub(super) name: &'static str,
-    #[serde(flatten)]
-    pub(super) detail: Detail,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub(super) enum Detail {
-    Text { value: String },
-    Code { value: String },
-    List { items: Vec<Detail> },
-}
-
-#[derive(Serialize)]
 pub(super) struct Location {
     pub(super) dependency: Dependency,
     pub(super) operating_system: String,
@@ -113,11 +98,35 @@ pub(super) struct Location {
 
 #[derive(Serialize)]
 pub(super) struct Dependency {
-    pub(super) package: Package,
+    pub(super) package: Named,
     pub(super) version: String,
 }
 
+/// Typed values that GitLab shows on a vulnerability's page, by key, in this order.
+pub(super) struct Details(pub(super) Vec<(&'static str, Detail)>);
+
+impl Serialize for Details {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, detail) in &self.0 {
+            map.serialize_entry(key, detail)?;
+        }
+        map.end()
+    }
+}
+
+/// A value of [`Details`]; the name is its label on the page.
 #[derive(Serialize)]
-pub(super) struct Package {
-    pub(super) name: String,
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(super) enum Detail {
+    Text { name: &'static str, value: String },
+    Code { name: &'static str, value: String },
+    List { name: &'static str, items: Vec<Item> },
+}
+
+/// An item of a list in [`Detail`].
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(super) enum Item {
+    Text { value: String },
 }

@@ -1,84 +1,97 @@
-//! The rules of a SARIF run: one for each vulnerability that a result names.
+//! Vulnerabilities as rules, each once per run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use serde_json::json;
 use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingDescriptor};
 
 use crate::model::{Finding, Severity};
-use crate::report::identifier::Identifier;
-use crate::report::{text, wording};
+use crate::report::identifier::{Identifier, cwe_number};
+use crate::report::text;
 
-const MOST_NAME: usize = 255;
-const MOST_SHORT: usize = 1024;
-const MOST_FULL: usize = 2048;
-const MOST_TAGS: usize = 10;
+use super::{Item, LONGEST_MESSAGE};
 
-/// Rules in the order in which they were first named.
-#[derive(Default)]
+/// The rules of a run.
 pub(super) struct Rules {
-    descriptors: Vec<ReportingDescriptor>,
-    by_id: HashMap<String, i64>,
+    pub(super) descriptors: Vec<ReportingDescriptor>,
+    positions: HashMap<String, usize>,
 }
 
 impl Rules {
-    /// The id and the index of the finding's rule, which is made from the first finding that names it.
-    pub(super) fn index_of(&mut self, finding: &Finding) -> (String, i64) {
-        let id = text::cut(wording::or(text::line(&finding.id), "unknown"), MOST_NAME);
-        let next = i64::try_from(self.descriptors.len()).unwrap_or(i64::MAX);
-        let index = *self.by_id.entry(id.clone()).or_insert(next);
-        if index == next {
-            self.descriptors.push(descriptor(&id, finding));
+    pub(super) fn of(items: &[Item<'_>]) -> Self {
+        let mut positions = HashMap::new();
+        let mut worst: Vec<&Finding> = Vec::new();
+        for item in items {
+            let position = *positions.entry(id(item.finding)).or_insert_with(|| {
+                worst.push(item.finding);
+                worst.len() - 1
+            });
+            if let Some(known) = worst.get_mut(position)
+                && item.finding.severity > known.severity
+            {
+                *known = item.finding;
+            }
         }
-        (id, index)
+        Self { descriptors: worst.into_iter().map(descriptor).collect(), positions }
     }
 
-    pub(super) fn into_descriptors(self) -> Vec<ReportingDescriptor> {
-        self.descriptors
+    /// The id of a finding's rule and its place in the list.
+    pub(super) fn position(&self, finding: &Finding) -> (String, usize) {
+        let id = id(finding);
+        let position = self.positions.get(&id).copied().unwrap_or(0);
+        (id, position)
     }
 }
 
-fn descriptor(id: &str, finding: &Finding) -> ReportingDescriptor {
-    let title = wording::or(text::line(&finding.title), id);
-    let description = wording::or(text::lines(&finding.description), &title);
-    let links = finding.references.iter().map(|reference| reference.url.clone());
-    let page = Identifier::of(id).and_then(|id| id.url).or_else(|| links.into_iter().find(|url| text::is_link(url)));
-    let mut descriptor = ReportingDescriptor::builder()
-        .id(id)
-        .name(id)
-        .short_description(string(title, MOST_SHORT))
-        .full_description(string(description, MOST_FULL))
-        .properties(properties(finding))
+/// The score on which SARIF readers sort: the first CVSS score that agrees with the severity that counts, else the
+/// lowest of its band.
+fn score(finding: &Finding) -> f64 {
+    let agrees = |score: &f64| Severity::from_score(*score) == finding.severity;
+    let lowest = match finding.severity {
+        Severity::Critical => 9.0,
+        Severity::High => 7.0,
+        Severity::Medium => 4.0,
+        Severity::Low => 1.0,
+        Severity::Info | Severity::Unknown => 0.0,
+    };
+    finding.cvss.iter().map(|cvss| cvss.score).find(agrees).unwrap_or(lowest)
+}
+
+fn id(finding: &Finding) -> String {
+    Identifier::of(&finding.id).name
+}
+
+fn descriptor(finding: &Finding) -> ReportingDescriptor {
+    let identifier = Identifier::of(&finding.id);
+    let title = Some(finding.title.trim()).filter(|title| !title.is_empty()).unwrap_or(&identifier.name);
+    let full = Some(finding.description.trim()).filter(|text| !text.is_empty()).unwrap_or(title);
+    let string = |text: String| MultiformatMessageString::builder().text(text).build();
+    let name = if finding.package.kind.is_os() { "OsPackageVulnerability" } else { "LanguagePackageVulnerability" };
+    let properties = PropertyBag::builder()
+        .tags(tags(finding))
+        .additional_properties([("security-severity".to_owned(), json!(format!("{:.1}", score(finding))))])
         .build();
-    descriptor.help_uri = page;
+    let mut descriptor = ReportingDescriptor::builder()
+        .id(identifier.name.clone())
+        .name(name)
+        .short_description(string(text::short(title, LONGEST_SHORT)))
+        .full_description(string(text::cut(text::block(full), LONGEST_MESSAGE)))
+        .properties(properties)
+        .build();
+    descriptor.help_uri = identifier.url;
     descriptor
 }
 
-fn string(text: String, limit: usize) -> MultiformatMessageString {
-    MultiformatMessageString::builder().text(text::cut(text, limit)).build()
-}
-
-fn properties(finding: &Finding) -> PropertyBag {
-    let weaknesses = finding.cwes.iter().filter_map(|cwe| cwe.strip_prefix("CWE-")?.parse::<u32>().ok());
-    let mut tags = vec!["security".to_owned()];
-    for tag in weaknesses.map(|number| format!("cwe-{number}")) {
-        if tags.len() < MOST_TAGS && !tags.contains(&tag) {
-            tags.push(tag);
+fn tags(finding: &Finding) -> Vec<String> {
+    let weaknesses = finding.cwes.iter().filter_map(|cwe| cwe_number(cwe)).map(|number| format!("cwe-{number}"));
+    let mut tags = vec!["security".to_owned(), "vulnerability".to_owned()];
+    for weakness in weaknesses.take(MOST_TAGS - tags.len()) {
+        if !tags.contains(&weakness) {
+            tags.push(weakness);
         }
     }
-    let score = score(finding).map(|score| ("security-severity".to_owned(), format!("{score:.1}").into()));
-    PropertyBag::builder().tags(tags).additional_properties(score.into_iter().collect::<BTreeMap<_, _>>()).build()
+    tags
 }
 
-/// The first CVSS score that means the same as the finding's severity, else the middle of the severity's band: the
-/// severity that was decided counts, whatever a score says.
-fn score(finding: &Finding) -> Option<f64> {
-    let agreeing = finding.cvss.iter().map(|cvss| cvss.score).find(|&s| Severity::from_score(s) == finding.severity);
-    agreeing.or(match finding.severity {
-        Severity::Critical => Some(9.5),
-        Severity::High => Some(8.0),
-        Severity::Medium => Some(5.5),
-        Severity::Low => Some(2.5),
-        Severity::Info => Some(0.0),
-        Severity::Unknown => None,
-    })
-}
+const MOST_TAGS: usize = 10;
+const LONGEST_SHORT: usize = 1024;

@@ -1,0 +1,89 @@
+//! The image and its operating system as components.
+
+use crate::model::{Distribution, ImageScan, Inventory, Purl};
+use crate::report::image_name::ImageName;
+use crate::report::text;
+
+use super::schema::{Component, Hash, LONGEST_VERSION, Property};
+
+/// The `bom-ref` of the image.
+pub(super) const REFERENCE: &str = "image";
+
+/// The `bom-ref` of its operating system.
+pub(super) const OPERATING_SYSTEM_REFERENCE: &str = "operating-system";
+
+/// The image: what the document is about.
+pub(super) fn component(scan: &ImageScan, inventory: &Inventory) -> Component {
+    let name = ImageName::of(scan);
+    let digest = inventory.image.manifest_digest.as_ref();
+    Component {
+        kind: "container",
+        reference: REFERENCE.into(),
+        publisher: None,
+        group: None,
+        purl: digest.map(|digest| purl(&name, digest.as_str(), inventory)),
+        name: name.repository,
+        version: Some(name.tag),
+        description: None,
+        hashes: digest.map(|digest| Hash { alg: "SHA-256", content: digest.hex().to_owned() }).into_iter().collect(),
+        licenses: Vec::new(),
+        evidence: None,
+        properties: properties(scan, inventory),
+    }
+}
+
+/// The operating system.
+pub(super) fn operating_system(distribution: &Distribution) -> Component {
+    let mut properties = vec![
+        Property::new("aquasecurity:trivy:Class", "os-pkgs"),
+        Property::new("aquasecurity:trivy:Type", &distribution.id),
+        Property::new("plimsoll:distribution", &json(distribution)),
+    ];
+    properties.retain(|property| !property.is_empty());
+    let some = |text: &str, limit| Some(text::short(text, limit)).filter(|text| !text.is_empty());
+    Component {
+        kind: "operating-system",
+        reference: OPERATING_SYSTEM_REFERENCE.into(),
+        publisher: None,
+        group: None,
+        name: text::short(&distribution.id, LONGEST_VERSION),
+        version: some(&distribution.version, LONGEST_VERSION),
+        description: some(&distribution.name, LONGEST_VERSION),
+        hashes: Vec::new(),
+        licenses: Vec::new(),
+        purl: None,
+        evidence: None,
+        properties,
+    }
+}
+
+/// purl-spec, type `oci`: the last part of the name, the digest as version.
+fn purl(name: &ImageName, digest: &str, inventory: &Inventory) -> String {
+    let last = name.repository.rsplit('/').next().unwrap_or(&name.repository);
+    let architecture = inventory.image.platform.as_ref().map_or("", |platform| platform.architecture.as_str());
+    let url = if name.repository.contains('/') { name.repository.as_str() } else { "" };
+    let qualifiers = [("repository_url", url), ("tag", name.tag.as_str()), ("arch", architecture)];
+    Purl::new("oci", "", last, digest, &qualifiers).to_string()
+}
+
+/// All that the inventory knows of the image; structured values as JSON.
+fn properties(scan: &ImageScan, inventory: &Inventory) -> Vec<Property> {
+    let mut all = vec![
+        Property::new("plimsoll:image:name", &scan.name),
+        Property::new("plimsoll:image", &json(&inventory.image)),
+    ];
+    all.extend(
+        inventory
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| Property::new(format!("plimsoll:layer:{index}"), &json(layer))),
+    );
+    all.extend(inventory.gaps.iter().map(|gap| Property::new("plimsoll:gap", &json(gap))));
+    all
+}
+
+/// Values of the model are plain data; they always have a JSON form.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
