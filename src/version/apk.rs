@@ -1,118 +1,163 @@
-//! Alpine's version order (apk-tools `version.c`): numbers, a letter, `_suffix`es, `~hash`, `-rN`.
+//! Alpine's versions, `number{.number}…{letter}{_suffix{number}}…{~hash}{-r#}` (apk-package(5)), ordered as apk-tools 3
+//! does: token by token, until the tokens or their kinds differ.
+//!
+//! apk-tools compares malformed versions as far as they make sense, and so does [`compare`]; [`is_valid`] is its
+//! `apk_version_validate`.
 
 use std::cmp::Ordering;
 
-/// Compares two versions; `None` where one is malformed.
+use super::number;
+
+/// The order of two versions.
 pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (tokens(a)?, tokens(b)?);
-    for index in 0..a.len().max(b.len()) {
-        let order = match (a.get(index), b.get(index)) {
-            (Some(x), Some(y)) => token(x, y),
-            (Some(x), None) => after_end(x),
-            (None, Some(y)) => after_end(y).reverse(),
-            (None, None) => Ordering::Equal,
-        };
-        if order.is_ne() {
-            return Some(order);
+    if !a.is_ascii() || !b.is_ascii() || a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let (mut left, mut right) = (Tokens::new(a), Tokens::new(b));
+    loop {
+        let (x, y) = (left.current, right.current);
+        if x.kind != y.kind || x.kind >= Kind::End {
+            return Some(compare_last(&x, &y));
+        }
+        match compare_token(&x, &y) {
+            Ordering::Equal => {
+                left.advance();
+                right.advance();
+            }
+            order => return Some(order),
         }
     }
-    Some(Ordering::Equal)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Token<'a> {
-    /// The first number, and any that follows a dot; later ones with a leading zero compare as fractions.
-    First(&'a str),
-    Number(&'a str),
-    Letter(char),
-    /// Rank below zero sorts before the plain version; with an optional number.
-    Suffix(i8, &'a str),
-    Hash(&'a str),
-    Revision(&'a str),
+/// Whether apk accepts it as a version.
+pub(super) fn is_valid(text: &str) -> bool {
+    let mut tokens = Tokens::new(text);
+    while tokens.current.kind < Kind::End {
+        tokens.advance();
+    }
+    tokens.current.kind == Kind::End
 }
 
-const SUFFIXES: [(&str, i8); 9] =
-    [("alpha", -4), ("beta", -3), ("pre", -2), ("rc", -1), ("cvs", 1), ("svn", 2), ("git", 3), ("hg", 4), ("p", 5)];
-
-fn tokens(text: &str) -> Option<Vec<Token<'_>>> {
-    let mut rest = text.trim();
-    let mut tokens = vec![Token::First(digits(&mut rest)?)];
-    while let Some(tail) = rest.strip_prefix('.') {
-        rest = tail;
-        tokens.push(Token::Number(digits(&mut rest)?));
-    }
-    if let Some(letter) = rest.chars().next().filter(char::is_ascii_lowercase) {
-        tokens.push(Token::Letter(letter));
-        rest = rest.get(1..)?;
-    }
-    while let Some(tail) = rest.strip_prefix('_') {
-        let end = tail.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(tail.len());
-        let (name, tail) = tail.split_at(end);
-        let (_, rank) = SUFFIXES.iter().find(|(known, _)| *known == name)?;
-        rest = tail;
-        tokens.push(Token::Suffix(*rank, digits(&mut rest).unwrap_or("")));
-    }
-    if let Some(tail) = rest.strip_prefix('~') {
-        let end = tail.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(tail.len());
-        let (hash, tail) = tail.split_at(end);
-        tokens.push(Token::Hash(hash));
-        rest = tail;
-    }
-    if let Some(tail) = rest.strip_prefix("-r") {
-        rest = tail;
-        tokens.push(Token::Revision(digits(&mut rest)?));
-    }
-    rest.is_empty().then_some(tokens)
+/// In the order in which tokens may follow each other, which is also the order in which they rank when two versions
+/// part: what could still have been a number is newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    FirstNumber,
+    Number,
+    Letter,
+    Suffix,
+    SuffixNumber,
+    Hash,
+    Revision,
+    End,
+    Invalid,
 }
 
-fn digits<'a>(rest: &mut &'a str) -> Option<&'a str> {
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let (run, tail) = rest.split_at(end);
-    *rest = tail;
-    (!run.is_empty()).then_some(run)
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    kind: Kind,
+    /// Digits, a letter, a suffix's name, a hash; of what is invalid, all that is left.
+    text: &'a [u8],
+    /// Negative: before the release.
+    suffix: i8,
 }
 
-fn token(a: &Token<'_>, b: &Token<'_>) -> Ordering {
-    match (a, b) {
-        (Token::Number(x), Token::Number(y)) if x.starts_with('0') || y.starts_with('0') => x.cmp(y),
-        (Token::First(x) | Token::Number(x), Token::First(y) | Token::Number(y))
-        | (Token::Revision(x), Token::Revision(y)) => number(x, y),
-        (Token::Letter(x), Token::Letter(y)) => x.cmp(y),
-        (Token::Suffix(x, m), Token::Suffix(y, n)) => x.cmp(y).then_with(|| number(m, n)),
-        (Token::Hash(x), Token::Hash(y)) => x.cmp(y),
-        (x, y) => different(x, y),
+struct Tokens<'a> {
+    rest: &'a [u8],
+    current: Token<'a>,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(text: &'a str) -> Self {
+        let rest = text.as_bytes();
+        let mut tokens = Self { rest, current: Token { kind: Kind::Invalid, text: rest, suffix: 0 } };
+        if let Some(first) = tokens.digits(Kind::FirstNumber) {
+            tokens.current = first;
+        }
+        tokens
+    }
+
+    fn advance(&mut self) {
+        self.current = self.read();
+    }
+
+    fn read(&mut self) -> Token<'a> {
+        let before = self.current.kind;
+        let token = |kind, text| Token { kind, text, suffix: 0 };
+        let invalid = token(Kind::Invalid, self.rest);
+        let Some((&first, tail)) = self.rest.split_first() else { return token(Kind::End, &[]) };
+        match first {
+            b'a'..=b'z' if before <= Kind::Number => {
+                let (letter, rest) = self.rest.split_at(1);
+                self.rest = rest;
+                token(Kind::Letter, letter)
+            }
+            b'.' if before <= Kind::Number => {
+                self.rest = tail;
+                self.digits(Kind::Number).unwrap_or(invalid)
+            }
+            b'0'..=b'9' if before == Kind::Suffix => self.digits(Kind::SuffixNumber).unwrap_or(invalid),
+            b'_' if before <= Kind::SuffixNumber => {
+                self.rest = tail;
+                let name = number::take_while(&mut self.rest, |byte| byte.is_ascii_lowercase());
+                suffix_rank(name).map_or(invalid, |suffix| Token { kind: Kind::Suffix, text: name, suffix })
+            }
+            b'~' if before < Kind::Hash => {
+                self.rest = tail;
+                let hash = number::take_while(&mut self.rest, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                if hash.is_empty() { invalid } else { token(Kind::Hash, hash) }
+            }
+            b'-' if before < Kind::Revision && tail.first() == Some(&b'r') => {
+                self.rest = tail.get(1..).unwrap_or_default();
+                // `-r` alone is `-r0`.
+                let bare = self.rest.first().is_none_or(|&byte| byte == b'-').then_some(token(Kind::Revision, &[]));
+                self.digits(Kind::Revision).or(bare).unwrap_or(invalid)
+            }
+            _ => invalid,
+        }
+    }
+
+    fn digits(&mut self, kind: Kind) -> Option<Token<'a>> {
+        let text = number::take_digits(&mut self.rest);
+        (!text.is_empty()).then_some(Token { kind, text, suffix: 0 })
     }
 }
 
-/// Tokens of different sorts: a pre-release suffix is below everything, else the sort that comes earlier in a version wins.
-fn different(a: &Token<'_>, b: &Token<'_>) -> Ordering {
-    match (a, b) {
-        (Token::Suffix(rank, _), _) if *rank < 0 => Ordering::Less,
-        (_, Token::Suffix(rank, _)) if *rank < 0 => Ordering::Greater,
-        (a, b) => sort(b).cmp(&sort(a)),
+fn compare_token(a: &Token<'_>, b: &Token<'_>) -> Ordering {
+    match a.kind {
+        // As in Gentoo, a number with a leading zero is a fraction: 1.02 < 1.1.
+        Kind::Number if a.text.starts_with(b"0") || b.text.starts_with(b"0") => a.text.cmp(b.text),
+        Kind::FirstNumber | Kind::Number | Kind::SuffixNumber | Kind::Revision => number::compare(a.text, b.text),
+        Kind::Suffix => a.suffix.cmp(&b.suffix),
+        _ => a.text.cmp(b.text),
     }
 }
 
-fn sort(token: &Token<'_>) -> u8 {
-    match token {
-        Token::First(_) => 0,
-        Token::Number(_) => 1,
-        Token::Letter(_) => 2,
-        Token::Suffix(..) => 3,
-        Token::Hash(_) => 4,
-        Token::Revision(_) => 5,
+/// The order of two versions that are equal up to tokens of different kinds.
+fn compare_last(a: &Token<'_>, b: &Token<'_>) -> Ordering {
+    let before_release = |token: &Token<'_>| token.kind == Kind::Suffix && token.suffix < 0;
+    let invalid = a.kind == Kind::Invalid && b.kind == Kind::Invalid;
+    match (before_release(a), before_release(b)) {
+        // What follows a hyphen that begins no revision is not looked at.
+        _ if invalid && a.text.starts_with(b"-") && b.text.starts_with(b"-") => Ordering::Equal,
+        _ if invalid => a.text.cmp(b.text),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        _ => b.kind.cmp(&a.kind),
     }
 }
 
-/// A version that goes on where the other has ended is newer, unless it goes on with a pre-release suffix.
-fn after_end(token: &Token<'_>) -> Ordering {
-    match token {
-        Token::Suffix(rank, _) if *rank < 0 => Ordering::Less,
-        _ => Ordering::Greater,
-    }
-}
-
-fn number(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+fn suffix_rank(name: &[u8]) -> Option<i8> {
+    Some(match name {
+        b"alpha" => -4,
+        b"beta" => -3,
+        b"pre" => -2,
+        b"rc" => -1,
+        b"cvs" => 1,
+        b"svn" => 2,
+        b"git" => 3,
+        b"hg" => 4,
+        b"p" => 5,
+        _ => return None,
+    })
 }

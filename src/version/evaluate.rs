@@ -1,130 +1,180 @@
-//! Whether a version lies in an advisory's ranges (OSV schema 1.7, "Evaluation").
+//! Whether a version is affected by what a record says (OSV schema, "Evaluation"), and by which comparison.
+//!
+//! A record that contradicts itself or names a version that the scheme cannot read is taken on the safe side, as affected,
+//! and the comparison says so. A version of the package that cannot be read is not comparable, never affected.
 
 use std::cmp::Ordering;
 
-use crate::model::{Event, Range};
+use crate::model::Range;
 
+use super::interval::{End, Interval, intervals, is_within_limits, order};
 use super::{Scheme, compare, is_valid};
 
-/// The answer, with the comparison in words.
+/// The answer for one version and one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// In a range, or enumerated.
+    /// The record concerns the version.
     Affected {
-        /// For people: `1.0-1 < 1.0-2 (deb)`.
+        /// The comparison made, for people: `1.1.1n-0+deb11u4 < 1.1.1n-0+deb11u5 (deb)`.
         comparison: String,
-        /// The version that ends the range it lies in.
+        /// The lowest fixed version that ends the range in which the version lies, and lies in no other range itself.
         fixed: Option<String>,
     },
-    /// In none.
+    /// The record does not concern the version.
     NotAffected {
-        /// For people.
+        /// The comparison made, for people: `1.6 >= 1.5 (npm)`.
         comparison: String,
     },
-    /// The version or a range cannot be ordered.
+    /// The version cannot be compared with the record.
     NotComparable {
-        /// Which, for people.
+        /// Why, for people.
         reason: String,
     },
 }
 
-/// Evaluates ranges and enumerated versions. A range whose events cannot be ordered affects nothing by itself and
-/// makes the answer [`Verdict::NotComparable`] unless another range or the enumeration says "affected".
+/// Evaluates a record for one version.
+///
+/// `versions` are affected one by one; `ranges` are alternatives of each other. Neither: every version is affected. The
+/// events of a range may stand in any order; `0` as an event is before all versions, pre-releases too.
 #[must_use]
 pub fn evaluate(scheme: Scheme, ranges: &[Range], versions: &[String], version: &str) -> Verdict {
-    if !is_valid(scheme, version) {
-        return Verdict::NotComparable { reason: format!("`{version}` is not a {scheme} version") };
+    let record = Record { scheme, ranges, versions };
+    let listed = record.lists(version);
+    if !is_valid(scheme, version) && !listed {
+        return Verdict::NotComparable { reason: format!("`{version}` is no version that can be ordered ({scheme})") };
     }
-    let mut beyond: Option<String> = None;
-    let mut broken = None;
-    for range in ranges {
-        match in_range(scheme, range, version) {
-            Ok(Some(Inside { comparison, fixed })) => return Verdict::Affected { comparison, fixed },
-            Ok(None) => beyond = beyond.or_else(|| nearest_bound(scheme, range, version)),
-            Err(reason) => broken = Some(reason),
-        }
+    let hit = record.hits(version).next();
+    if !listed && hit.is_none() && !record.is_unconditional() {
+        return Verdict::NotAffected { comparison: record.describe_outside(version) };
     }
-    if versions.iter().any(|listed| listed == version || compare(scheme, listed, version) == Some(Ordering::Equal)) {
-        return Verdict::Affected { comparison: format!("{version} is listed as affected ({scheme})"), fixed: None };
-    }
-    match broken {
-        Some(reason) => Verdict::NotComparable { reason },
-        None => {
-            Verdict::NotAffected { comparison: beyond.unwrap_or_else(|| format!("{version} is not listed ({scheme})")) }
-        }
-    }
+    let comparison = match hit {
+        Some(interval) => describe_inside(scheme, &interval, version),
+        None if listed => format!("{version} is in the record's list of affected versions ({scheme})"),
+        None => format!("every version is affected ({scheme})"),
+    };
+    Verdict::Affected { comparison, fixed: record.way_out(version).map(str::to_owned) }
 }
 
-struct Inside {
-    comparison: String,
-    fixed: Option<String>,
+/// The answer of [`evaluate`] without the words; `None` when the version cannot be compared.
+#[must_use]
+pub fn is_affected(scheme: Scheme, ranges: &[Range], versions: &[String], version: &str) -> Option<bool> {
+    let record = Record { scheme, ranges, versions };
+    if record.lists(version) {
+        return Some(true);
+    }
+    is_valid(scheme, version).then(|| record.is_unconditional() || record.hits(version).next().is_some())
 }
 
-/// The events before the version decide, in version order.
-fn in_range(scheme: Scheme, range: &Range, version: &str) -> Result<Option<Inside>, String> {
-    let mut affected = false;
-    let mut introduced = "0";
-    let mut sorted: Vec<(&str, u8, &Event)> = Vec::with_capacity(range.events.len());
-    for event in &range.events {
-        // At the same version an introduction comes before its end.
-        let (at, order) = match event {
-            Event::Introduced(at) => (at, 0),
-            Event::LastAffected(at) => (at, 1),
-            Event::Fixed(at) | Event::Limit(at) => (at, 2),
+struct Record<'a> {
+    scheme: Scheme,
+    ranges: &'a [Range],
+    versions: &'a [String],
+}
+
+impl<'a> Record<'a> {
+    fn is_unconditional(&self) -> bool {
+        self.ranges.is_empty() && self.versions.is_empty()
+    }
+
+    fn lists(&self, version: &str) -> bool {
+        let valid = is_valid(self.scheme, version);
+        let same = |other: &String| {
+            other == version
+                || valid
+                    && is_valid(self.scheme, other)
+                    && compare(self.scheme, other, version) == Some(Ordering::Equal)
         };
-        if at != "0" && !is_valid(scheme, at) && !(matches!(event, Event::Limit(_)) && at == "*") {
-            return Err(format!("`{at}` in a range is not a {scheme} version"));
-        }
-        sorted.push((at, order, event));
+        self.versions.iter().any(same)
     }
-    sorted.sort_by(|a, b| bound_order(scheme, a.0, b.0).then(a.1.cmp(&b.1)));
-    let mut end: Option<(&Event, &str)> = None;
-    for (at, _, event) in sorted {
-        let reached = bound_order(scheme, at, version);
-        match event {
-            Event::Introduced(_) if reached.is_le() => (affected, introduced, end) = (true, at, None),
-            Event::Fixed(_) | Event::Limit(_) if reached.is_le() => affected = false,
-            Event::LastAffected(_) if reached.is_lt() => affected = false,
-            Event::Introduced(_) => {}
-            _ => {
-                end.get_or_insert((event, at));
+
+    /// The intervals in which a version lies.
+    fn hits(&self, version: &str) -> impl Iterator<Item = Interval<'a>> {
+        let scheme = self.scheme;
+        let within = move |range: &&Range| is_valid(scheme, version) && is_within_limits(scheme, range, version);
+        let inside = move |interval: &Interval<'_>| interval.contains(scheme, version);
+        self.ranges.iter().filter(within).flat_map(move |range| intervals(scheme, range)).filter(inside)
+    }
+
+    /// The lowest version to go to: the end of the interval, and again while that lies in another one.
+    fn way_out(&self, version: &str) -> Option<&'a str> {
+        let mut fixed: Option<&'a str> = None;
+        let most = self.ranges.iter().map(|range| range.events.len()).sum::<usize>();
+        for _ in 0..=most {
+            let at = fixed.unwrap_or(version);
+            let mut next: Option<&'a str> = None;
+            let mut inside = false;
+            for interval in self.hits(at) {
+                inside = true;
+                let End::Fixed(end) = interval.end else { return None };
+                next = next.filter(|other| order(self.scheme, other, end).is_ge()).or(Some(end));
+            }
+            if !inside {
+                if !self.lists(at) {
+                    return fixed;
+                }
+                next = self.next_fix(at);
+            }
+            fixed = Some(next?);
+        }
+        None
+    }
+
+    /// The lowest fixed version above one that is affected by the list only.
+    fn next_fix(&self, version: &str) -> Option<&'a str> {
+        let scheme = self.scheme;
+        let ends = self.ranges.iter().flat_map(move |range| intervals(scheme, range)).filter_map(|interval| {
+            match interval.end {
+                End::Fixed(at) => Some(at),
+                _ => None,
+            }
+        });
+        let above = ends.filter(|at| is_valid(scheme, version) && order(scheme, at, version).is_gt());
+        above.reduce(|a, b| if order(scheme, b, a).is_lt() { b } else { a })
+    }
+
+    /// The nearest boundaries of a version that lies in no interval.
+    fn describe_outside(&self, version: &str) -> String {
+        let scheme = self.scheme;
+        let all = || self.ranges.iter().flat_map(|range| intervals(scheme, range));
+        let end = |interval: &Interval<'a>| match interval.end {
+            End::Fixed(at) => Some((at, "<=")),
+            End::LastAffected(at) => Some((at, "<")),
+            End::Open => None,
+        };
+        let below = all()
+            .filter_map(|interval| end(&interval))
+            .filter(|(at, _)| order(scheme, at, version).is_le())
+            .reduce(|a, b| if order(scheme, b.0, a.0).is_gt() { b } else { a });
+        let above = all()
+            .filter_map(|interval| interval.start)
+            .filter(|at| order(scheme, at, version).is_gt())
+            .reduce(|a, b| if order(scheme, b, a).is_lt() { b } else { a });
+        match (below, above) {
+            (Some((low, sign)), Some(high)) => format!("{low} {sign} {version} < {high} ({scheme})"),
+            (Some((low, "<=")), None) => format!("{version} >= {low} ({scheme})"),
+            (Some((low, _)), None) => format!("{version} > {low} ({scheme})"),
+            (None, Some(high)) => format!("{version} < {high} ({scheme})"),
+            (None, None) if all().next().is_some() => format!("{version} is above the limits of the record ({scheme})"),
+            (None, None) if self.versions.is_empty() => format!("no version is affected ({scheme})"),
+            (None, None) => {
+                let count = self.versions.len();
+                format!("{version} is not among the {count} affected versions that the record lists ({scheme})")
             }
         }
     }
-    if !affected {
-        return Ok(None);
-    }
-    let from = if introduced == "0" { String::new() } else { format!("{introduced} <= ") };
-    let (comparison, fixed) = match end {
-        Some((Event::Fixed(_), at)) => (format!("{from}{version} < {at} ({scheme})"), Some(at.to_owned())),
-        Some((Event::LastAffected(_), at)) => (format!("{from}{version} <= {at} ({scheme})"), None),
-        Some((_, at)) if at != "*" => (format!("{from}{version} < {at} ({scheme})"), None),
-        _ if from.is_empty() => ("all versions".to_owned(), None),
-        _ => (format!("{from}{version} ({scheme})"), None),
+}
+
+fn describe_inside(scheme: Scheme, interval: &Interval<'_>, version: &str) -> String {
+    let comparison = match (interval.start, interval.end) {
+        (None, End::Open) => format!("every version is affected ({scheme})"),
+        (None, End::Fixed(at)) => format!("{version} < {at} ({scheme})"),
+        (None, End::LastAffected(at)) => format!("{version} <= {at} ({scheme})"),
+        (Some(start), End::Open) => format!("{version} >= {start} ({scheme})"),
+        (Some(start), End::Fixed(at)) => format!("{start} <= {version} < {at} ({scheme})"),
+        (Some(start), End::LastAffected(at)) => format!("{start} <= {version} <= {at} ({scheme})"),
     };
-    Ok(Some(Inside { comparison, fixed }))
-}
-
-/// `0` is before all versions and `*` after them.
-fn bound_order(scheme: Scheme, a: &str, b: &str) -> Ordering {
-    match (a, b) {
-        (a, b) if a == b => Ordering::Equal,
-        ("0", _) | (_, "*") => Ordering::Less,
-        (_, "0") | ("*", _) => Ordering::Greater,
-        _ => compare(scheme, a, b).unwrap_or(Ordering::Less),
+    match interval.doubt {
+        Some(doubt) => format!("{comparison}; {doubt}: taken as affected"),
+        None => comparison,
     }
-}
-
-/// Why a version is outside a range: the bound it has reached.
-fn nearest_bound(scheme: Scheme, range: &Range, version: &str) -> Option<String> {
-    range.events.iter().rev().find_map(|event| match event {
-        Event::Fixed(at) if bound_order(scheme, at, version).is_le() => Some(format!("{version} >= {at} ({scheme})")),
-        Event::LastAffected(at) if bound_order(scheme, at, version).is_lt() => {
-            Some(format!("{version} > {at} ({scheme})"))
-        }
-        Event::Introduced(at) if bound_order(scheme, at, version).is_gt() => {
-            Some(format!("{version} < {at} ({scheme})"))
-        }
-        _ => None,
-    })
 }

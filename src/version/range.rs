@@ -1,57 +1,150 @@
-//! Ranges as people write them: `>=1.2,<2`.
+//! A constraint as people write it, to try out a match: `>=1.2,<2`, `<1.5 || >=2.0, <2.3`, `!=1.4`, `=1.2-3`, `*`.
+//!
+//! Comma or blank: all must hold. `||`: one must. Only plain comparisons; what `^1.2`, `~1.2` or `1.x` mean differs from
+//! ecosystem to ecosystem, so they are refused.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use super::{Scheme, compare, is_valid};
 
-/// Comparisons that must all hold.
+/// Comparisons joined by "and", joined by "or".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {
     scheme: Scheme,
-    terms: Vec<(Operator, String)>,
+    alternatives: Vec<Vec<Comparison>>,
 }
 
-/// The text is not a range.
+/// Why a text is no constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a comparison such as `>=1.2`")]
-pub struct InvalidConstraint(pub String);
-
-type Operator = (&'static str, fn(Ordering) -> bool);
-
-const OPERATORS: [Operator; 7] = [
-    (">=", Ordering::is_ge),
-    ("<=", Ordering::is_le),
-    ("==", Ordering::is_eq),
-    ("!=", Ordering::is_ne),
-    (">", Ordering::is_gt),
-    ("<", Ordering::is_lt),
-    ("=", Ordering::is_eq),
-];
+pub enum InvalidConstraint {
+    /// Nothing between separators, or nothing at all.
+    #[error("a comparison is missing in `{0}`; write for example `>=1.2,<2`")]
+    Empty(String),
+    /// An operator that is not a plain comparison.
+    #[error("`{0}` does not begin with one of < <= > >= = !=")]
+    Operator(String),
+    /// What follows the operator is no version.
+    #[error("`{version}` is no version ({scheme})")]
+    Version {
+        /// The text.
+        version: String,
+        /// The scheme that it was read in.
+        scheme: Scheme,
+    },
+}
 
 impl Constraint {
-    /// Parses comparisons separated by commas.
+    /// Reads a constraint on versions of a scheme.
     ///
     /// # Errors
-    /// A part is not an operator followed by a version of the scheme.
+    /// The text is empty, uses an operator other than the plain comparisons, or names something that is no version.
     pub fn parse(scheme: Scheme, text: &str) -> Result<Self, InvalidConstraint> {
-        let term = |part: &str| {
-            let part = part.trim();
-            let found = OPERATORS.iter().find_map(|operator| Some((*operator, part.strip_prefix(operator.0)?.trim())));
-            match found {
-                Some((operator, version)) if is_valid(scheme, version) => Ok((operator, version.to_owned())),
-                _ => Err(InvalidConstraint(part.to_owned())),
-            }
-        };
-        Ok(Self { scheme, terms: text.split(',').map(term).collect::<Result<_, _>>()? })
+        let alternatives = text.split("||").map(|part| parse_all(scheme, part)).collect::<Result<_, _>>()?;
+        Ok(Self { scheme, alternatives })
     }
 
-    /// Whether a version satisfies all comparisons; `None` where it is no version of the scheme.
+    /// Whether a version fulfils the constraint; `None` when it is no version of the scheme.
     #[must_use]
     pub fn contains(&self, version: &str) -> Option<bool> {
-        let mut all = true;
-        for ((_, holds), bound) in &self.terms {
-            all &= holds(compare(self.scheme, version, bound)?);
-        }
-        Some(all)
+        let holds = |comparison: &Comparison| {
+            compare(self.scheme, version, &comparison.version).is_some_and(|order| comparison.operator.accepts(order))
+        };
+        is_valid(self.scheme, version).then(|| self.alternatives.iter().any(|all| all.iter().all(holds)))
     }
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, all) in self.alternatives.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { " || " })?;
+            if all.is_empty() {
+                f.write_str("*")?;
+            }
+            for (index, Comparison { operator, version }) in all.iter().enumerate() {
+                write!(f, "{}{}{version}", if index == 0 { "" } else { ", " }, operator.sign())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Comparison {
+    operator: Operator,
+    version: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Less,
+    LessOrEqual,
+    Equal,
+    NotEqual,
+    GreaterOrEqual,
+    Greater,
+}
+
+impl Operator {
+    /// Longer signs first, so that the first that fits is the right one.
+    const SIGNS: [(&'static str, Self); 7] = [
+        ("<=", Self::LessOrEqual),
+        (">=", Self::GreaterOrEqual),
+        ("!=", Self::NotEqual),
+        ("==", Self::Equal),
+        ("=", Self::Equal),
+        ("<", Self::Less),
+        (">", Self::Greater),
+    ];
+
+    fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::GreaterOrEqual => order.is_ge(),
+            Self::Greater => order.is_gt(),
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        Self::SIGNS.iter().find(|(_, operator)| *operator == self).map_or("", |(sign, _)| sign)
+    }
+}
+
+fn parse_all(scheme: Scheme, text: &str) -> Result<Vec<Comparison>, InvalidConstraint> {
+    let text = text.trim();
+    if text == "*" {
+        return Ok(Vec::new());
+    }
+    let mut comparisons = Vec::new();
+    for part in text.split(',') {
+        let mut rest = part.trim();
+        if rest.is_empty() {
+            return Err(InvalidConstraint::Empty(text.to_owned()));
+        }
+        while !rest.is_empty() {
+            let (comparison, tail) = parse_one(scheme, rest)?;
+            comparisons.push(comparison);
+            rest = tail;
+        }
+    }
+    Ok(comparisons)
+}
+
+/// Takes one comparison; blanks may stand around its version.
+fn parse_one(scheme: Scheme, text: &str) -> Result<(Comparison, &str), InvalidConstraint> {
+    let found = Operator::SIGNS.iter().find_map(|(sign, operator)| Some((*operator, text.strip_prefix(sign)?)));
+    let (operator, rest) = match found {
+        Some(found) => found,
+        None if text.starts_with(|c: char| c.is_ascii_alphanumeric()) => (Operator::Equal, text),
+        None => return Err(InvalidConstraint::Operator(text.to_owned())),
+    };
+    let rest = rest.trim_start();
+    let (version, tail) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if !is_valid(scheme, version) {
+        return Err(InvalidConstraint::Version { version: version.to_owned(), scheme });
+    }
+    Ok((Comparison { operator, version: version.to_owned() }, tail.trim_start()))
 }

@@ -1,88 +1,99 @@
-//! rpm's version order: `[epoch:]version[-release]`, with `~` before and `^` after the end (rpm-version(7)).
+//! RPM's versions, `[epoch:]version[-release]` (rpm-version(7)), ordered as rpm 4.18's `rpmvercmp` does.
+//!
+//! The order is total: everything that is not a letter, a digit, `~` or `^` separates. A version without a release comes
+//! before the same with any release, so that the order has no cycles.
 
 use std::cmp::Ordering;
 
-/// Compares two versions; `None` where one is malformed. A version without a release is older than one with, as in
-/// rpm's `labelCompare`.
+use super::number;
+
+/// The order of two versions; a missing epoch is 0.
 pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (Parts::of(a)?, Parts::of(b)?);
-    let by_version = a.epoch.cmp(&b.epoch).then_with(|| segments(a.version, b.version));
-    Some(match (a.release, b.release) {
-        (Some(x), Some(y)) => by_version.then_with(|| segments(x, y)),
-        (x, y) => by_version.then_with(|| x.is_some().cmp(&y.is_some())),
-    })
+    let (a, b) = (Version::parse(a), Version::parse(b));
+    Some(number::compare(a.epoch.unwrap_or_default(), b.epoch.unwrap_or_default()).then_with(|| a.compare_rest(&b)))
 }
 
-struct Parts<'a> {
-    epoch: u64,
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
+/// The order of two versions; a missing epoch is the other side's.
+pub(super) fn compare_source(a: &str, b: &str) -> Option<Ordering> {
+    let (a, b) = (Version::parse(a), Version::parse(b));
+    let epochs = a.epoch.zip(b.epoch).map_or(Ordering::Equal, |(x, y)| number::compare(x, y));
+    Some(epochs.then_with(|| a.compare_rest(&b)))
 }
 
-impl<'a> Parts<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        let text = text.trim();
+/// Whether a package can have this version: it has a digit, and no character that rpm's spec files do not allow.
+pub(super) fn is_valid(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '~' | '^' | '-' | ':' | '%');
+    text.chars().all(allowed) && Version::parse(text).version.iter().any(u8::is_ascii_digit)
+}
+
+/// The parts of a version as bytes, also used by pacman's order.
+pub(super) struct Version<'a> {
+    pub(super) epoch: Option<&'a [u8]>,
+    pub(super) version: &'a [u8],
+    pub(super) release: Option<&'a [u8]>,
+}
+
+impl<'a> Version<'a> {
+    /// Splits at the colon that follows leading digits, and at the last hyphen.
+    pub(super) fn parse(text: &'a str) -> Self {
         let (epoch, rest) = match text.split_once(':') {
-            Some((epoch, rest)) => (epoch.parse().ok()?, rest),
-            None => (0, text),
+            Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => (Some(epoch.as_bytes()), rest),
+            _ => (None, text),
         };
-        // Neither a version nor a release may hold a dash; text with more of them is one opaque version.
-        let (version, release) = match rest.split_once('-') {
-            Some((version, release)) if !release.contains('-') => (version, Some(release.as_bytes())),
-            _ => (rest, None),
+        let (version, release) = match rest.rsplit_once('-') {
+            Some((version, release)) => (version, Some(release.as_bytes())),
+            None => (rest, None),
         };
-        let odd = |b: u8| b.is_ascii_whitespace() || b.is_ascii_control() || matches!(b, b'$' | b'{' | b'(');
-        (rest.bytes().any(|b| b.is_ascii_alphanumeric()) && !rest.bytes().any(odd)).then_some(Self {
-            epoch,
-            version: version.as_bytes(),
-            release,
+        Self { epoch, version: version.as_bytes(), release }
+    }
+
+    fn compare_rest(&self, other: &Self) -> Ordering {
+        compare_part(self.version, other.version).then_with(|| match (self.release, other.release) {
+            (Some(a), Some(b)) => compare_part(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
         })
     }
 }
 
 /// `rpmvercmp`.
-fn segments(mut a: &[u8], mut b: &[u8]) -> Ordering {
-    let separator = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'~' && *byte != b'^';
+fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     loop {
-        a = a.get(a.iter().take_while(|byte| separator(byte)).count()..).unwrap_or_default();
-        b = b.get(b.iter().take_while(|byte| separator(byte)).count()..).unwrap_or_default();
-        match (a.first(), b.first()) {
-            (Some(b'~'), Some(b'~')) | (Some(b'^'), Some(b'^')) => {
-                a = a.get(1..).unwrap_or_default();
-                b = b.get(1..).unwrap_or_default();
-                continue;
+        number::take_while(&mut a, is_separator);
+        number::take_while(&mut b, is_separator);
+        match (a.split_first(), b.split_first()) {
+            // `~` comes before everything, the end too.
+            (Some((b'~', left)), Some((b'~', right))) | (Some((b'^', left)), Some((b'^', right))) => {
+                (a, b) = (left, right);
             }
-            (Some(b'~'), _) => return Ordering::Less,
-            (_, Some(b'~')) => return Ordering::Greater,
-            (Some(b'^'), None) => return Ordering::Greater,
-            (None, Some(b'^')) => return Ordering::Less,
-            (Some(b'^'), _) => return Ordering::Less,
-            (_, Some(b'^')) => return Ordering::Greater,
+            (Some((b'~', _)), _) => return Ordering::Less,
+            (_, Some((b'~', _))) => return Ordering::Greater,
             (None, None) => return Ordering::Equal,
             (None, Some(_)) => return Ordering::Less,
             (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) => {
-                let numeric = x.is_ascii_digit();
-                if numeric != y.is_ascii_digit() {
-                    return if numeric { Ordering::Greater } else { Ordering::Less };
-                }
-                let (x, rest_a) = run(a, numeric);
-                let (y, rest_b) = run(b, numeric);
-                let order = if numeric { x.len().cmp(&y.len()).then_with(|| x.cmp(y)) } else { x.cmp(y) };
-                if order.is_ne() {
-                    return order;
-                }
-                (a, b) = (rest_a, rest_b);
-            }
+            // `^` comes after the end, before everything else.
+            (Some((b'^', _)), _) => return Ordering::Less,
+            (_, Some((b'^', _))) => return Ordering::Greater,
+            (Some((x, _)), Some((y, _))) => match compare_segment(&mut a, &mut b, *x, *y) {
+                Ordering::Equal => {}
+                order => return order,
+            },
         }
     }
 }
 
-/// The leading run of digits (without leading zeros) or letters, and what follows it.
-fn run(text: &[u8], numeric: bool) -> (&[u8], &[u8]) {
-    let belongs = |byte: &u8| if numeric { byte.is_ascii_digit() } else { byte.is_ascii_alphabetic() };
-    let end = text.iter().position(|byte| !belongs(byte)).unwrap_or(text.len());
-    let (run, rest) = text.split_at(end);
-    let zeros = if numeric { run.iter().take_while(|byte| **byte == b'0').count() } else { 0 };
-    (run.get(zeros..).unwrap_or_default(), rest)
+/// Takes one run of digits or letters off both sides and compares them; a number is newer than letters. `x` and `y` are
+/// the bytes that the two sides begin with.
+pub(super) fn compare_segment(a: &mut &[u8], b: &mut &[u8], x: u8, y: u8) -> Ordering {
+    match (x.is_ascii_digit(), y.is_ascii_digit()) {
+        (true, true) => number::compare(number::take_digits(a), number::take_digits(b)),
+        (false, false) => {
+            let letter = |byte: u8| byte.is_ascii_alphabetic();
+            number::take_while(a, letter).cmp(number::take_while(b, letter))
+        }
+        (digits, _) => digits.cmp(&!digits),
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && byte != b'~' && byte != b'^'
 }

@@ -10,7 +10,7 @@ use crate::advisories::{Sink, lookup_key, text};
 use crate::model::{
     Advisory, AdvisoryDetails, Constraint, Cvss, Event, FeedId, FixState, PackageKind, Range, Severity,
 };
-use crate::version::{self, Scheme, Verdict};
+use crate::version::{self, Scheme};
 
 use super::ecosystem::{self, Target};
 use super::record::{
@@ -126,10 +126,9 @@ fn events(event: &OsvEvent<'_>) -> impl Iterator<Item = Event> {
 
 /// The enumerated versions that the ranges do not contain: most records enumerate what their ranges say already.
 fn further_versions(target: &Target, ranges: &[Range], versions: &[Cow<'_, str>]) -> Vec<String> {
-    let Some(scheme) = Scheme::of(target.kind) else { return versions.iter().map(ToString::to_string).collect() };
-    let outside = versions
-        .iter()
-        .filter(|version| !matches!(version::evaluate(scheme, ranges, &[], version), Verdict::Affected { .. }));
+    let all = || versions.iter().map(ToString::to_string).collect();
+    let Some(scheme) = Scheme::of(target.kind).filter(|_| !ranges.is_empty()) else { return all() };
+    let outside = versions.iter().filter(|version| version::is_affected(scheme, ranges, &[], version) != Some(true));
     outside.map(ToString::to_string).collect()
 }
 
