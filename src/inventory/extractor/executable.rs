@@ -57,17 +57,20 @@ impl Extractor for Executable {
             return search(file, magic);
         }
         let data = file.whole_after(&magic)?;
-        let mut facts = match go::find(data) {
+        let elf = Elf::parse(data);
+        // Where sections have names, theirs is the place to look; in a program without, anywhere.
+        let found = match &elf {
+            Some(elf) if elf.has_sections() => elf.section(go::SECTION).and_then(go::find),
+            _ => go::find(data),
+        };
+        let mut facts = match found {
             Some(go::Found::Inline(information)) => information.facts(),
             Some(go::Found::Pointers(pointers)) => {
-                Elf::parse(data).and_then(|elf| pointers.read(&elf)).map(|found| found.facts()).unwrap_or_default()
+                elf.as_ref().and_then(|elf| pointers.read(elf)).map(|found| found.facts()).unwrap_or_default()
             }
             None => Vec::new(),
         };
-        // The section's name is looked for first: most programs have no such section.
-        if memchr::memmem::find(data, rust::SECTION.as_bytes()).is_some()
-            && let Some(section) = Elf::parse(data).and_then(|elf| elf.section(rust::SECTION))
-        {
+        if let Some(section) = elf.as_ref().and_then(|elf| elf.section(rust::SECTION)) {
             facts.extend(rust::facts(section)?);
         }
         Ok(facts)

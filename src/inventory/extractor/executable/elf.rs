@@ -21,6 +21,12 @@ impl<'a> Elf<'a> {
         is_known.then_some(Self { data, is_64: class == 2, is_big_endian: order == 2 })
     }
 
+    /// Whether sections have names; a stripped program keeps them, a packed one need not.
+    pub(super) fn has_sections(&self) -> bool {
+        let (names, count) = if self.is_64 { (62, 60) } else { (50, 48) };
+        self.number(names, 2).is_some_and(|index| index != 0) && self.number(count, 2).is_some_and(|count| count != 0)
+    }
+
     /// The bytes of a section.
     pub(super) fn section(&self, name: &str) -> Option<&'a [u8]> {
         let (table, size, count, names) = if self.is_64 {

@@ -6,6 +6,8 @@ use super::Fact;
 use super::elf::Elf;
 use crate::model::{Package, PackageKind};
 
+/// The section that Go's linker puts it into.
+pub(super) const SECTION: &str = ".go.buildinfo";
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 const ALIGNMENT: usize = 16;
 const HEADER: usize = 32;

@@ -88,6 +88,11 @@ fn reads_go_programs() {
     let file = elf(".go.buildinfo", &inline("go1.19.8", MODULES));
     assert_eq!(packages(&extract_bytes("bin/app", &file).expect("a program")), EXPECTED);
 
+    // A packed program has no names of sections.
+    let mut nameless = file.clone();
+    nameless[62..64].fill(0);
+    assert_eq!(packages(&extract_bytes("bin/app", &nameless).expect("a program")), EXPECTED);
+
     // Before 1.18: addresses of strings, each an address and a length.
     let mut content = b"\xff Go buildinf:\x08\x00".to_vec();
     let base = 0x40_0000_u64 + 128;
@@ -133,7 +138,7 @@ fn writes_standard_library_versions_as_the_advisories_do() {
         ("go1.20.12 X:boringcrypto", "1.20.12"),
         ("devel go1.22-abcdef", "devel go1.22-abcdef"),
     ] {
-        let facts = extract_bytes("bin/app", &elf("x", &inline(version, ""))).expect(version);
+        let facts = extract_bytes("bin/app", &elf(".go.buildinfo", &inline(version, ""))).expect(version);
         assert_eq!(packages(&facts), [format!("stdlib {expected}")]);
     }
 }
