@@ -196,7 +196,7 @@ pub struct DbStatusArgs {
 /// Arguments of `db update`.
 #[derive(Debug, Args)]
 pub struct DbUpdateArgs {
-    /// The artifact [default: PLIMSOLL_DB]
+    /// The artifact [default: PLIMSOLL_DB; without one, shards are built from the upstreams]
     #[arg(value_name = "REF")]
     pub reference: Option<String>,
     /// Only what these need: shards (debian-12, npm, …) or images, as for `scan` [default: all shards]
