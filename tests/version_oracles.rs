@@ -64,7 +64,7 @@ fn deb_agrees_with_dpkg() {
 
 #[test]
 fn rpm_agrees_with_rpm() {
-    agrees(Scheme::Rpm, Command::new("/usr/bin/python3").arg(script("rpm.py")), |_, _| false);
+    agrees(Scheme::Rpm, Command::new("/usr/bin/python3").arg(script("rpm_label.py")), |_, _| false);
 }
 
 #[test]
@@ -94,7 +94,11 @@ fn maven_agrees_with_comparable_version() {
 
 #[test]
 fn composer_agrees_with_composer() {
-    agrees(Scheme::Composer, Command::new("php").arg(script("composer.php")), |_, _| false);
+    // PHP's integers end at 2^63: numbers beyond are all the same to it.
+    fn is_beyond(version: &str) -> bool {
+        version.split(|c: char| !c.is_ascii_digit()).any(|number| number.len() >= 19)
+    }
+    agrees(Scheme::Composer, Command::new("php").arg(script("composer.php")), |a, b| is_beyond(a) && is_beyond(b));
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn ranges_agree_with_semver() {
 }
 
 /// Compares mutations of real versions. `is_documented` tells the differences that `docs/accuracy.md` explains.
-fn agrees(scheme: Scheme, tool: &mut Command, is_documented: fn(&str, &str) -> bool) {
+fn agrees(scheme: Scheme, tool: &mut Command, is_documented: impl Fn(&str, &str) -> bool) {
     let mut random = Random(42);
     let mut seeds: Vec<String> = SEEDS
         .iter()

@@ -7,7 +7,8 @@ def label(text):
     epoch, colon, rest = text.partition(":")
     if not colon:
         epoch, rest = "0", text
-    version, _, release = rest.rpartition("-") if "-" in rest else (rest, "", "")
+    # A version without a release is not one with an empty release.
+    version, _, release = rest.rpartition("-") if "-" in rest else (rest, "", None)
     if not epoch.isdigit() or not version:
         raise ValueError(text)
     return (epoch, version, release)
