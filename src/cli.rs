@@ -59,12 +59,14 @@ pub enum Command {
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Tell why an image has a vulnerability, or why it has not
+    Explain(ExplainArgs),
     /// Compare versions as a package ecosystem does
     CompareVersions(CompareVersionsArgs),
 }
 
 /// Arguments of `scan`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = SOURCES)]
 pub struct ScanArgs {
     /// Images to scan [default: those that this pipeline pushed]
@@ -91,6 +93,9 @@ pub struct ScanArgs {
     /// Platform to take from an index [default: linux/amd64]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
+    /// List the suppressed findings in the table, with their reasons
+    #[arg(long)]
+    pub show_suppressed: bool,
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
@@ -138,6 +143,29 @@ pub enum StaleDb {
     Warn,
     /// Refuse it.
     Fail,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The vulnerability or advisory: CVE-…, GHSA-…, DSA-…, …
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The image to look into, as for `scan` [default: those of the scan document]
+    #[arg(value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The scan document
+    #[arg(long, value_name = "FILE", default_value = "plimsoll.json", conflicts_with = "image")]
+    pub report: PathBuf,
+    /// Advisory database [default: as for `scan`]
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<PathBuf>,
+    /// Platform to take from an index [default: linux/amd64]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    /// Use the network for registries only, never for advisories
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// The verbs of `db`.

@@ -3,6 +3,7 @@
 mod compare_versions;
 mod database;
 mod db;
+mod explain;
 mod gate;
 mod log;
 mod output;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Db(DbCommand::Mirror(args)) => db::mirror(args, &environment),
         Command::Db(DbCommand::Export(args)) => db::export(args, &environment),
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
+        Command::Explain(args) => explain::run(args, &cli.output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
     });
     result.unwrap_or_else(|diagnosis| fail(&diagnosis)).into()

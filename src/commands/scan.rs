@@ -143,6 +143,22 @@ impl<'a> Connection<'a> {
     }
 }
 
+/// The inventory of one image, for commands that ask something else about it than a scan.
+pub(super) fn inventory_of(
+    name: &str,
+    args: &ScanArgs,
+    environment: &Environment,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let names = [name.to_owned()];
+    let mut connection = Connection::new(environment, &names);
+    let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
+    match image.diagnosis.take() {
+        Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
+        _ => Ok(image),
+    }
+}
+
 /// Opens an image and reads what it holds.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
     match open_image(name, platform, connection) {
