@@ -22,3 +22,4 @@ pub mod net;
 pub mod registry;
 pub mod report;
 pub mod version;
+pub mod yaml;
