@@ -256,6 +256,32 @@ fn one_half_of_an_operating_system_is_none_for_gitlab() {
 }
 
 #[test]
+fn spdx_documents_hold_every_package_and_nothing_that_is_not_there() {
+    for (what, document) in all() {
+        let documents = files("spdx", &document);
+        let read = document.images.iter().filter_map(|image| image.inventory.as_ref());
+        assert_eq!(documents.len(), read.clone().count(), "{what}");
+        for ((name, text), inventory) in documents.iter().zip(read) {
+            let spdx: Value = serde_json::from_str(text).unwrap();
+            let packages = spdx["packages"].as_array().unwrap();
+            let ids: HashSet<&str> = packages.iter().map(|package| strings(package, "/SPDXID")).collect();
+            assert_eq!(ids.len(), packages.len(), "{what}: {name}");
+            let purls = packages.iter().filter(|package| package.get("externalRefs").is_some()).count();
+            assert_eq!(purls, inventory.packages.len(), "{what}: {name}");
+            assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))), "{name}");
+            for relationship in spdx["relationships"].as_array().unwrap() {
+                let (from, to) =
+                    (strings(relationship, "/spdxElementId"), strings(relationship, "/relatedSpdxElement"));
+                assert!((from == "SPDXRef-DOCUMENT" || ids.contains(from)) && ids.contains(to), "{relationship}");
+            }
+        }
+    }
+    let spdx: Value = serde_json::from_str(&files("spdx", &documents::typical())[0].1).unwrap();
+    let packages = spdx["packages"].as_array().unwrap();
+    insta::assert_snapshot!("spdx_package", pretty(packages.iter().find(|p| p["name"] == "zlib1g").unwrap()));
+}
+
+#[test]
 fn sarif_logs_are_valid_and_within_limits() {
     let Some(validator) = schemas::sarif() else { return };
     let twenty_five_images = ScanDocument {

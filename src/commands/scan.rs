@@ -13,7 +13,7 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
+    Code, CoverageStatus, Diagnosis, Digest, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
     ScanDocument, Tool,
 };
 use crate::registry::Registry;
@@ -202,7 +202,11 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
     let essential = inventory.gaps.iter().find(|gap| match gap.kind {
         GapKind::IncompleteLayer | GapKind::UnsupportedLayer => true,
         // A limit that a whole layer meets hides anything; one that a file meets hides that file.
-        GapKind::LimitMet => gap.subject.starts_with("layer ") || inventory::is_package_database(&gap.subject),
+        GapKind::LimitMet => {
+            gap.subject.starts_with("layer ")
+                || gap.subject.parse::<Digest>().is_ok()
+                || inventory::is_package_database(&gap.subject)
+        }
         GapKind::UnreadableFile => inventory::is_package_database(&gap.subject),
         _ => false,
     });

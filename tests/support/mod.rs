@@ -5,7 +5,7 @@
 //! Where a program or the test data is missing, a test that needs it is skipped; with `CI=true` it fails.
 
 // Each test binary uses a part of this.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
 pub mod bench;
 pub mod front;
