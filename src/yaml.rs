@@ -151,11 +151,7 @@ fn node(raw: Spanned<Raw>, source: &str) -> Node {
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| Entry {
-                    line: key.referenced.line(),
-                    key: key.value,
-                    value: node(value, source),
-                })
+                .map(|(key, value)| Entry { line: key.referenced.line(), key: key.value, value: node(value, source) })
                 .collect(),
         ),
     };

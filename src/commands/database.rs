@@ -55,8 +55,8 @@ pub(super) fn open<'a>(
 }
 
 /// The database that is named by flag or variable.
-pub(super) fn named(flag: Option<&Path>, environment: &Environment) -> Option<(PathBuf, &'static str)> {
-    let variable = environment.get("PLIMSOLL_DB").map(|path| (PathBuf::from(path), "PLIMSOLL_DB"));
+pub(super) fn named<'a>(flag: Option<&Path>, environment: &'a Environment) -> Option<(PathBuf, &'a str)> {
+    let variable = environment.get("PLIMSOLL_DB").map(|path| (PathBuf::from(path), environment.origin("PLIMSOLL_DB")));
     flag.map(|path| (path.to_owned(), "--db")).or(variable)
 }
 

@@ -127,6 +127,7 @@ pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
         SuppressionReason::ThirdPartyPackage => "in packages of third parties",
         SuppressionReason::Vex => "not affected according to VEX",
         SuppressionReason::IgnoreRule => "ignored by rule",
+        SuppressionReason::Setting => "left out by a setting",
     }
 }
 
@@ -137,6 +138,7 @@ pub(super) fn suppressed(image: &ImageScan) -> String {
         SuppressionReason::ThirdPartyPackage,
         SuppressionReason::Vex,
         SuppressionReason::IgnoreRule,
+        SuppressionReason::Setting,
     ];
     let parts = reasons.into_iter().filter_map(|reason| {
         let number = image.suppressed.iter().filter(|suppressed| suppressed.reason == reason).count();
