@@ -19,6 +19,9 @@ pub struct Cli {
     /// The verb.
     #[command(subcommand)]
     pub command: Command,
+    /// Settings for what no flag or variable says [default: PLIMSOLL_CONFIG, or .plimsoll.yml if it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub config: Option<PathBuf>,
     /// How the program talks.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -66,7 +69,7 @@ pub enum Command {
 }
 
 /// Arguments of `scan`.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(after_help = SOURCES)]
 pub struct ScanArgs {
     /// Images to scan [default: those that this pipeline pushed]
@@ -102,6 +105,33 @@ pub struct ScanArgs {
     /// Where databases built on the way are kept [default: PLIMSOLL_CACHE_DIR, or the user's cache]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// What counts.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// What counts; the rest is suppressed, and shown as such.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What counts")]
+pub struct FilterArgs {
+    /// Lowest severity that counts: critical, high, medium, low, info or unknown
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity_threshold: Option<String>,
+    /// Only findings that an upgrade removes
+    #[arg(long)]
+    pub ignore_unfixed: bool,
+    /// No findings whose fix has one of these statuses, such as will_not_fix
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub ignore_statuses: Vec<String>,
+    /// No findings in language packages
+    #[arg(long)]
+    pub exclude_app_vulns: bool,
+    /// Ignore rules of another tool: .trivyignore, .snyk, vulnerability-allowlist.yml; repeat for more
+    #[arg(long = "ignore-file", value_name = "FILE")]
+    pub ignore_files: Vec<PathBuf>,
+    /// A VEX document: OpenVEX, CSAF or CycloneDX; repeat for more
+    #[arg(long, value_name = "FILE")]
+    pub vex: Vec<PathBuf>,
 }
 
 const SOURCES: &str = "\

@@ -135,4 +135,6 @@ pub enum SuppressionReason {
     Vex,
     /// An ignore rule of the project.
     IgnoreRule,
+    /// A setting leaves it out: a severity threshold, or the status of its fix.
+    Setting,
 }

@@ -36,6 +36,7 @@ pub(crate) fn document() -> ScanDocument {
         }),
         images: Vec::new(),
         diagnoses: Vec::new(),
+        rules: Vec::new(),
     }
 }
 
