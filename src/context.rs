@@ -4,11 +4,13 @@ mod credentials;
 mod environment;
 mod network;
 mod pipeline;
+mod suggestion;
 
 pub use credentials::{Credential, Credentials, CredentialsError, Login, LoginKind};
 pub use environment::Environment;
 pub use network::{CertificateAuthorities, NetworkSettings, NetworkSettingsError, Proxies};
 pub use pipeline::{PipelineImage, pipeline_images};
+pub use suggestion::nearest;
 
 use crate::model::ImageReference;
 

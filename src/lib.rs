@@ -21,4 +21,6 @@ pub mod model;
 pub mod net;
 pub mod registry;
 pub mod report;
+pub mod settings;
 pub mod version;
+pub mod yaml;

@@ -16,6 +16,7 @@ mod limits;
 mod package;
 mod platform;
 mod purl;
+mod rule;
 mod secret;
 mod severity;
 
@@ -35,5 +36,6 @@ pub use limits::Limits;
 pub use package::{Location, Package, PackageKind, SourcePackage};
 pub use platform::{InvalidPlatform, Platform};
 pub use purl::Purl;
+pub use rule::{RuleState, RuleUse};
 pub use secret::Secret;
 pub use severity::Severity;

@@ -12,6 +12,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::context::nearest;
 use crate::model::{Finding, FixState, PackageKind, Severity};
 
 /// A parsed policy expression.
@@ -221,7 +222,7 @@ impl Parser<'_> {
         self.position = start;
         let known = FLAGS.iter().map(|(name, _)| *name).chain(FIELDS.iter().map(|(name, _)| *name));
         let known = known.chain(["critical", "high", "medium", "low", "unknown", "none"]);
-        let nearest = known.min_by_key(|candidate| edit_distance(candidate, &name)).unwrap_or("severity");
+        let nearest = nearest(&name, known).map_or("severity", |(name, _)| name);
         Err(self.error(&format!("`{name}` is not known; did you mean `{nearest}`?")))
     }
 
@@ -307,23 +308,6 @@ impl Parser<'_> {
     }
 }
 
-/// Levenshtein distance of two short names.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), i + 1);
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let above = *cell;
-            left = (above + 1).min(left + 1).min(diagonal + usize::from(x != *y));
-            *cell = left;
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 /// The name of a fix state, as in the scan document.
 #[must_use]
 pub fn fix_name(state: FixState) -> &'static str {
@@ -397,7 +381,7 @@ mod tests {
                 version: "1".into(),
                 purl: Purl::new("npm", "@a", "b", "1", &[]),
             },
-            fix: Fix { state: FixState::Fixed, version: Some("2".into()) },
+            fix: Fix { state: FixState::Fixed, version: Some("2".into()), source: None },
             severity: Severity::High,
             severity_source: "osv".into(),
             cvss: vec![Cvss { vector: String::new(), score: 7.5, source: "nvd".into() }],

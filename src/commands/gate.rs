@@ -15,7 +15,7 @@ use super::terminal;
 pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let (text, origin) = match (&args.fail_on, environment.get("PLIMSOLL_FAIL_ON")) {
         (Some(text), _) => (text.as_str(), "--fail-on"),
-        (None, Some(text)) => (text, "PLIMSOLL_FAIL_ON"),
+        (None, Some(text)) => (text, environment.origin("PLIMSOLL_FAIL_ON")),
         (None, None) => (DEFAULT_POLICY, "default"),
     };
     let policy = Policy::parse(text).map_err(|error| {
@@ -65,7 +65,7 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
 }
 
 /// Reads a scan document.
-fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
+pub(super) fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
     let invalid = |why: String| {
         let what = format!("cannot read the scan document `{}`", path.display());
         Diagnosis::new(

@@ -17,12 +17,20 @@ use crate::model::{
     ScanDocument, Tool,
 };
 use crate::registry::Registry;
+use crate::settings::Settings;
 
+use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
 use super::{database, terminal};
 
-pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
+pub(super) fn run(
+    args: &ScanArgs,
+    output: &OutputArgs,
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<Exit, Diagnosis> {
+    let judgement = Judgement::of(settings, environment)?;
     let reports = Reports::chosen(args, output, environment)?;
     let platform = platform(args, environment)?;
     let started = Timestamp::now();
@@ -36,6 +44,7 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
         database: None,
         images: Vec::new(),
         diagnoses: Vec::new(),
+        rules: Vec::new(),
     };
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
@@ -51,6 +60,7 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
                     inventory.gaps.extend_from_slice(&gaps);
                 }
             }
+            judgement.apply(&mut document);
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
             terminal::error(&diagnosis.to_string());
@@ -84,11 +94,10 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
     }
     for name in ["PLIMSOLL_PLATFORM", "TRIVY_PLATFORM"] {
         if let Some(text) = environment.get(name) {
-            info!("platform {text} (from {name})");
             return text.parse().map_err(|error: crate::model::InvalidPlatform| {
                 Diagnosis::new(
                     Code::InvalidInput,
-                    format!("{name} is wrong"),
+                    format!("{} is wrong", environment.origin(name)),
                     error.to_string(),
                     "write for example linux/arm64",
                 )
@@ -140,6 +149,22 @@ impl<'a> Connection<'a> {
         let registry = Arc::new(registry);
         self.registry = Some(Arc::clone(&registry));
         Ok(registry)
+    }
+}
+
+/// The inventory of one image, for commands that ask something else about it than a scan.
+pub(super) fn inventory_of(
+    name: &str,
+    args: &ScanArgs,
+    environment: &Environment,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let names = [name.to_owned()];
+    let mut connection = Connection::new(environment, &names);
+    let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
+    match image.diagnosis.take() {
+        Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
+        _ => Ok(image),
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Finding, Inventory, PackageKind, Severity, ShardName, Suppressed};
+use super::{Diagnosis, Finding, Inventory, PackageKind, RuleUse, Severity, ShardName, Suppressed};
 
 /// `plimsoll.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct ScanDocument {
     /// Failures that belong to no single image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnoses: Vec<Diagnosis>,
+    /// What became of the project's ignore rules and VEX statements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleUse>,
 }
 
 /// The program that wrote a document.
