@@ -56,7 +56,7 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find the vulnerabilities of images and write the reports; exits 0 with findings
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Judge a scan document: exits 1 when the policy fails
     Gate(GateArgs),
     /// Build and inspect the advisory database
