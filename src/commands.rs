@@ -1,12 +1,15 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
+mod baseline;
 mod compare_versions;
 mod database;
 mod db;
+mod doctor;
 mod gate;
 mod log;
 mod output;
 mod progress;
+mod publish;
 mod scan;
 mod terminal;
 
@@ -24,6 +27,8 @@ pub fn run(cli: &Cli) -> ExitCode {
     let result = log::start(&cli.output, &environment).and_then(|()| match &cli.command {
         Command::Scan(args) => scan::run(args, &cli.output, &environment),
         Command::Gate(args) => gate::run(args, &environment),
+        Command::Publish(args) => publish::run(args, &environment),
+        Command::Doctor(args) => doctor::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
         Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),

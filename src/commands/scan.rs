@@ -18,13 +18,15 @@ use crate::model::{
 };
 use crate::registry::Registry;
 
+use super::baseline::{Baseline, Wanted};
 use super::output::Reports;
 use super::progress::Reading;
-use super::{database, terminal};
+use super::{database, doctor, terminal};
 
 pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let reports = Reports::chosen(args, output, environment)?;
     let platform = platform(args, environment)?;
+    let wanted = Wanted::of(args, environment)?;
     let started = Timestamp::now();
     let names = sources(args, environment);
     let mut document = ScanDocument {
@@ -35,6 +37,7 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
         outcome: Outcome::Success,
         database: None,
         images: Vec::new(),
+        comparison: None,
         diagnoses: Vec::new(),
     };
     if names.is_empty() {
@@ -42,12 +45,21 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     }
     let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
-    match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
+    let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
+    let baseline = match inventories.clone().next() {
+        Some(_) => wanted
+            .fetch(environment, args.out.as_deref(), |name| take_inventory(name, &platform, &mut connection, output)),
+        None => None,
+    };
+    let inventories = inventories.chain(baseline.iter().flat_map(Baseline::inventories));
+    match database::open(args, environment, inventories) {
         Ok(database) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
                 match_image(image, &database);
             }
+            document.comparison =
+                baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment));
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
             terminal::error(&diagnosis.to_string());
@@ -59,6 +71,9 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
         !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
     document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
     document.finished = Timestamp::now();
+    if document.images.iter().filter_map(|image| image.diagnosis.as_ref()).any(is_about_the_way) {
+        info!("what surrounds the registry:\n{}", doctor::after_failure(environment).trim_end());
+    }
     reports.write(&document)?;
     Ok(exit(&document))
 }
@@ -96,7 +111,7 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
 }
 
 /// The registry client, made when the first image needs it, so that local sources need no network settings.
-struct Connection<'a> {
+pub(super) struct Connection<'a> {
     environment: &'a Environment,
     /// The images of this scan: variables without a host of their own speak about the registry of the first.
     images: Vec<ImageReference>,
@@ -104,7 +119,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(environment: &'a Environment, names: &[String]) -> Self {
+    pub(super) fn new(environment: &'a Environment, names: &[String]) -> Self {
         let reference = |name: &String| match name.parse() {
             Ok(Source::Registry(reference)) => Some(reference),
             _ => None,
@@ -112,7 +127,7 @@ impl<'a> Connection<'a> {
         Self { environment, images: names.iter().filter_map(reference).collect(), registry: None }
     }
 
-    fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
+    pub(super) fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
         let registry = match &self.registry {
             Some(registry) => Arc::clone(registry),
             None => self.connect()?,
@@ -300,6 +315,29 @@ fn nothing_to_scan(environment: &Environment) -> Diagnosis {
     };
     terminal::error(&diagnosis.to_string());
     diagnosis
+}
+
+/// Whether a failure lies between this machine and the image: then it helps to know what else works.
+fn is_about_the_way(diagnosis: &Diagnosis) -> bool {
+    use Code::{
+        ClockSkew, ConnectionRefused, HostUnknown, InsufficientScope, InvalidCertificate, JobTokenNotAllowed,
+        ProjectInvisible, ProxyFailed, TokenExpired, TokenServiceUnreachable, UntrustedCertificate, WrongCredentials,
+    };
+    matches!(
+        diagnosis.code,
+        HostUnknown
+            | ConnectionRefused
+            | UntrustedCertificate
+            | InvalidCertificate
+            | TokenServiceUnreachable
+            | WrongCredentials
+            | InsufficientScope
+            | TokenExpired
+            | ProjectInvisible
+            | JobTokenNotAllowed
+            | ClockSkew
+            | ProxyFailed
+    )
 }
 
 /// 3 where there was nothing to scan at all, 2 where something could not be completed, else 0.

@@ -122,6 +122,7 @@ pub(super) fn decide(
         modified: details.modified,
         kev: facts.kev,
         epss: facts.epss,
+        change: None,
         statements: deciding
             .iter()
             .map(|judgement| Statement {

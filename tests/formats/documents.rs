@@ -35,6 +35,7 @@ pub(crate) fn document() -> ScanDocument {
             sources: vec![source("debian-tracker", 41_000), source("osv/npm", 9_000)],
         }),
         images: Vec::new(),
+        comparison: None,
         diagnoses: Vec::new(),
     }
 }
@@ -152,6 +153,7 @@ pub(crate) fn finding(image: &ImageScan, package: usize, id: &str, severity: Sev
             name: found.source.as_ref().map_or(&found.name, |source| &source.name).clone(),
             comparison: format!("{} < {} (deb)", found.version, fix.unwrap_or("∞")),
         }],
+        change: None,
     }
 }
 

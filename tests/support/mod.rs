@@ -5,10 +5,11 @@
 //! Where a program or the test data is missing, a test that needs it is skipped; with `CI=true` it fails.
 
 // Each test binary uses a part of this.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
 pub mod bench;
 pub mod front;
+pub mod gitlab;
 pub mod http;
 pub mod keys;
 pub mod layout;
@@ -19,6 +20,7 @@ use std::process::{Command, Stdio};
 
 pub use bench::Bench;
 pub use front::Front;
+pub use gitlab::GitLabDouble;
 
 /// A file or folder of the test data (`PLIMSOLL_TEST_DATA`, else `../shared`); `None` means: skip this test.
 pub fn test_data(path: &str) -> Option<PathBuf> {

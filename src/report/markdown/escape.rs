@@ -4,7 +4,7 @@ use crate::report::identifier::Identifier;
 use crate::report::text::short;
 
 /// A code span that holds the text whatever it is, also in the cell of a table.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::report) fn code(text: &str) -> String {
     let text = short(text, LONGEST);
     let text = text.trim();
     if text.is_empty() {
