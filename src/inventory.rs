@@ -1,33 +1,87 @@
-//! From the files of an image to its packages.
+//! From the files of layers to an [`Inventory`]: which packages an image holds, in which layer each was introduced, and
+//! what could not be read.
 //!
-//! `collect` walks the layers, shows wanted files to the extractors of [`EXTRACTORS`] and keeps what they say as
-//! [`Fact`]s per layer; `merge` lays the layers over each other and makes packages of what is visible. Facts depend on
-//! nothing but a file's path and bytes, so they are the same in any order and on any machine.
+//! Each layer is walked once, several at a time; an [`extractor::Extractor`] turns one file into [`fact::Fact`]s. What
+//! the facts of all layers mean together is decided in one place, [`merge`]. Nothing here fails: what cannot be read is
+//! a [`crate::model::Gap`].
 
-mod collect;
-mod extractor;
-mod extractors;
+pub mod coverage;
+pub mod extractor;
+pub mod fact;
+mod layer;
 mod merge;
-mod ownership;
-mod vendor;
 
-pub use extractor::{EXTRACTORS, ExtractError, Extractor, Fact, InstalledFiles};
-pub use merge::coverage_table;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::image::{Image, Progress};
 use crate::model::{Inventory, Limits};
+pub use extractor::is_package_database;
+use layer::{LayerFacts, LinkedFacts};
 
-/// Reads an image: all layers, as many at a time as there are cores, the largest first. What cannot be read is a
-/// [`crate::model::Gap`] of the inventory.
+/// Takes the inventory of an image: walks all layers, the largest first, on as many threads as there are cores.
 #[must_use]
 pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress) -> Inventory {
-    let layers = collect::collect(image, limits, progress);
-    merge::merge(image, layers)
+    let mut order: Vec<usize> = (0..image.layers.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
+    let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer::read(image, index, limits, progress));
+
+    // Hard links to files that nobody wanted under their own name: their layers are walked once more.
+    let missing = merge::missing_targets(&layers);
+    let order: Vec<usize> = missing.keys().copied().collect();
+    let linked = in_parallel(&order, |index| match missing.get(&index) {
+        Some(targets) => layer::read_targets(image, index, targets, limits),
+        None => LinkedFacts::new(),
+    });
+    let linked: LinkedFacts = linked.into_iter().flatten().collect();
+
+    let merged = merge::merge(&layers, &linked);
+    Inventory {
+        image: image.identity.clone(),
+        distribution: merged.distribution,
+        layers: image.layers.clone(),
+        packages: merged.packages,
+        gaps: merged.gaps,
+    }
 }
 
-/// Whether a path is a package database of a distribution: one that cannot be read hides packages.
-#[must_use]
-pub fn is_package_database(path: &str) -> bool {
-    let entry = crate::image::Entry { path, size: 1, mode: 0o644 };
-    EXTRACTORS.iter().any(|extractor| extractor.is_package_database() && extractor.wants(&entry))
+/// Does the work for each of `items`, which are taken in their order; the results come sorted by item.
+fn in_parallel<T: Send>(items: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    if threads < 2 {
+        let mut items = items.to_vec();
+        items.sort_unstable();
+        return items.into_iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(items.len()));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(&item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(item);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((item, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(item, _)| *item);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        for count in [0, 1, 2, 37] {
+            let items: Vec<usize> = (0..count).rev().collect();
+            let expected: Vec<usize> = (0..count).map(|item| item * 2).collect();
+            assert_eq!(in_parallel(&items, |item| item * 2), expected);
+        }
+    }
 }

@@ -10,11 +10,12 @@ mod program;
 mod support;
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use layers::Tar;
-use plimsoll::model::{Change, Comparison, Finding, ImageChange, ScanDocument, Severity};
+use plimsoll::model::{Change, ScanDocument};
 use plimsoll::report::comment::{self, CommentContext, GateVerdict};
 use program::{Run, run_in};
 use serde_json::json;
@@ -258,6 +259,39 @@ fn a_merge_request_is_told_what_it_brings_and_stopped_until_it_is_gone() {
     assert_eq!(desk.gitlab.notes(PROJECT, 5)[0].id, id);
     let requests = desk.gitlab.take_requests();
     assert!(requests.len() <= 10, "{requests:?}");
+}
+
+/// The default branch was never scanned, but its image is in the registry under the name that GitLab's convention gives.
+#[test]
+fn the_registry_has_the_baseline_of_the_first_merge_request() {
+    let Some(bench) = Bench::shared() else { return };
+    let authority = bench.keys.path("ca.crt").display().to_string();
+    let mut desk = Desk::with(GitLabDouble::start_tls(&bench.keys), Some(authority));
+    let base = "1".repeat(40);
+    bench.push(&format!("{}:latest", desk.image("old", &[("colourful", "1.0.0")])), &format!("trunk:{base}"));
+    let new = desk.image("new", &[("colourful", "1.0.0"), ("leftish-pad", "1.0.0")]);
+    bench.push(&format!("{new}:latest"), "first:0a1b2c3d4e5f60718293a4b5c6d7e8f901234567");
+    let mut variables = [bench.job(&bench.host()), desk.merge_request()].concat();
+    for (name, value) in [
+        ("CI_COMMIT_REF_SLUG", "first"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "trunk"),
+        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", &base),
+    ] {
+        set(&mut variables, name, value);
+    }
+    let pipeline = desk.pipeline("", &variables);
+    let expected = [("leftish-pad", Change::Introduced), ("colourful", Change::Existing)];
+    assert_eq!(
+        pipeline.changes(),
+        expected.map(|(name, change)| (name.to_owned(), Some(change))),
+        "{}",
+        pipeline.scan.stderr
+    );
+    // Where it is gone, the scan goes on without.
+    set(&mut variables, "CI_MERGE_REQUEST_DIFF_BASE_SHA", &"2".repeat(40));
+    let pipeline = desk.pipeline("", &variables);
+    assert_eq!((pipeline.scan.code, pipeline.document.comparison.is_none()), (0, true), "{}", pipeline.scan.stderr);
+    assert!(pipeline.scan.stderr.contains("baseline: first run"), "{}", pipeline.scan.stderr);
 }
 
 #[test]
@@ -572,7 +606,7 @@ fn nothing_is_injected_into_a_comment() {
     {
         for compared in [false, true] {
             if compared {
-                compare(&mut document);
+                document = documents::compared(document);
             }
             let context = CommentContext {
                 marker: comment::marker("job\n/close -->"),
@@ -603,7 +637,7 @@ fn nothing_is_injected_into_a_comment() {
 #[test]
 fn a_comment_stays_readable_whatever_is_found() {
     let mut document = documents::many(20_000);
-    compare(&mut document);
+    document = documents::compared(document);
     let text =
         comment::render(&document, &CommentContext { marker: comment::marker("x"), ..CommentContext::default() });
     assert!(text.chars().count() <= comment::LONGEST && text.contains("more packages; the report has all"), "{text}");
@@ -611,7 +645,7 @@ fn a_comment_stays_readable_whatever_is_found() {
     let one = images.images[0].clone();
     images.images =
         (0..400).map(|n| plimsoll::model::ImageScan { name: format!("reg.io/app{n}:main"), ..one.clone() }).collect();
-    compare(&mut images);
+    let images = documents::compared(images);
     let text = comment::render(&images, &CommentContext::default());
     assert!(text.chars().count() <= comment::LONGEST, "{}", text.chars().count());
 }
@@ -619,7 +653,7 @@ fn a_comment_stays_readable_whatever_is_found() {
 #[test]
 fn the_comment_reads_well() {
     let mut document = documents::typical();
-    compare(&mut document);
+    document = documents::compared(document);
     let context = CommentContext {
         marker: comment::marker("container_scanning"),
         gate: Some(GateVerdict { policy: "new && critical".into(), failing: 1 }),
@@ -632,25 +666,6 @@ fn the_comment_reads_well() {
     insta::assert_snapshot!("comment", comment::render(&document, &context));
     document.comparison = None;
     insta::assert_snapshot!("comment_first", comment::render(&document, &context));
-}
-
-/// Marks a document as compared: the most severe finding of each image is new, one is fixed.
-fn compare(document: &mut ScanDocument) {
-    let mut images = Vec::new();
-    for image in &mut document.images {
-        let fixed: Vec<Finding> = image.findings.last().cloned().into_iter().collect();
-        for (number, finding) in image.findings.iter_mut().enumerate() {
-            finding.change = Some(match number {
-                0 => Change::Introduced,
-                1 => Change::Disclosed,
-                n if n % 2 == 0 && finding.severity < Severity::Medium => Change::Introduced,
-                _ => Change::Existing,
-            });
-        }
-        images.push(ImageChange { name: image.name.clone(), baseline: image.name.clone(), fixed });
-    }
-    let scanned = Some("2026-11-20T07:00:00Z".parse().expect("a time"));
-    document.comparison = Some(Comparison { baseline: "branch main".into(), scanned, images });
 }
 
 /// What stands outside of code spans.
@@ -678,4 +693,67 @@ fn closing(text: &str, fence: usize) -> Option<usize> {
         at = start + run;
     }
     None
+}
+
+/// An independent client finds in the double what the real API offers. Needs Python with `python-gitlab`
+/// (`PLIMSOLL_PYTHON` names the interpreter).
+#[test]
+fn the_double_speaks_as_gitlab_does() {
+    let python = std::env::var("PLIMSOLL_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_client = Command::new(&python).args(["-c", "import gitlab"]).output().is_ok_and(|run| run.status.success());
+    if !has_client {
+        eprintln!("skipped: `{python}` has no python-gitlab");
+        return;
+    }
+    let desk = Desk::new();
+    desk.gitlab.add_token(Token::access("glpat-reader-token", PROJECT, &["read_api"]));
+    for number in 0..45 {
+        desk.gitlab.add_note(PROJECT, 5, 34, &format!("note {number}"), number % 5 == 0);
+    }
+    let script = r#"
+import sys, gitlab
+url, token, reader, job = sys.argv[1:]
+gl = gitlab.Gitlab(url, private_token=token)
+gl.auth()
+assert gl.user.username == "project_7_bot"
+mr = gl.projects.get("grp/proj").mergerequests.get(5)
+assert mr.target_branch == "main"
+notes = mr.notes.list(get_all=True, per_page=20, sort="asc")
+assert len(notes) == 45 and notes[0].body == "note 0" and notes[0].system
+first = mr.notes.list(iterator=True, per_page=20)
+assert (first.total, first.total_pages, first.next_page) == (45, 3, 2)
+note = mr.notes.create({"body": "hello ☃"})
+note.body = "changed"
+note.save()
+assert [n.body for n in mr.notes.list(get_all=True) if n.author["id"] == gl.user.id] == ["changed"]
+other = mr.notes.list(get_all=True, sort="asc")[1]
+other.body = "mine"
+try:
+    other.save()
+    sys.exit("a note of another was changed")
+except gitlab.GitlabUpdateError as error:
+    assert error.response_code == 403
+try:
+    gitlab.Gitlab(url, private_token=reader).projects.get(7).mergerequests.get(5).notes.create({"body": "x"})
+    sys.exit("read_api wrote")
+except gitlab.GitlabCreateError as error:
+    assert error.response_code == 403
+jobs = gitlab.Gitlab(url, job_token=job).projects.get(7, lazy=True)
+jobs.generic_packages.upload(package_name="p", package_version="v", file_name="f.txt", data=b"bytes", path=None)
+assert jobs.generic_packages.download("p", "v", "f.txt") == b"bytes"
+try:
+    jobs.mergerequests.get(5, lazy=True).notes.create({"body": "x"})
+    sys.exit("the job token commented")
+except gitlab.GitlabAuthenticationError as error:
+    assert error.response_code == 401
+try:
+    gl.projects.get("other/project")
+    sys.exit("a project was seen that is not there")
+except gitlab.GitlabGetError as error:
+    assert error.response_code == 404
+"#;
+    let url = desk.gitlab.api().trim_end_matches("/api/v4").to_owned();
+    let run = Command::new(&python).args(["-c", script, &url, BOT_TOKEN, "glpat-reader-token", JOB_TOKEN]).output();
+    let run = run.expect("the interpreter starts");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }

@@ -102,8 +102,9 @@ const MOST_NAMED: usize = 3;
 const MOST_REASONS: usize = 20;
 
 impl Sink {
-    /// For the file that people know as `source`.
-    pub(super) fn new(wanted: Option<BTreeSet<ShardName>>, source: String) -> Self {
+    /// For the file that people know as `source`, keeping the records of those shards only that are wanted (`None`: all).
+    #[must_use]
+    pub fn new(wanted: Option<BTreeSet<ShardName>>, source: String) -> Self {
         let source = SourceState { name: source, ..SourceState::default() };
         Self { wanted, source, ..Self::default() }
     }

@@ -79,38 +79,68 @@ impl Wanted {
         }
     }
 
-    /// Gets it. Without one the scan goes on, and says so; `read_image` takes the inventory of an image.
+    /// Gets it for the images `names`. Without one the scan goes on, and says so; `read_image` takes the inventory of an
+    /// image.
     pub(super) fn fetch(
         self,
         environment: &Environment,
         out: Option<&Path>,
-        read_image: impl FnOnce(&str) -> ImageScan,
+        names: &[String],
+        mut read_image: impl FnMut(&str) -> Result<ImageScan, Diagnosis>,
     ) -> Option<Baseline> {
-        match self {
-            Self::Nothing => None,
-            Self::Document(baseline) => Some(*baseline),
-            Self::Image { reference, or_else } => {
-                let image = read_image(&reference);
-                match or_else {
-                    _ if image.outcome == Outcome::Success => {
-                        let name = format!("image {reference}");
-                        Some(Baseline { name, scanned: None, images: vec![image], slug: None })
-                    }
-                    Some(job) => of_branch(&job, environment, out),
-                    None => {
-                        warn!("there is no baseline: `{reference}` could not be read; every finding counts as new");
-                        None
-                    }
+        let mut read_image = |name: &str| {
+            let image = read_image(name)?;
+            image.diagnosis.clone().map_or(Ok(image), Err)
+        };
+        let job = match self {
+            Self::Nothing => return None,
+            Self::Document(baseline) => return Some(*baseline),
+            Self::Image { reference, or_else } => match (read_image(&reference), or_else) {
+                (Ok(image), _) => return Some(Baseline::of_image(image)),
+                (Err(diagnosis), or_else) => {
+                    warn!("no baseline from that image: {diagnosis}");
+                    or_else?
                 }
-            }
-            Self::Branch(job) => of_branch(&job, environment, out),
+            },
+            Self::Branch(job) => job,
+        };
+        if let Some(baseline) = of_branch(&job, environment, out) {
+            return Some(baseline);
         }
+        for image in names.iter().filter_map(|name| counterpart(name, &job, environment)) {
+            match read_image(&image) {
+                Ok(image) => {
+                    info!("baseline {} (from the registry)", image.name);
+                    return Some(Baseline::of_image(image));
+                }
+                Err(diagnosis) => debug!("no baseline from the registry: {diagnosis}"),
+            }
+        }
+        let branch = job.baseline_branch().unwrap_or("the target branch");
+        info!("baseline: first run: `{branch}` has no stored scan yet, so every finding counts as new");
+        None
     }
+}
+
+/// The image that the target branch's pipeline pushed for the commit that a merge request starts from, where image names
+/// follow GitLab's convention (`…/$CI_COMMIT_REF_SLUG:$CI_COMMIT_SHA`).
+fn counterpart(name: &str, job: &Job, environment: &Environment) -> Option<String> {
+    let start = environment
+        .get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA")
+        .or_else(|| environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"))?;
+    let target = slug(job.merge_request.as_ref()?.target.as_deref()?);
+    let (own, commit) = (environment.get("CI_COMMIT_REF_SLUG")?, environment.get("CI_COMMIT_SHA")?);
+    let repository = name.strip_suffix(commit)?.strip_suffix(&format!("/{own}:"))?;
+    Some(format!("{repository}/{target}:{start}"))
 }
 
 impl Baseline {
     fn new(name: String, document: ScanDocument, slug: Option<String>) -> Self {
         Self { name, scanned: Some(document.started), images: document.images, slug }
+    }
+
+    fn of_image(image: ImageScan) -> Self {
+        Self { name: format!("image {}", image.name), scanned: None, images: vec![image], slug: None }
     }
 
     /// What it holds, for the choice of advisories.
@@ -243,7 +273,6 @@ fn of_branch(job: &Job, environment: &Environment, out: Option<&Path>) -> Option
             Err(error) => debug!("{}", error.diagnosis("the artifacts cannot be read")),
         }
     }
-    info!("baseline: first run: `{branch}` has no stored scan yet, so every finding counts as new");
     None
 }
 
@@ -351,6 +380,29 @@ mod tests {
             (Some("/tmp/out"), None),
         ] {
             assert_eq!(artifact_path(&environment, out.map(Path::new)).as_deref(), expected, "{out:?}");
+        }
+    }
+
+    #[test]
+    fn the_registry_has_the_counterpart_of_a_conventional_name() {
+        let variables = [
+            ("CI_API_V4_URL", "https://gitlab.example.com/api/v4"),
+            ("CI_PROJECT_ID", "7"),
+            ("CI_COMMIT_REF_SLUG", "topic"),
+            ("CI_COMMIT_SHA", "abc"),
+            ("CI_MERGE_REQUEST_IID", "5"),
+            ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "release/2"),
+            ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "def"),
+        ];
+        let environment = Environment::from_iter(variables);
+        let job = Job::from_environment(&environment).unwrap();
+        for (name, expected) in [
+            ("reg.io/g/p/topic:abc", Some("reg.io/g/p/release-2:def")),
+            ("reg.io/g/p/topic:latest", None),
+            ("reg.io/g/p:abc", None),
+            ("reg.io/g/p/other-topic:abc", None),
+        ] {
+            assert_eq!(counterpart(name, &job, &environment).as_deref(), expected, "{name}");
         }
     }
 

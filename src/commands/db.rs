@@ -52,6 +52,9 @@ fn log(report: &BuildReport) {
             info!("{}: {count} left out ({reason}), such as {}", source.source, named.join("; "));
         }
     }
+    for feed in &report.missing {
+        info!("{feed}: none of its files are there");
+    }
     if loose.0 > 0 {
         info!("osv: {} records in {} loose files", loose.1, loose.0);
     }

@@ -13,7 +13,7 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
+    Code, CoverageStatus, Diagnosis, Digest, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
     ScanDocument, Tool,
 };
 use crate::registry::Registry;
@@ -47,8 +47,9 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
     let baseline = match inventories.clone().next() {
-        Some(_) => wanted
-            .fetch(environment, args.out.as_deref(), |name| take_inventory(name, &platform, &mut connection, output)),
+        Some(_) => wanted.fetch(environment, args.out.as_deref(), &names, |name| {
+            read_image(name, &platform, &mut connection, output)
+        }),
         None => None,
     };
     let inventories = inventories.chain(baseline.iter().flat_map(Baseline::inventories));
@@ -155,21 +156,26 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// Opens an image and reads what it holds.
+/// Opens an image and reads what it holds; a failure is told, and is part of the result.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
-    match open_image(name, platform, connection) {
-        Ok((source, image, limits)) => {
-            info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
-            let progress = Reading::start(&image.layers, output);
-            let inventory = inventory::take(&image, &limits, &progress);
-            progress.finish();
-            judge_inventory(source.to_string(), inventory)
-        }
-        Err(diagnosis) => {
-            terminal::error(&diagnosis.to_string());
-            failure(name.to_owned(), diagnosis, None)
-        }
-    }
+    read_image(name, platform, connection, output).unwrap_or_else(|diagnosis| {
+        terminal::error(&diagnosis.to_string());
+        failure(name.to_owned(), diagnosis, None)
+    })
+}
+
+fn read_image(
+    name: &str,
+    platform: &Platform,
+    connection: &mut Connection<'_>,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let (source, image, limits) = open_image(name, platform, connection)?;
+    info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
+    let progress = Reading::start(&image.layers, output);
+    let inventory = inventory::take(&image, &limits, &progress);
+    progress.finish();
+    Ok(judge_inventory(source.to_string(), inventory))
 }
 
 fn open_image(
@@ -217,7 +223,11 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
     let essential = inventory.gaps.iter().find(|gap| match gap.kind {
         GapKind::IncompleteLayer | GapKind::UnsupportedLayer => true,
         // A limit that a whole layer meets hides anything; one that a file meets hides that file.
-        GapKind::LimitMet => gap.subject.starts_with("layer ") || inventory::is_package_database(&gap.subject),
+        GapKind::LimitMet => {
+            gap.subject.starts_with("layer ")
+                || gap.subject.parse::<Digest>().is_ok()
+                || inventory::is_package_database(&gap.subject)
+        }
         GapKind::UnreadableFile => inventory::is_package_database(&gap.subject),
         _ => false,
     });

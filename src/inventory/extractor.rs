@@ -1,87 +1,278 @@
-//! What an extractor is, and the table of all of them.
+//! What can be read from a single file of an image: the trait that every package source implements, and their table.
+//!
+//! An extractor decides from path, size and mode whether it wants a file and turns that one file into [`Fact`]s. It sees
+//! no other file, no distribution and no network, so what it says can be kept per layer. What needs several files is the
+//! merge's business. All content is hostile: whatever it holds, an extractor answers with facts or an error.
 
+mod apk;
+mod bytes;
+mod composer;
+mod dotnet;
+mod dpkg;
+mod executable;
+mod gem;
+mod java;
+mod npm;
+mod os_release;
+mod python;
+mod rpm;
+mod text;
+
+use std::io::{self, BufRead, Read};
+
+use super::fact::Fact;
 use crate::image::Entry;
-use crate::model::{Distribution, Package};
 
-use super::extractors::{apk, apk_repositories, deb_files, dpkg, go_binary, npm, os_release, python, rpm, rust_binary};
+pub use os_release::RELEASE_FILES;
 
-/// Turns one file into facts. It sees nothing but the file: no other file, no distribution, no network.
+/// A source of packages or of facts about the system.
 pub trait Extractor: Sync {
-    /// Its name, for gaps and documentation.
+    /// A short name for people and for the table of coverage.
     fn name(&self) -> &'static str;
 
-    /// The paths that it claims, for documentation.
+    /// What it reads, in words and glob patterns, for `docs/coverage.md`.
     fn claims(&self) -> &'static [&'static str];
 
-    /// Whether it wants a file, from path, size and mode alone.
+    /// Whether it reads this file. The size is 0 for a hard link, so a small size is no reason to refuse.
     fn wants(&self, entry: &Entry<'_>) -> bool;
 
-    /// Whether a wanted file is worth reading, from its first bytes (16 or more, or the whole file).
-    fn accepts(&self, _beginning: &[u8]) -> bool {
-        true
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// The file is malformed. What can be read of it is lost to this extractor only.
-    fn extract(&self, path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractError>;
-
-    /// Whether the files are package databases of a distribution, without which an image cannot be judged.
-    fn is_package_database(&self) -> bool {
+    /// Whether a wanted file is a package database, without which an operating system cannot be judged.
+    fn is_package_database(&self, _path: &str) -> bool {
         false
     }
+
+    /// What the file says.
+    ///
+    /// # Errors
+    /// It says nothing because it is malformed, too large or could not be read.
+    fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError>;
 }
 
-/// All extractors, in the order of documentation.
+/// All extractors. A file goes to the first one that wants it.
 pub static EXTRACTORS: &[&dyn Extractor] = &[
     &os_release::OsRelease,
     &dpkg::Dpkg,
-    &deb_files::DebFiles,
     &apk::Apk,
-    &apk_repositories::ApkRepositories,
     &rpm::Rpm,
     &npm::Npm,
     &python::Python,
-    &go_binary::GoBinary,
-    &rust_binary::RustBinary,
+    &java::Java,
+    &gem::Gem,
+    &composer::Composer,
+    &dotnet::Dotnet,
+    // Decides by mode; the files of others may be executable too.
+    &executable::Executable,
 ];
 
-/// What one file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// The distribution; the file with the lowest rank decides.
-    Distribution {
-        /// 0 for `os-release`, more for older files that say less.
-        rank: u8,
-        /// What it says.
-        distribution: Distribution,
+/// The extractor that reads a file, if there is one.
+#[must_use]
+pub fn extractor_for(entry: &Entry<'_>) -> Option<&'static dyn Extractor> {
+    EXTRACTORS.iter().copied().find(|extractor| extractor.wants(entry))
+}
+
+/// Whether a path is that of a package database, without which an operating system cannot be judged.
+#[must_use]
+pub fn is_package_database(path: &str) -> bool {
+    let entry = Entry { path, size: 0, mode: 0 };
+    extractor_for(&entry).is_some_and(|extractor| extractor.is_package_database(path))
+}
+
+/// Why a file yields no facts.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// It is not in the form that its name promises.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is larger than may be held in memory.
+    #[error("the file has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// [`crate::model::Limits::file_size`].
+        limit: u64,
     },
-    /// The release whose packages `/etc/apk/repositories` installs from.
-    RepositoryRelease(String),
-    /// An installed package. Locations are filled in by the merge.
-    Package(Box<Package>),
-    /// Files that belong to an OS package.
-    Files(InstalledFiles),
+    /// Its content could not be read.
+    #[error("reading failed: {0}")]
+    Read(#[from] io::Error),
 }
-
-/// Files that belong to an OS package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstalledFiles {
-    /// The package's name.
-    pub package: String,
-    /// Paths without a leading `/`, those only that can be a language package's metadata.
-    pub paths: Vec<String>,
-}
-
-/// A file is malformed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ExtractError(pub String);
 
 impl ExtractError {
-    /// With what is wrong, as a lower-case fragment.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+    pub(crate) fn malformed(reason: impl ToString) -> Self {
+        Self::Malformed(reason.to_string())
+    }
+}
+
+/// A wanted file: a stream of its content, or all of it at once.
+pub struct File<'a> {
+    path: &'a str,
+    size: u64,
+    left: u64,
+    limit: u64,
+    content: &'a mut dyn BufRead,
+    buffer: &'a mut Vec<u8>,
+}
+
+impl<'a> File<'a> {
+    /// A file of `size` bytes, which `content` delivers. `limit` is what [`File::whole`] holds at most; `buffer` is
+    /// what it uses.
+    pub fn new(path: &'a str, size: u64, limit: u64, content: &'a mut dyn BufRead, buffer: &'a mut Vec<u8>) -> Self {
+        Self { path, size, left: size, limit, content, buffer }
+    }
+
+    /// Its path inside the image, as in [`Entry::path`].
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its whole content.
+    ///
+    /// # Errors
+    /// The file is too large, or cannot be read.
+    pub fn whole(&mut self) -> Result<&[u8], ExtractError> {
+        self.whole_after(&[])
+    }
+
+    /// Its whole content, of which `beginning` was read already.
+    ///
+    /// # Errors
+    /// The file is too large, or cannot be read.
+    pub fn whole_after(&mut self, beginning: &[u8]) -> Result<&[u8], ExtractError> {
+        if self.size > self.limit {
+            return Err(ExtractError::TooLarge { size: self.size, limit: self.limit });
+        }
+        self.buffer.clear();
+        self.buffer.extend_from_slice(beginning);
+        while self.left > 0 {
+            let chunk = self.content.fill_buf()?;
+            let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(chunk.len());
+            if length == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            self.buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            self.content.consume(length);
+            self.left -= length as u64;
+        }
+        Ok(self.buffer)
+    }
+}
+
+impl Read for File<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut chunk = self.fill_buf()?;
+        let read = chunk.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for File<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left == 0 {
+            return Ok(&[]);
+        }
+        let chunk = self.content.fill_buf()?;
+        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(chunk.len());
+        Ok(chunk.get(..length).unwrap_or_default())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let amount = amount.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.content.consume(amount);
+        self.left -= amount as u64;
+    }
+}
+
+/// What the extractor for `path` says about a file with this content; nothing if there is none.
+///
+/// # Errors
+/// As [`Extractor::extract`].
+pub fn extract_bytes(path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let size = content.len() as u64;
+    match extractor_for(&Entry { path, size, mode: 0o755 }) {
+        Some(extractor) => extractor.extract(&mut File::new(path, size, size, &mut &*content, &mut Vec::new())),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Packages that one file may name: several times what the largest real database has.
+const MOST_PACKAGES: usize = 100_000;
+
+/// The reason given when a file names more than [`MOST_PACKAGES`].
+fn too_many_packages() -> Fact {
+    Fact::Incomplete(format!("it names more than {MOST_PACKAGES} packages; the others are left out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A small sound file for each text format.
+    const SEEDS: &[(&str, &str)] = &[
+        ("etc/os-release", "ID=\"debian\"\nVERSION_ID='12'\nVERSION=\"8 (jessie)\"\n"),
+        ("etc/SuSE-release", "openSUSE 13.2 (x86_64)\nVERSION = 13.2\n"),
+        ("var/lib/dpkg/status", "Package: a\nStatus: install ok installed\nSource: b (1)\nVersion: 1+b1\n x\n\n"),
+        ("var/lib/dpkg/info/a:amd64.list", "/.\n/usr/lib/x\n"),
+        ("var/lib/dpkg/status.d/a.md5sums", "d41d8cd98f00b204e9800998ecf8427e  usr/lib/x\n"),
+        ("lib/apk/db/installed", "P:a\nV:1\no:b\nF:usr\nR:x\n\n"),
+        ("etc/apk/repositories", "@tag https://dl.example/alpine/v3.20/main\n"),
+        ("a/node_modules/b/package.json", r#"{"name":"b","version":"1","licenses":[{"type":"MIT"}]}"#),
+        ("ruby/specifications/a-1.gemspec", "# stub: a 1 ruby lib\n  s.licenses = [\"MIT\"]\n"),
+        ("vendor/composer/installed.json", r#"{"packages":[{"name":"a/b","version":"1","license":["MIT"]}]}"#),
+        ("a.deps.json", r#"{"libraries":{"a/1":{"type":"package"}}}"#),
+        ("a.dist-info/METADATA", "Name: a\nVersion: 1\nClassifier: License :: OSI Approved :: MIT\n\nText"),
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_panics(
+            seed in prop::sample::select(SEEDS),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (path, content) = seed;
+            prop_assert!(!extract_bytes(path, content.as_bytes()).expect("a sound file").is_empty(), "{}", path);
+            let mut content = content.as_bytes().to_vec();
+            for (index, byte) in changes {
+                let at = index.index(content.len());
+                content[at] = byte;
+            }
+            let _ = extract_bytes(path, &content);
+            content.truncate(cut.index(content.len()));
+            let _ = extract_bytes(path, &content);
+        }
+    }
+
+    #[test]
+    fn a_file_is_bounded_and_notices_a_short_layer() {
+        let mut buffer = Vec::new();
+        let mut content: &[u8] = b"abcdef";
+        let mut file = File::new("f", 3, 3, &mut content, &mut buffer);
+        assert_eq!(file.whole().expect("three bytes are there"), b"abc");
+        assert_eq!(file.read(&mut [0; 4]).expect("its end"), 0);
+        assert_eq!(content, b"def", "read beyond the file");
+        let mut file = File::new("f", 4, 3, &mut content, &mut buffer);
+        assert!(matches!(file.whole(), Err(ExtractError::TooLarge { size: 4, limit: 3 })));
+        let mut file = File::new("f", 4, 9, &mut content, &mut buffer);
+        assert!(matches!(file.whole(), Err(ExtractError::Read(_))));
+    }
+
+    #[test]
+    fn names_are_unique_and_claims_are_stated() {
+        let mut names: Vec<_> = EXTRACTORS.iter().map(|extractor| extractor.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), EXTRACTORS.len());
+        for extractor in EXTRACTORS {
+            assert!(!extractor.claims().is_empty(), "{} claims nothing", extractor.name());
+        }
     }
 }

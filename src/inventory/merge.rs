@@ -1,145 +1,198 @@
-//! Lays the layers over each other: facts → packages, each with the layer that introduced it.
-//!
-//! A package that is in the same file with the same version since layer 2 was introduced by layer 2, however often later
-//! layers wrote the file again: package databases are compared layer by layer.
+//! The facts of all layers together: what is visible from the top, since when, and what belongs to what.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod distribution;
+mod history;
+mod ownership;
+mod third_party;
 
-use crate::image::{Image, Overlay};
-use crate::model::{Distribution, Gap, GapKind, Inventory, Location, Package, PackageKind};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::collect::LayerFacts;
-use super::ownership::Owners;
-use super::{EXTRACTORS, Fact};
+use super::fact::{Fact, FileFacts};
+use super::layer::{LayerFacts, LinkedFacts, Targets};
+use crate::image::Overlay;
+use crate::image::overlay::path_hash;
+use crate::model::{Distribution, Gap, GapKind, Location, Package, PackageKind};
+use history::History;
+use ownership::Owners;
 
-/// Makes an inventory of what is visible.
-pub(super) fn merge(image: &Image, layers: Vec<LayerFacts>) -> Inventory {
+/// Gaps about files that are reported one by one; the others are counted.
+const MOST_FILE_GAPS: usize = 1000;
+
+/// The part of an inventory that comes from facts.
+pub(super) struct Merged {
+    pub(super) distribution: Option<Distribution>,
+    pub(super) packages: Vec<Package>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// A file as it is seen from the top of the image.
+#[derive(Clone, Copy)]
+struct VisibleFile<'p, 'f> {
+    path: &'p str,
+    /// The layer that its content lies in.
+    layer: usize,
+    facts: &'f FileFacts,
+}
+
+/// Puts the layers on top of each other, base first.
+pub(super) fn merge(layers: &[LayerFacts], linked: &LinkedFacts) -> Merged {
     let mut overlay = Overlay::new();
-    let mut introduced: HashMap<Installed, usize> = HashMap::new();
+    let mut history = History::default();
     for (index, layer) in layers.iter().enumerate() {
         overlay.apply(index, &layer.tree);
-        let now = installed(&overlay, &layers);
-        introduced.retain(|package, _| now.contains(package));
-        for package in now {
-            introduced.entry(package).or_insert(index);
-        }
+        history.record(index, visible(&overlay, layers, linked));
     }
-    let distribution = distribution(&overlay, &layers);
-    let packages = packages(&overlay, &layers, &introduced);
-    let mut gaps: Vec<Gap> = visible_gaps(&overlay, &layers);
-    let has_os_packages = packages.iter().any(|package| package.kind.is_os());
-    if distribution.is_none() && (has_os_packages || packages.is_empty()) {
-        let subject = if has_os_packages { "package database" } else { "image" };
-        let reason = "neither os-release nor an older release file says which distribution this is";
-        gaps.push(Gap::new(GapKind::UnknownDistribution, subject, reason));
-    } else if let (Some(distribution), false) = (&distribution, has_os_packages) {
-        let unread = gaps.iter().any(|gap| super::is_package_database(&gap.subject));
-        if !unread {
-            let reason = "there is no package database of a kind that can be read: its packages are not known";
-            gaps.push(Gap::new(GapKind::UnknownDistribution, &distribution.name, reason));
-        }
-    }
-    Inventory { image: image.identity.clone(), distribution, layers: image.layers.clone(), packages, gaps }
+    let files: Vec<VisibleFile<'_, '_>> = visible(&overlay, layers, linked).collect();
+
+    let mut gaps: Vec<Gap> = layers.iter().filter_map(|layer| layer.gap.clone()).collect();
+    gaps.extend(file_gaps(layers, &files));
+    let mut distribution = distribution::distribution(&overlay, &files);
+    distribution::apply_repositories(distribution.as_mut(), &files);
+    let packages = packages(&files, &history);
+    gaps.extend(distribution_gap(distribution.as_ref(), &packages, layers));
+    Merged { distribution, packages, gaps }
 }
 
-/// A package in a file: path, kind, name, version, architecture.
-type Installed = (String, PackageKind, String, String, Option<String>);
-
-fn identity(path: &str, package: &Package) -> Installed {
-    (path.to_owned(), package.kind, package.name.clone(), package.version.clone(), package.arch.clone())
+/// The targets of hard links that are visible under a path which extractors want, but were not read under their own, by
+/// layer. Also those that only lower layers show: they tell since when a package is there.
+pub(super) fn missing_targets(layers: &[LayerFacts]) -> BTreeMap<usize, Targets> {
+    let mut missing: BTreeMap<usize, Targets> = BTreeMap::new();
+    if layers.iter().all(|layer| layer.tree.hard_links.is_empty()) {
+        return missing;
+    }
+    let mut overlay = Overlay::new();
+    for (index, layer) in layers.iter().enumerate() {
+        overlay.apply(index, &layer.tree);
+        for (path, source, at) in overlay.visible() {
+            if layers.get(source).is_some_and(|layer| !layer.files.contains_key(at)) {
+                missing.entry(source).or_default().entry(at.to_owned()).or_default().insert(path.to_owned());
+            }
+        }
+    }
+    missing
 }
 
-/// The facts of the visible files, with the path in the image's view.
-fn visible_facts<'a>(overlay: &'a Overlay, layers: &'a [LayerFacts]) -> impl Iterator<Item = (&'a str, &'a Fact)> {
-    overlay.visible().flat_map(move |(path, layer, source)| {
-        let facts = layers.get(layer).and_then(|layer| layer.facts.get(source));
-        facts.into_iter().flatten().map(move |fact| (path, fact))
+fn visible<'p, 'f>(
+    overlay: &'p Overlay,
+    layers: &'f [LayerFacts],
+    linked: &'f LinkedFacts,
+) -> impl Iterator<Item = VisibleFile<'p, 'f>> {
+    overlay.visible().filter_map(|(path, layer, at)| {
+        let facts = layers.get(layer)?.files.get(at);
+        let facts = facts.or_else(|| linked.get(&(layer, at.to_owned(), path.to_owned())))?;
+        Some(VisibleFile { path, layer, facts })
     })
 }
 
-fn installed(overlay: &Overlay, layers: &[LayerFacts]) -> HashSet<Installed> {
-    let packages = visible_facts(overlay, layers).filter_map(|(path, fact)| match fact {
-        Fact::Package(package) => Some(identity(path, package)),
-        _ => None,
-    });
-    packages.collect()
-}
-
-fn distribution(overlay: &Overlay, layers: &[LayerFacts]) -> Option<Distribution> {
-    let mut best: Option<(u8, &Distribution)> = None;
-    let mut release = None;
-    for (_, fact) in visible_facts(overlay, layers) {
-        match fact {
-            Fact::Distribution { rank, distribution } if best.is_none_or(|(known, _)| *rank < known) => {
-                best = Some((*rank, distribution))
-            }
-            Fact::RepositoryRelease(found) => release = Some(found.clone()),
-            _ => {}
+/// The packages of all visible files: those that are the same become one with several locations.
+fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package> {
+    let third_party = third_party::Judge::of(files.iter().flat_map(|file| file.facts.packages()));
+    let owners = Owners::of(files);
+    let mut merged: BTreeMap<Identity<'_>, (Package, BTreeSet<Location>)> = BTreeMap::new();
+    for file in files {
+        let owner = owners.owner(file.path);
+        for (package, inside) in file.facts.places() {
+            let owned_by = owner.filter(|_| !package.kind.is_os());
+            let layer = history.introduced(file.path, package).unwrap_or(file.layer);
+            let path = inside.map_or_else(|| file.path.to_owned(), |inside| format!("{}!/{inside}", file.path));
+            let location = Location { path, layer };
+            let (_, locations) = merged.entry(Identity::of(package, owned_by)).or_insert_with(|| {
+                let third_party = third_party.is_third_party(package);
+                (Package { owned_by: owned_by.map(str::to_owned), third_party, ..package.clone() }, BTreeSet::new())
+            });
+            locations.insert(location);
         }
     }
-    let mut distribution = best?.1.clone();
-    if distribution.id == "alpine" {
-        distribution.repository_release = release;
-    }
-    Some(distribution)
+    merged
+        .into_values()
+        .map(|(package, locations)| Package { locations: locations.into_iter().collect(), ..package })
+        .collect()
 }
 
-fn packages(overlay: &Overlay, layers: &[LayerFacts], introduced: &HashMap<Installed, usize>) -> Vec<Package> {
-    let lists = visible_facts(overlay, layers).filter_map(|(_, fact)| match fact {
-        Fact::Files(files) => Some(files),
-        _ => None,
+/// What makes two packages the same; also the order in which they are reported.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+struct Identity<'a> {
+    kind: PackageKind,
+    name: &'a str,
+    version: &'a str,
+    arch: Option<&'a str>,
+    owned_by: Option<&'a str>,
+}
+
+impl<'a> Identity<'a> {
+    fn of(package: &'a Package, owned_by: Option<&'a str>) -> Self {
+        let Package { kind, name, version, arch, .. } = package;
+        Self { kind: *kind, name, version, arch: arch.as_deref(), owned_by }
+    }
+}
+
+/// What could not be read of files that are visible, and of those that could not even be listed.
+fn file_gaps(layers: &[LayerFacts], files: &[VisibleFile<'_, '_>]) -> Vec<Gap> {
+    let unlisted = layers.iter().enumerate().flat_map(|(layer, facts)| {
+        let gap =
+            move |(path, reason): &(String, String)| Gap::new(GapKind::UnreadableFile, path, reason).in_layer(layer);
+        facts.tree.unreadable.iter().map(gap)
     });
-    let owners = Owners::new(lists, overlay);
-    let versions: HashMap<&str, &str> = visible_facts(overlay, layers)
-        .filter_map(|(_, fact)| match fact {
-            Fact::Package(package) if package.kind.is_os() => Some((package.name.as_str(), package.version.as_str())),
+    let unread = files.iter().flat_map(|file| {
+        let trouble = file.facts.trouble.iter().map(|(kind, reason)| (*kind, reason));
+        let incomplete = file.facts.facts.iter().filter_map(|fact| match fact {
+            Fact::Incomplete(reason) => Some((GapKind::UnreadableFile, reason)),
             _ => None,
-        })
-        .collect();
-    let mut merged: BTreeMap<_, Package> = BTreeMap::new();
-    for (path, fact) in visible_facts(overlay, layers) {
-        let Fact::Package(package) = fact else { continue };
-        let owner = if package.kind.is_os() { None } else { owners.of(path) };
-        let owned_by = owner.and_then(|name| Some(format!("{name} {}", versions.get(name)?)));
-        let layer = introduced.get(&identity(path, package)).copied().unwrap_or_default();
-        let key = (package.kind, package.name.clone(), package.version.clone(), package.arch.clone(), owned_by.clone());
-        let known = merged.entry(key).or_insert_with(|| Package { owned_by, ..(**package).clone() });
-        let location = Location { path: path.to_owned(), layer };
-        if !known.locations.contains(&location) {
-            known.locations.push(location);
-        }
-    }
-    merged.into_values().collect()
-}
-
-/// Gaps about files that the finished image shows; those of files that a later layer hides do not matter.
-fn visible_gaps(overlay: &Overlay, layers: &[LayerFacts]) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let visible: HashSet<(usize, &str)> = overlay.visible().map(|(_, layer, source)| (layer, source)).collect();
-    for (index, layer) in layers.iter().enumerate() {
-        let about_file = |gap: &Gap| {
-            matches!(gap.kind, GapKind::UnreadableFile | GapKind::ExtractorFailed)
-                && layer.tree.files.contains(&gap.subject)
-        };
-        gaps.extend(
-            layer
-                .gaps
-                .iter()
-                .filter(|gap| !about_file(gap) || visible.contains(&(index, gap.subject.as_str())))
-                .cloned(),
-        );
+        });
+        trouble.chain(incomplete).map(|(kind, reason)| Gap::new(kind, file.path, reason).in_layer(file.layer))
+    });
+    let mut gaps: Vec<Gap> = unlisted.chain(unread).collect();
+    let more = gaps.len().saturating_sub(MOST_FILE_GAPS);
+    if more > 0 {
+        gaps.truncate(MOST_FILE_GAPS);
+        gaps.push(Gap::new(GapKind::UnreadableFile, "further files", format!("{more} more could not be read")));
     }
     gaps
 }
 
-/// A table of what is read, in Markdown: `docs/coverage.md`.
-#[must_use]
-pub fn coverage_table() -> String {
-    let mut text = String::from("| extractor | files | package database |\n|---|---|---|\n");
-    for extractor in EXTRACTORS {
-        let claims = extractor.claims().iter().map(|claim| format!("`{claim}`")).collect::<Vec<_>>().join(", ");
-        let database = if extractor.is_package_database() { "yes" } else { "" };
-        text.push_str(&format!("| {} | {} | {database} |\n", extractor.name(), claims.replace('|', "\\|")));
+/// An operating system whose name or packages cannot be told. An image without any is none.
+fn distribution_gap(distribution: Option<&Distribution>, packages: &[Package], layers: &[LayerFacts]) -> Option<Gap> {
+    let has_packages = packages.iter().any(|package| package.kind.is_os());
+    let gap = |subject: &str, reason: &str| Some(Gap::new(GapKind::UnknownDistribution, subject, reason));
+    match (distribution, has_packages) {
+        (Some(_), true) => None,
+        (Some(found), false) => {
+            gap(&found.name, "no package database was found, so its operating system packages are unknown")
+        }
+        (None, true) => gap(
+            "operating system",
+            "there are operating system packages, but no os-release file says which distribution they belong to",
+        ),
+        (None, false) => {
+            let marks: HashSet<u64> = MARKS_OF_A_SYSTEM.iter().map(|path| path_hash(path)).collect();
+            let is_system =
+                layers.iter().any(|layer| layer.tree.non_directories.iter().any(|hash| marks.contains(hash)));
+            let reason = "there is a shell or C library, but neither an os-release file nor a package database; \
+                          what it was built from is unknown";
+            if is_system { gap("operating system", reason) } else { None }
+        }
     }
-    text
 }
+
+/// Files of which a system without a package database has at least one.
+const MARKS_OF_A_SYSTEM: &[&str] = &[
+    "bin/sh",
+    "usr/bin/sh",
+    "bin/busybox",
+    "usr/bin/busybox",
+    "bin/bash",
+    "usr/bin/bash",
+    "lib/libc.so.6",
+    "lib64/libc.so.6",
+    "usr/lib/libc.so.6",
+    "usr/lib64/libc.so.6",
+    "lib/x86_64-linux-gnu/libc.so.6",
+    "usr/lib/x86_64-linux-gnu/libc.so.6",
+    "lib/aarch64-linux-gnu/libc.so.6",
+    "usr/lib/aarch64-linux-gnu/libc.so.6",
+    "lib/ld-musl-x86_64.so.1",
+    "lib/ld-musl-aarch64.so.1",
+];
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,7 @@ fn table<'a>(out: &mut String, image: &'a ImageScan, findings: impl IntoIterator
     if actions.is_empty() || rows == 0 {
         return;
     }
-    line(out, "| Package | Installed | Fixed in | Vulnerabilities |\n|---|---|---|---|");
+    line(out, "| Package | Version | Fixed in | Vulnerabilities |\n|---|---|---|---|");
     for action in actions.iter().take(rows) {
         line(out, &row(action));
     }

@@ -17,7 +17,7 @@ use std::io;
 use crate::model::{ImageScan, Inventory, ScanDocument};
 
 use super::Renderer;
-use super::image_name::ImageName;
+use super::image_name::{ImageName, file_names};
 use super::renderer::{no_such_part, write_json};
 use super::stable_id::StableId;
 use super::text;
@@ -34,18 +34,7 @@ impl Renderer for CycloneDx {
     }
 
     fn files(&self, document: &ScanDocument) -> Vec<String> {
-        let mut used = HashSet::new();
-        let slugs = read_images(document).map(|(image, _)| ImageName::of(image).slug());
-        let names = slugs.map(|slug| {
-            let mut name = format!("gl-sbom-{slug}.cdx.json");
-            let mut number = 2;
-            while !used.insert(name.clone()) {
-                name = format!("gl-sbom-{slug}-{number}.cdx.json");
-                number += 1;
-            }
-            name
-        });
-        names.collect()
+        file_names(read_images(document).map(|(image, _)| image), "gl-sbom-", ".cdx.json")
     }
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {

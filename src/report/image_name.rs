@@ -15,6 +15,7 @@
 //!
 //! None of the made-up tags looks like a version, because GitLab makes such tags part of the identity.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::model::{ImageReference, ImageScan};
@@ -116,6 +117,26 @@ const ARCHIVE_SUFFIXES: [&str; 9] =
     [".tar.gz", ".tar.zst", ".tar.bz2", ".tar.xz", ".tar", ".tgz", ".oci", ".cdx.json", ".json"];
 
 const LONGEST_SLUG: usize = 100;
+
+/// A file name for each image, made of its name; numbered where two would be the same.
+pub(super) fn file_names<'a>(
+    images: impl Iterator<Item = &'a ImageScan>,
+    beginning: &str,
+    ending: &str,
+) -> Vec<String> {
+    let mut used = HashSet::new();
+    let names = images.map(|image| {
+        let slug = ImageName::of(image).slug();
+        let mut name = format!("{beginning}{slug}{ending}");
+        let mut number = 2;
+        while !used.insert(name.clone()) {
+            name = format!("{beginning}{slug}-{number}{ending}");
+            number += 1;
+        }
+        name
+    });
+    names.collect()
+}
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ use super::json::Json;
 use super::junit::JUnit;
 use super::markdown::Markdown;
 use super::sarif::Sarif;
+use super::spdx::Spdx;
 
 /// A report format.
 pub trait Renderer: Sync {
@@ -34,7 +35,7 @@ pub trait Renderer: Sync {
 
 /// All formats, in the order in which help lists them.
 pub static RENDERERS: &[&dyn Renderer] =
-    &[&Json, &GitLab, &CycloneDx, &Sarif, &CodeQuality, &JUnit, &Html, &Markdown, &Dotenv];
+    &[&Json, &GitLab, &CycloneDx, &Spdx, &Sarif, &CodeQuality, &JUnit, &Html, &Markdown, &Dotenv];
 
 /// The error of a part that the document does not have.
 pub(super) fn no_such_part(format: &str, part: usize) -> io::Error {

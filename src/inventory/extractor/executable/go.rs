@@ -1,0 +1,158 @@
+//! The build information that Go's linker leaves in a program. Format: Go's `debug/buildinfo`; the module lines are
+//! those of `runtime/debug.BuildInfo`.
+
+use super::super::bytes::slice;
+use super::Fact;
+use super::elf::Elf;
+use crate::model::{Package, PackageKind};
+
+/// The section that Go's linker puts it into.
+pub(super) const SECTION: &str = ".go.buildinfo";
+const MAGIC: &[u8] = b"\xff Go buildinf:";
+const ALIGNMENT: usize = 16;
+const HEADER: usize = 32;
+/// Version and modules stand right behind the header (Go 1.18 and later).
+const INLINE: u8 = 2;
+/// Marks around the module lines.
+const SENTINEL: usize = 16;
+const LONGEST_VERSION: usize = 256;
+const LONGEST_MODULES: usize = 8 << 20;
+const MOST_MODULES: usize = 20_000;
+
+/// What the head of the build information says about where the rest is.
+pub(super) enum Found<'a> {
+    Inline(BuildInformation<'a>),
+    Pointers(Pointers),
+}
+
+/// Go version and module lines.
+pub(super) struct BuildInformation<'a> {
+    version: &'a str,
+    modules: &'a str,
+}
+
+/// Addresses of Go strings (Go before 1.18).
+pub(super) struct Pointers {
+    size: usize,
+    version: [u8; 8],
+    modules: [u8; 8],
+}
+
+pub(super) fn find(data: &[u8]) -> Option<Found<'_>> {
+    find_before(data, data.len())
+}
+
+/// The first build information whose head lies before `end`. Other programs may have the mark in them by chance or because
+/// they look for it themselves, so what follows must make sense.
+pub(super) fn find_before(data: &[u8], end: usize) -> Option<Found<'_>> {
+    memchr::memmem::find_iter(data.get(..end)?, MAGIC).filter(|at| at % ALIGNMENT == 0).find_map(|at| {
+        let header = data.get(at..)?;
+        let (&size, &flags) = (header.get(MAGIC.len())?, header.get(MAGIC.len() + 1)?);
+        if flags & INLINE != 0 {
+            return BuildInformation::inline(header.get(HEADER..)?).map(Found::Inline);
+        }
+        let size = usize::from(size);
+        let address = |offset: usize| {
+            let mut bytes = [0; 8];
+            bytes.get_mut(..size)?.copy_from_slice(slice(header, offset, size)?);
+            Some(bytes)
+        };
+        if size != 4 && size != 8 {
+            return None;
+        }
+        Some(Found::Pointers(Pointers { size, version: address(16)?, modules: address(16 + size)? }))
+    })
+}
+
+impl Pointers {
+    pub(super) fn read<'a>(&self, elf: &Elf<'a>) -> Option<BuildInformation<'a>> {
+        let string = |address: &[u8; 8], longest: usize| -> Option<&'a [u8]> {
+            let header = elf.at_address(elf.number_in(address.get(..self.size)?, 0, self.size)?)?;
+            let text = elf.number_in(header, 0, self.size)?;
+            let length = usize::try_from(elf.number_in(header, self.size, self.size)?).ok()?;
+            if length == 0 || length > longest {
+                return None;
+            }
+            elf.at_address(text)?.get(..length)
+        };
+        let version = string(&self.version, LONGEST_VERSION)?;
+        BuildInformation::new(version, string(&self.modules, LONGEST_MODULES).unwrap_or_default())
+    }
+}
+
+impl<'a> BuildInformation<'a> {
+    fn inline(mut data: &'a [u8]) -> Option<Self> {
+        let version = counted(&mut data, LONGEST_VERSION)?;
+        Self::new(version, counted(&mut data, LONGEST_MODULES)?)
+    }
+
+    fn new(version: &'a [u8], modules: &'a [u8]) -> Option<Self> {
+        let version = std::str::from_utf8(version).ok()?;
+        if !version.starts_with("go1") && !version.starts_with("devel") {
+            return None;
+        }
+        let is_marked = modules.len() > 2 * SENTINEL && modules.get(modules.len() - SENTINEL - 1) == Some(&b'\n');
+        let modules = if is_marked { modules.get(SENTINEL..modules.len() - SENTINEL)? } else { &[] };
+        // Cut rather than refused: a hostile program could have the mark everywhere and have each one checked anew.
+        let is_text = std::str::from_utf8(modules).map_or_else(|error| error.valid_up_to(), str::len);
+        Some(Self { version, modules: modules.get(..is_text).and_then(|text| std::str::from_utf8(text).ok())? })
+    }
+
+    /// Standard library, main module and dependencies.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let mut modules: Vec<(&str, &str)> = Vec::new();
+        for line in self.modules.lines().take(MOST_MODULES) {
+            let mut fields = line.split('\t');
+            match (fields.next(), fields.next(), fields.next()) {
+                (Some("mod" | "dep"), Some(path), Some(version)) => modules.push((path, version)),
+                // What was built instead of the module before; a local directory has no version.
+                (Some("=>"), Some(path), version) => {
+                    if let Some(last) = modules.last_mut() {
+                        *last = match version.filter(|version| !version.is_empty()) {
+                            Some(version) => (path, version),
+                            None => (last.0, "(devel)"),
+                        };
+                    }
+                }
+                _ => {}
+            }
+        }
+        let standard_library = ("stdlib".to_owned(), standard_library_version(self.version));
+        let modules = modules.into_iter().filter(|(path, version)| !path.is_empty() && !version.is_empty());
+        [standard_library]
+            .into_iter()
+            .chain(modules.map(|(path, version)| (path.to_owned(), version.to_owned())))
+            .map(|(path, version)| Fact::Package(Package::new(PackageKind::Golang, path, version)))
+            .collect()
+    }
+}
+
+/// `go1.21rc2 X:boringcrypto` as the Go vulnerability database writes it: `1.21.0-rc.2`.
+fn standard_library_version(version: &str) -> String {
+    let Some(number) = version.split(' ').next().and_then(|word| word.strip_prefix("go")) else {
+        return version.to_owned();
+    };
+    for mark in ["rc", "beta"] {
+        if let Some((release, count)) = number.split_once(mark) {
+            let patch = if release.split('.').count() < 3 { ".0" } else { "" };
+            return format!("{release}{patch}-{mark}.{count}");
+        }
+    }
+    number.to_owned()
+}
+
+/// Bytes behind their length, a little-endian number of 7 bits a byte.
+fn counted<'a>(data: &mut &'a [u8], longest: usize) -> Option<&'a [u8]> {
+    let mut length = 0_usize;
+    for shift in (0..28).step_by(7) {
+        let (&byte, rest) = data.split_first()?;
+        *data = rest;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            let (bytes, rest) = data.split_at_checked(length).filter(|_| length <= longest)?;
+            *data = rest;
+            return Some(bytes);
+        }
+    }
+    None
+}

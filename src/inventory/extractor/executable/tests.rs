@@ -1,0 +1,194 @@
+//! Programs made by hand: no more of ELF than is read.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+
+use super::super::{EXTRACTORS, File, extract_bytes};
+use super::*;
+use crate::model::Package;
+
+const MODULES: &str = "path\texample.org/app\nmod\texample.org/app\t(devel)\t\ndep\tgolang.org/x/net\tv0.1.0\th1:x=\n\
+dep\tgithub.com/a/b\tv1.0.0\n=>\tgithub.com/fork/b\tv1.0.1\th1:y=\ndep\tgithub.com/a/local\tv2.0.0\n=>\t./local\t\t\n\
+build\tCGO_ENABLED=0\n";
+
+fn counted(bytes: &[u8]) -> Vec<u8> {
+    let mut length = bytes.len();
+    let mut out = Vec::new();
+    while length > 0x7f {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend(bytes);
+    out
+}
+
+fn marked(modules: &str) -> Vec<u8> {
+    [&[b'<'; 16][..], modules.as_bytes(), &[b'>'; 16]].concat()
+}
+
+fn inline(version: &str, modules: &str) -> Vec<u8> {
+    let mut data = b"\xff Go buildinf:\x08\x02".to_vec();
+    data.resize(32, 0);
+    data.extend(counted(version.as_bytes()));
+    data.extend(counted(&marked(modules)));
+    data
+}
+
+/// A 64-bit little-endian ELF file: one segment that maps the whole file at 0x400000, and one section.
+fn elf(section: &str, content: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 128];
+    let names = [b"\0", section.as_bytes(), b"\0"].concat();
+    let start = file.len();
+    file.extend(content);
+    let names_at = file.len();
+    file.extend(&names);
+    let table = file.len();
+    for (name, offset, length) in [(0, 0, 0), (1, start, content.len()), (0, names_at, names.len())] {
+        let mut header = [0_u8; 64];
+        header[..4].copy_from_slice(&(name as u32).to_le_bytes());
+        header[4..8].copy_from_slice(&1_u32.to_le_bytes());
+        header[24..32].copy_from_slice(&(offset as u64).to_le_bytes());
+        header[32..40].copy_from_slice(&(length as u64).to_le_bytes());
+        file.extend(header);
+    }
+    let length = file.len() as u64;
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"\x7fELF\x02\x01");
+    put(32, &64_u64.to_le_bytes());
+    put(40, &(table as u64).to_le_bytes());
+    for (at, number) in [(54, 56_u16), (56, 1), (58, 64), (60, 3), (62, 2)] {
+        put(at, &number.to_le_bytes());
+    }
+    put(64, &1_u32.to_le_bytes());
+    put(64 + 16, &0x40_0000_u64.to_le_bytes());
+    put(64 + 32, &length.to_le_bytes());
+    file
+}
+
+fn packages(facts: &[Fact]) -> Vec<String> {
+    let row = |fact: &Fact| match fact {
+        Fact::Package(Package { name, version, .. }) => format!("{name} {version}"),
+        other => panic!("{other:?}"),
+    };
+    facts.iter().map(row).collect()
+}
+
+const EXPECTED: [&str; 5] = [
+    "stdlib 1.19.8",
+    "example.org/app (devel)",
+    "golang.org/x/net v0.1.0",
+    "github.com/fork/b v1.0.1",
+    "github.com/a/local (devel)",
+];
+
+#[test]
+fn reads_go_programs() {
+    let file = elf(".go.buildinfo", &inline("go1.19.8", MODULES));
+    assert_eq!(packages(&extract_bytes("bin/app", &file).expect("a program")), EXPECTED);
+
+    // A packed program has no names of sections.
+    let mut nameless = file.clone();
+    nameless[62..64].fill(0);
+    assert_eq!(packages(&extract_bytes("bin/app", &nameless).expect("a program")), EXPECTED);
+
+    // Before 1.18: addresses of strings, each an address and a length.
+    let mut content = b"\xff Go buildinf:\x08\x00".to_vec();
+    let base = 0x40_0000_u64 + 128;
+    let modules = marked(MODULES);
+    for address in [base + 32, base + 48] {
+        content.extend(address.to_le_bytes());
+    }
+    for (at, length) in [(base + 64, 8), (base + 72, modules.len() as u64)] {
+        content.extend(at.to_le_bytes());
+        content.extend(length.to_le_bytes());
+    }
+    content.extend(b"go1.19.8");
+    content.extend(modules);
+    let file = elf(".go.buildinfo", &content);
+    assert_eq!(packages(&extract_bytes("bin/app", &file).expect("a program")), EXPECTED);
+}
+
+#[test]
+fn finds_build_information_in_a_large_program() {
+    for at in [128, BLOCK - 16, BLOCK, 2 * BLOCK - 32, 3 * BLOCK + 160] {
+        let mut data = elf("", &[]);
+        data.resize(at, 0);
+        // A program that looks for the mark has it too.
+        data.get_mut(64..78).expect("room").copy_from_slice(b"\xff Go buildinf:");
+        data.extend(inline("go1.19.8", MODULES));
+        data.resize(5 * BLOCK + 7, 0);
+        let (size, mut buffer) = (data.len() as u64, Vec::new());
+        let mut content = data.as_slice();
+        let mut file = File::new("bin/app", size, size, &mut content, &mut buffer);
+        let mut magic = [0; 4];
+        file.read_exact(&mut magic).expect("the file's head");
+        assert_eq!(packages(&search(&mut file, magic).expect("a program")), EXPECTED, "at {at}");
+    }
+}
+
+#[test]
+fn writes_standard_library_versions_as_the_advisories_do() {
+    for (version, expected) in [
+        ("go1.21.3", "1.21.3"),
+        ("go1.20", "1.20"),
+        ("go1.21rc2", "1.21.0-rc.2"),
+        ("go1.18beta1", "1.18.0-beta.1"),
+        ("go1.20.12 X:boringcrypto", "1.20.12"),
+        ("devel go1.22-abcdef", "devel go1.22-abcdef"),
+    ] {
+        let facts = extract_bytes("bin/app", &elf(".go.buildinfo", &inline(version, ""))).expect(version);
+        assert_eq!(packages(&facts), [format!("stdlib {expected}")]);
+    }
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
+#[test]
+fn reads_rust_programs() {
+    let json = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1]},{"name":"b","version":"2.0.0","kind":"build"}]}"#;
+    let facts = extract_bytes("bin/app", &elf(".dep-v0", &zlib(json))).expect("a program");
+    assert_eq!(packages(&facts), ["a 1.0.0", "b 2.0.0"]);
+    let bomb = zlib(&vec![b' '; 9 << 20]);
+    for broken in [b"".as_slice(), b"x", b"not zlib", &zlib(b"{"), &bomb] {
+        assert!(extract_bytes("bin/app", &elf(".dep-v0", broken)).is_err(), "{} bytes", broken.len());
+    }
+}
+
+#[test]
+fn wants_programs_only() {
+    for (path, mode, expected) in [
+        ("usr/bin/app", 0o755, true),
+        ("app", 0o100, true),
+        ("opt/app-1.2.3", 0o755, true),
+        ("usr/bin/app", 0o644, false),
+        ("usr/bin/app.sh", 0o755, false),
+        ("lib/libc.so.6", 0o755, false),
+        ("lib/libx.so", 0o755, false),
+    ] {
+        assert_eq!(Executable.wants(&Entry { path, size: 0, mode }), expected, "{path}");
+    }
+    assert!(extract_bytes("bin/sh", b"#!/bin/sh\n").expect("a script").is_empty());
+    assert!(extract_bytes("bin/x", b"ab").expect("two bytes").is_empty());
+    let last = EXTRACTORS.last().expect("extractors").name();
+    assert_eq!(last, "executable", "others may want files that are executable");
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics(rust in any::<bool>(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12), cut in any::<prop::sample::Index>()) {
+        let mut file = if rust { elf(".dep-v0", &zlib(b"{\"packages\":[]}")) } else { elf(".go", &inline("go1.19.8", MODULES)) };
+        for (index, byte) in changes {
+            let at = index.index(file.len());
+            file[at] = byte;
+        }
+        let _ = extract_bytes("bin/app", &file);
+        file.truncate(cut.index(file.len()));
+        let _ = extract_bytes("bin/app", &file);
+    }
+}

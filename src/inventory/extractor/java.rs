@@ -1,0 +1,160 @@
+//! Java archives: jar, war, ear and kin, nested ones too. What is in an archive is told by the `pom.properties` that
+//! Maven leaves in it, one for each artifact of a shaded archive, else by its manifest and its file name.
+//!
+//! Archives are read in memory with limits on entries, nesting and unpacked bytes.
+
+mod manifest;
+mod zip;
+
+use super::text::{lines, text};
+use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES};
+use crate::image::Entry;
+use crate::model::{Package, PackageKind};
+use zip::{Member, Zip};
+
+/// Endings of archives that are always Java's, and of those that others use too.
+const ARCHIVES: &[&str] = &["jar", "war", "ear"];
+const OTHER_ARCHIVES: &[&str] = &["par", "sar", "kar", "nar", "rar", "hpi", "jpi", "lpkg"];
+/// Archives within archives.
+const DEEPEST: usize = 5;
+/// Bytes of members that are read of one archive, nested ones included: what is packed or unpacked, whichever is more.
+const MOST_READ: usize = 1 << 30;
+/// Members of one archive that are named as unreadable.
+const MOST_NOTES: usize = 100;
+/// An archive within an archive: as many as the nesting is deep are in memory at a time.
+const LARGEST_NESTED: usize = 256 << 20;
+/// A `pom.properties` or manifest.
+const LARGEST_METADATA: usize = 4 << 20;
+
+/// Reads Java archives.
+pub(super) struct Java;
+
+impl Extractor for Java {
+    fn name(&self) -> &'static str {
+        "java"
+    }
+
+    fn claims(&self) -> &'static [&'static str] {
+        &["Java archives, nested to depth 5: `**/*.{jar,war,ear,par,sar,kar,nar,rar,hpi,jpi,lpkg}` \
+             (`META-INF/maven/**/pom.properties`, else manifest and file name)"]
+    }
+
+    fn wants(&self, entry: &Entry<'_>) -> bool {
+        is_archive(entry.path)
+    }
+
+    fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let path = file.path();
+        let data = file.whole()?;
+        if data.is_empty() || !data.starts_with(b"PK") && OTHER_ARCHIVES.contains(&ending(path)) {
+            return Ok(Vec::new());
+        }
+        let mut reader = Reader { facts: Vec::new(), left: MOST_READ, packages: 0, notes: 0 };
+        reader.archive(path, "", data, 1).map_err(ExtractError::malformed)?;
+        Ok(reader.facts)
+    }
+}
+
+fn ending(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, ending)| ending)
+}
+
+fn is_archive(path: &str) -> bool {
+    let ending = ending(path);
+    ARCHIVES.contains(&ending) || OTHER_ARCHIVES.contains(&ending)
+}
+
+struct Reader {
+    facts: Vec<Fact>,
+    /// Bytes that may still be read.
+    left: usize,
+    packages: usize,
+    notes: usize,
+}
+
+impl Reader {
+    /// Reads one archive. `inside` is its path in the outermost one, empty for that itself.
+    fn archive(&mut self, path: &str, inside: &str, data: &[u8], depth: usize) -> Result<(), &'static str> {
+        let zip = Zip::open(data)?;
+        let mut is_named = false;
+        let mut found_manifest = None;
+        for member in zip.members() {
+            let member = member?;
+            let name = member.name.as_ref();
+            let is_properties = name.starts_with("META-INF/maven/") && name.ends_with("/pom.properties");
+            if is_properties || name == manifest::PATH {
+                match self.unpack(&zip, &member, LARGEST_METADATA) {
+                    Ok(content) if is_properties => {
+                        if let Some(package) = properties(&content) {
+                            is_named = true;
+                            self.package(inside, package);
+                        }
+                    }
+                    Ok(content) => found_manifest = Some(content.into_owned()),
+                    Err(reason) => self.note(name, reason),
+                }
+            } else if is_archive(name) {
+                let nested = if inside.is_empty() { name.to_owned() } else { format!("{inside}!/{name}") };
+                if depth == DEEPEST {
+                    self.note(&nested, "it is nested too deep");
+                    continue;
+                }
+                let read = self.unpack(&zip, &member, LARGEST_NESTED).and_then(|content| {
+                    if content.is_empty() { Ok(()) } else { self.archive(name, &nested, &content, depth + 1) }
+                });
+                if let Err(reason) = read {
+                    self.note(&nested, reason);
+                }
+            }
+        }
+        if !is_named && let Some(package) = manifest::package(path, found_manifest.as_deref().unwrap_or_default()) {
+            self.package(inside, package);
+        }
+        Ok(())
+    }
+
+    fn unpack<'z>(
+        &mut self,
+        zip: &Zip<'z>,
+        member: &Member<'z>,
+        limit: usize,
+    ) -> Result<std::borrow::Cow<'z, [u8]>, &'static str> {
+        self.left = self.left.checked_sub(member.cost()).ok_or("the archive holds too much")?;
+        zip.read(member, limit)
+    }
+
+    fn package(&mut self, inside: &str, package: Package) {
+        self.packages += 1;
+        if self.packages > MOST_PACKAGES {
+            return;
+        }
+        self.facts.push(if inside.is_empty() {
+            Fact::Package(package)
+        } else {
+            Fact::Nested { inside: inside.to_owned(), package }
+        });
+    }
+
+    /// Says what could not be read; not without end.
+    fn note(&mut self, member: &str, reason: &str) {
+        self.notes += 1;
+        if self.notes <= MOST_NOTES {
+            self.facts.push(Fact::Incomplete(format!("`{member}` in it could not be read: {reason}")));
+        }
+    }
+}
+
+/// What Maven says about an artifact.
+fn properties(content: &[u8]) -> Option<Package> {
+    let property = |wanted: &str| {
+        lines(content).map(text).find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            (name.trim() == wanted).then(|| value.trim().to_owned()).filter(|value| !value.is_empty())
+        })
+    };
+    let name = format!("{}:{}", property("groupId")?, property("artifactId")?);
+    Some(Package::new(PackageKind::Maven, name, property("version")?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Archives written here.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+
+use super::super::extract_bytes;
+use super::*;
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
+/// A zip archive; members are deflated, but archives in it stored, as Spring Boot does.
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in members {
+        let is_stored = is_archive(name);
+        let packed = if is_stored { content.to_vec() } else { deflate(content) };
+        let method: u16 = if is_stored { 0 } else { 8 };
+        let mut fields = method.to_le_bytes().to_vec();
+        fields.extend([0; 4]);
+        for number in [crc32fast::hash(content), packed.len() as u32, content.len() as u32] {
+            fields.extend(number.to_le_bytes());
+        }
+        fields.extend((name.len() as u16).to_le_bytes());
+        fields.extend([0; 2]);
+        directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0");
+        directory.extend(&fields);
+        directory.extend([0; 10]);
+        directory.extend((file.len() as u32).to_le_bytes());
+        directory.extend(name.as_bytes());
+        file.extend(b"PK\x03\x04\x14\0\0\0");
+        file.extend(&fields);
+        file.extend(name.as_bytes());
+        file.extend(packed);
+    }
+    let (count, size, offset) = (members.len() as u16, directory.len() as u32, file.len() as u32);
+    file.extend(directory);
+    file.extend(b"PK\x05\x06\0\0\0\0");
+    file.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+    file.extend([size.to_le_bytes(), offset.to_le_bytes()].concat());
+    file.extend([0; 2]);
+    file
+}
+
+const POM: &str = "META-INF/maven/g/a/pom.properties";
+
+fn pom(artifact: &str) -> Vec<u8> {
+    format!("#Created by Apache Maven\nversion=1.0\r\ngroupId=org.x\nartifactId={artifact}\n").into_bytes()
+}
+
+fn found(path: &str, archive: &[u8]) -> Vec<String> {
+    let row = |fact: &Fact| match fact {
+        Fact::Package(p) => format!("{} {}", p.name, p.version),
+        Fact::Nested { inside, package } => format!("{} {} in {inside}", package.name, package.version),
+        Fact::Incomplete(reason) => reason.clone(),
+        other => panic!("{other:?}"),
+    };
+    extract_bytes(path, archive).expect("an archive").iter().map(row).collect()
+}
+
+#[test]
+fn reads_shaded_and_nested_archives() {
+    let library = zip(&[(POM, &pom("library"))]);
+    let named = zip(&[("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\n")]);
+    let inner = zip(&[("deep/named-2.0.jar", &named)]);
+    let archive = zip(&[
+        ("META-INF/maven/org.x/app/pom.properties", &pom("app")),
+        ("META-INF/maven/org.x/shaded/pom.properties", &pom("shaded")),
+        ("BOOT-INF/lib/library.jar", &library),
+        ("BOOT-INF/lib/inner.jar", &inner),
+        ("BOOT-INF/lib/empty.jar", b""),
+        ("BOOT-INF/lib/broken.jar", b"broken"),
+        ("com/x/Class.class", b"\xca\xfe\xba\xbe"),
+    ]);
+    let expected = [
+        "org.x:app 1.0",
+        "org.x:shaded 1.0",
+        "org.x:library 1.0 in BOOT-INF/lib/library.jar",
+        "named 2.0 in BOOT-INF/lib/inner.jar!/deep/named-2.0.jar",
+        "`BOOT-INF/lib/broken.jar` in it could not be read: not a zip archive",
+    ];
+    assert_eq!(found("app/app.jar", &archive), expected);
+    // An executable jar has a script before the archive.
+    assert_eq!(found("app/app.jar", &[b"#!/bin/sh\n", archive.as_slice()].concat()), expected);
+}
+
+#[test]
+fn bombs_and_depths_are_limited() {
+    let mut archive = zip(&[(POM, &pom("innermost"))]);
+    for _ in 0..6 {
+        archive = zip(&[("x.jar", &archive)]);
+    }
+    let rows = found("app.jar", &archive);
+    assert_eq!(rows, ["`x.jar!/x.jar!/x.jar!/x.jar!/x.jar` in it could not be read: it is nested too deep"]);
+    // A directory that promises little for a member that unpacks to much.
+    let mut bomb = zip(&[(POM, &vec![b'x'; 10 << 20])]);
+    assert_eq!(found("app.jar", &bomb), [format!("`{POM}` in it could not be read: it is too large")]);
+    let directory = memchr::memmem::find(&bomb, b"PK\x01\x02").expect("a directory");
+    bomb[directory + 24..directory + 28].copy_from_slice(&100_u32.to_le_bytes());
+    assert_eq!(found("app.jar", &bomb), [format!("`{POM}` in it could not be read: it is corrupt")]);
+}
+
+#[test]
+fn only_real_archives_are_errors_when_broken() {
+    assert!(extract_bytes("a.jar", b"broken").is_err());
+    assert_eq!(extract_bytes("a.jar", b"").expect("an empty file"), []);
+    assert_eq!(extract_bytes("a.rar", b"Rar!").expect("another format"), []);
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9), cut in any::<prop::sample::Index>()) {
+        let mut archive = zip(&[(POM, &pom("a")), ("b-1.jar", &zip(&[("META-INF/MANIFEST.MF", b"A: b\n c\n")]))]);
+        for (index, byte) in changes {
+            let at = index.index(archive.len());
+            archive[at] = byte;
+        }
+        let _ = extract_bytes("a.jar", &archive);
+        archive.truncate(cut.index(archive.len()));
+        let _ = extract_bytes("a.jar", &archive);
+    }
+}

@@ -1,0 +1,141 @@
+//! ZIP archives in memory: the central directory and members that are stored or deflated. Encrypted members, other
+//! methods and members beyond 4 GiB are refused one by one. Format: PKWARE's APPNOTE.TXT.
+
+use std::borrow::Cow;
+
+use super::super::bytes::{array, position, slice, u32_le};
+use crate::image::inflate::inflate_slice;
+
+const END: &[u8] = b"PK\x05\x06";
+const END_SIZE: usize = 22;
+const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
+const END_64_LOCATOR_SIZE: usize = 20;
+const END_64: &[u8] = b"PK\x06\x06";
+const DIRECTORY: &[u8] = b"PK\x01\x02";
+const DIRECTORY_SIZE: usize = 46;
+const LOCAL: &[u8] = b"PK\x03\x04";
+const LOCAL_SIZE: usize = 30;
+const LONGEST_COMMENT: usize = 65_535;
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+const ENCRYPTED: u16 = 1;
+const MOST_MEMBERS: usize = 200_000;
+
+/// An archive whose directory was found.
+pub(super) struct Zip<'a> {
+    data: &'a [u8],
+    directory: &'a [u8],
+    /// What stands before the archive (a shell script, in executable jars): offsets count from behind it.
+    before: usize,
+}
+
+/// A member as the directory has it.
+pub(super) struct Member<'a> {
+    pub(super) name: Cow<'a, str>,
+    flags: u16,
+    method: u16,
+    checksum: u32,
+    packed: usize,
+    unpacked: usize,
+    offset: usize,
+}
+
+impl Member<'_> {
+    /// What reading it costs, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.packed.max(self.unpacked)
+    }
+}
+
+impl<'a> Zip<'a> {
+    pub(super) fn open(data: &'a [u8]) -> Result<Self, &'static str> {
+        let tail = data.len().saturating_sub(END_SIZE + LONGEST_COMMENT);
+        let at = data.get(tail..).and_then(|end| memchr::memmem::rfind(end, END)).map(|at| tail + at);
+        let at = at.ok_or("not a zip archive")?;
+        let number = |offset: usize| u32_le(data, at + offset).map(position).ok_or("its end is cut off");
+        let (mut size, mut offset, mut end) = (number(12)?, number(16)?, at);
+        if size == 0xffff_ffff || offset == 0xffff_ffff {
+            let (size_64, offset_64, at_64) = end_64(data, at).ok_or("its zip64 directory is malformed")?;
+            (size, offset, end) = (size_64, offset_64, at_64);
+        }
+        let start = end.checked_sub(size).ok_or("its directory is cut off")?;
+        let before = start.checked_sub(offset).ok_or("its directory is not where its end says")?;
+        Ok(Self { data, directory: slice(data, start, size).ok_or("its directory is cut off")?, before })
+    }
+
+    /// The members; after an error there are no more.
+    pub(super) fn members(&self) -> impl Iterator<Item = Result<Member<'a>, &'static str>> + use<'a> {
+        let mut rest = self.directory;
+        let mut count = 0;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            count += 1;
+            let member = match member(&mut rest) {
+                _ if count > MOST_MEMBERS => Err("it has too many members"),
+                Some(member) => Ok(member),
+                None => Err("its directory is malformed"),
+            };
+            if member.is_err() {
+                rest = &[];
+            }
+            Some(member)
+        })
+    }
+
+    /// The content of a member; a stored one is not copied.
+    pub(super) fn read(&self, member: &Member<'a>, limit: usize) -> Result<Cow<'a, [u8]>, &'static str> {
+        if member.flags & ENCRYPTED != 0 {
+            return Err("it is encrypted");
+        }
+        if member.unpacked > limit {
+            return Err("it is too large");
+        }
+        let packed = self.packed(member).ok_or("it is cut off")?;
+        let content = match member.method {
+            STORED => Cow::Borrowed(packed),
+            DEFLATED => Cow::Owned(inflate_slice(packed, member.unpacked).map_err(|_| "it is corrupt")?),
+            _ => return Err("it is packed by an unknown method"),
+        };
+        if crc32fast::hash(&content) == member.checksum { Ok(content) } else { Err("its checksum is wrong") }
+    }
+
+    fn packed(&self, member: &Member<'_>) -> Option<&'a [u8]> {
+        let start = self.before.checked_add(member.offset)?;
+        let header = slice(self.data, start, LOCAL_SIZE).filter(|header| header.starts_with(LOCAL))?;
+        let skipped = LOCAL_SIZE + u16_le(header, 26)? + u16_le(header, 28)?;
+        slice(self.data, start.checked_add(skipped)?, member.packed)
+    }
+}
+
+fn u16_le(data: &[u8], offset: usize) -> Option<usize> {
+    array(data, offset).map(|bytes| usize::from(u16::from_le_bytes(bytes)))
+}
+
+/// Size and offset of the directory and where its zip64 end record is.
+fn end_64(data: &[u8], end: usize) -> Option<(usize, usize, usize)> {
+    let number = |offset: usize| usize::try_from(u64::from_le_bytes(array(data, offset)?)).ok();
+    let locator = end.checked_sub(END_64_LOCATOR_SIZE)?;
+    let is_locator = data.get(locator..)?.starts_with(END_64_LOCATOR);
+    // Where the archive has something before it, the locator's offset is off; the record stands before the locator.
+    let at = is_locator.then(|| memchr::memmem::rfind(data.get(..locator)?, END_64)).flatten()?;
+    Some((number(at.checked_add(40)?)?, number(at.checked_add(48)?)?, at))
+}
+
+fn member<'a>(rest: &mut &'a [u8]) -> Option<Member<'a>> {
+    let data = *rest;
+    let header = data.get(..DIRECTORY_SIZE).filter(|header| header.starts_with(DIRECTORY))?;
+    let (name, extra, comment) = (u16_le(header, 28)?, u16_le(header, 30)?, u16_le(header, 32)?);
+    *rest = data.get(DIRECTORY_SIZE + name + extra + comment..)?;
+    let number = |offset: usize| u32_le(header, offset).map(position);
+    Some(Member {
+        name: String::from_utf8_lossy(slice(data, DIRECTORY_SIZE, name)?),
+        flags: array(header, 8).map(u16::from_le_bytes)?,
+        method: array(header, 10).map(u16::from_le_bytes)?,
+        checksum: u32_le(header, 16)?,
+        packed: number(20)?,
+        unpacked: number(24)?,
+        offset: number(42)?,
+    })
+}

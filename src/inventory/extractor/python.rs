@@ -1,0 +1,124 @@
+//! Installed Python packages: the core metadata that wheels (`*.dist-info/METADATA`) and eggs (`PKG-INFO`, or a file
+//! `*.egg-info`) leave behind. Format: PyPA "core metadata specifications"; only the header fields are read.
+
+use super::text::{field, lines, stated};
+use super::{ExtractError, Extractor, Fact, File};
+use crate::image::Entry;
+use crate::model::{Package, PackageKind};
+
+const CLASSIFIER: &[u8] = b"License :: ";
+/// A `License` field that is longer holds the licence's text instead of its name.
+const LICENSE_NAME: usize = 100;
+
+/// Reads the metadata of installed Python packages.
+pub(super) struct Python;
+
+impl Extractor for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn claims(&self) -> &'static [&'static str] {
+        &[
+            "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`",
+        ]
+    }
+
+    fn wants(&self, entry: &Entry<'_>) -> bool {
+        let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
+        match name {
+            "METADATA" => directory.ends_with(".dist-info"),
+            "PKG-INFO" => directory.ends_with(".egg-info") || directory.ends_with("EGG-INFO"),
+            _ => name.ends_with(".egg-info"),
+        }
+    }
+
+    fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let content = file.whole()?;
+        let mut found = Metadata::default();
+        // The description follows behind an empty line.
+        for line in lines(content).take_while(|line| !line.is_empty()) {
+            if let Some((name, value)) = field(line) {
+                found.field(name, value);
+            }
+        }
+        let missing = |what| ExtractError::malformed(format!("there is no `{what}` in its metadata"));
+        let name = found.name.and_then(stated).ok_or_else(|| missing("Name"))?;
+        let version = found.version.and_then(stated).ok_or_else(|| missing("Version"))?;
+        let license = found.expression.or(found.license.filter(|license| license.len() <= LICENSE_NAME));
+        let licenses = match license.and_then(stated) {
+            Some(license) => vec![license],
+            None => found.classifiers.into_iter().filter_map(stated).collect(),
+        };
+        Ok(vec![Fact::Package(Package { licenses, ..Package::new(PackageKind::Pypi, name, version) })])
+    }
+}
+
+#[derive(Default)]
+struct Metadata<'a> {
+    name: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    expression: Option<&'a [u8]>,
+    license: Option<&'a [u8]>,
+    classifiers: Vec<&'a [u8]>,
+}
+
+impl<'a> Metadata<'a> {
+    fn field(&mut self, name: &[u8], value: &'a [u8]) {
+        match name.to_ascii_lowercase().as_slice() {
+            b"name" => self.name = self.name.or(Some(value)),
+            b"version" => self.version = self.version.or(Some(value)),
+            b"license-expression" => self.expression = Some(value),
+            b"license" => self.license = Some(value),
+            b"classifier" if self.classifiers.len() < 20 => {
+                let license = value.strip_prefix(CLASSIFIER).and_then(|v| v.rsplit(|&byte| byte == b':').next());
+                self.classifiers.extend(license.filter(|license| license.trim_ascii() != b"OSI Approved"));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::extract_bytes;
+    use super::*;
+
+    #[test]
+    fn wants_metadata_only() {
+        for (path, expected) in [
+            ("usr/lib/python3/dist-packages/requests-2.31.0.dist-info/METADATA", true),
+            ("usr/lib/python3/dist-packages/six-1.16.0.egg-info", true),
+            ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/PKG-INFO", true),
+            ("opt/x.egg/EGG-INFO/PKG-INFO", true),
+            ("six.egg-info", true),
+            ("usr/lib/python3/dist-packages/requests/METADATA", false),
+            ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/top_level.txt", false),
+            ("src/PKG-INFO", false),
+        ] {
+            assert_eq!(Python.wants(&Entry { path, size: 0, mode: 0 }), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn reads_metadata() {
+        for (content, expected) in [
+            (
+                "Metadata-Version: 2.1\nName: requests\nVersion: 2.31.0\nLicense: Apache 2.0\n\nName: other\n",
+                "requests 2.31.0 Apache 2.0",
+            ),
+            (
+                "name: A_b\r\nversion: 1.0rc1\r\nLicense: UNKNOWN\r\nClassifier: License :: OSI Approved\r\nClassifier: License :: OSI Approved :: MIT License\r\n",
+                "A_b 1.0rc1 MIT License",
+            ),
+            ("Name: x\nVersion: 1\nLicense: Old\nLicense-Expression: MIT OR Apache-2.0\n", "x 1 MIT OR Apache-2.0"),
+        ] {
+            let facts = extract_bytes("a/x.dist-info/METADATA", content.as_bytes()).expect(content);
+            let [Fact::Package(p)] = facts.as_slice() else { panic!("{facts:?}") };
+            assert_eq!(format!("{} {} {}", p.name, p.version, p.licenses.join(",")), expected);
+        }
+        for broken in ["", "Name: x\n", "Version: 1\n", "Name: x\n\nVersion: 1\n", "Name:\nVersion: 1"] {
+            assert!(extract_bytes("x.egg-info", broken.as_bytes()).is_err(), "{broken}");
+        }
+    }
+}

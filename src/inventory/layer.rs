@@ -1,0 +1,190 @@
+//! One layer's files, shown to the extractors.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::BufRead;
+use std::panic::{self, AssertUnwindSafe};
+
+use super::extractor::{ExtractError, Extractor, File, extractor_for};
+use super::fact::FileFacts;
+use crate::image::overlay::path_hash;
+use crate::image::{Content, Entry, Image, LayerError, LayerTree, NoProgress, Progress, Visitor};
+use crate::model::{Gap, GapKind, Limits};
+
+/// What the walk over one layer brought.
+#[derive(Debug, Default)]
+pub(super) struct LayerFacts {
+    /// Its shape.
+    pub(super) tree: LayerTree,
+    /// What its files say, by path. Files that say nothing are here too: they were read.
+    pub(super) files: HashMap<String, FileFacts>,
+    /// Why it was not read to its end.
+    pub(super) gap: Option<Gap>,
+}
+
+/// Paths in one layer whose content is wanted under other, visible paths, because hard links lead there.
+pub(super) type Targets = BTreeMap<String, BTreeSet<String>>;
+
+/// What files say under the paths of hard links, by (layer, target, visible path).
+pub(super) type LinkedFacts = HashMap<(usize, String, String), FileFacts>;
+
+/// Walks a layer. A layer that breaks off leaves what was read until then, and a gap; of a layer that is not what its
+/// digest promises nothing is left.
+pub(super) fn read(image: &Image, index: usize, limits: &Limits, progress: &dyn Progress) -> LayerFacts {
+    let mut collector = Collector { limits, files: HashMap::new(), buffer: Vec::new() };
+    match image.walk_layer(index, &mut collector, limits, progress) {
+        Ok(tree) => LayerFacts { tree, files: collector.files, gap: None },
+        Err(error) => {
+            let digest = image.layers.get(index).and_then(|layer| layer.digest.as_ref().or(layer.diff_id.as_ref()));
+            let subject = digest.map_or_else(|| format!("layer {index}"), ToString::to_string);
+            let gap = Gap::new(error.gap_kind(), subject, error.to_string()).in_layer(index);
+            let files = if matches!(error, LayerError::Mismatch(_)) { HashMap::new() } else { collector.files };
+            LayerFacts { tree: tree_of(&files), files, gap: Some(gap) }
+        }
+    }
+}
+
+/// What is known of the shape of a layer that broke off.
+fn tree_of(files: &HashMap<String, FileFacts>) -> LayerTree {
+    let mut paths: Vec<String> = files.keys().cloned().collect();
+    paths.sort_unstable();
+    LayerTree {
+        non_directories: paths.iter().map(|path| path_hash(path)).collect(),
+        files: paths,
+        ..LayerTree::default()
+    }
+}
+
+/// Walks a layer once more for files that hard links make visible under paths that extractors want.
+pub(super) fn read_targets(image: &Image, index: usize, targets: &Targets, limits: &Limits) -> LinkedFacts {
+    let left = limits.file_size.saturating_mul(LINKED_FILES);
+    let files = LinkedFacts::new();
+    let mut collector = TargetCollector { layer: index, targets, limits, left, files, content: Vec::new() };
+    // What could not be read was said by the first walk.
+    let _ = image.walk_layer(index, &mut collector, limits, &NoProgress);
+    collector.files
+}
+
+struct Collector<'l> {
+    limits: &'l Limits,
+    files: HashMap<String, FileFacts>,
+    buffer: Vec<u8>,
+}
+
+impl Visitor for Collector<'_> {
+    fn wants(&mut self, entry: &Entry<'_>) -> bool {
+        extractor_for(entry).is_some()
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
+        let Some(extractor) = extractor_for(entry) else { return };
+        let facts = facts_of(extractor, entry, content, &mut self.buffer, self.limits);
+        self.files.insert(entry.path.to_owned(), facts);
+    }
+}
+
+/// What files under all paths that hard links give them may take of one layer, in files of the largest size.
+const LINKED_FILES: u64 = 4;
+
+struct TargetCollector<'l> {
+    layer: usize,
+    targets: &'l Targets,
+    limits: &'l Limits,
+    /// Bytes that extractors may still be shown.
+    left: u64,
+    files: LinkedFacts,
+    content: Vec<u8>,
+}
+
+impl Visitor for TargetCollector<'_> {
+    fn wants(&mut self, entry: &Entry<'_>) -> bool {
+        self.targets.contains_key(entry.path)
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
+        let Some(paths) = self.targets.get(entry.path) else { return };
+        let is_read = entry.size <= self.limits.file_size && content.read_all(&mut self.content).is_ok();
+        for path in paths {
+            let entry_there = Entry { path, ..*entry };
+            let Some(extractor) = extractor_for(&entry_there) else { continue };
+            let left = self.left.checked_sub(entry.size);
+            self.left = left.unwrap_or(0);
+            let facts = if left.is_none() {
+                let reason = "too much is hard-linked in this layer".to_owned();
+                FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
+            } else if is_read {
+                facts_of(extractor, &entry_there, &mut self.content.as_slice(), &mut Vec::new(), self.limits)
+            } else {
+                let reason = "the file that the hard link leads to could not be read".to_owned();
+                FileFacts { facts: Vec::new(), trouble: Some((GapKind::UnreadableFile, reason)) }
+            };
+            self.files.insert((self.layer, entry.path.to_owned(), path.clone()), facts);
+        }
+    }
+}
+
+/// Runs an extractor; its failures become part of the result, its panics too.
+fn facts_of(
+    extractor: &dyn Extractor,
+    entry: &Entry<'_>,
+    content: &mut dyn BufRead,
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+) -> FileFacts {
+    let mut file = File::new(entry.path, entry.size, limits.file_size, content, buffer);
+    // Nothing that a panic leaves half-done is used afterwards: the file is skipped, the buffer is cleared.
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| extractor.extract(&mut file)));
+    let trouble = match outcome {
+        Ok(Ok(facts)) => return FileFacts { facts, trouble: None },
+        Ok(Err(error @ ExtractError::TooLarge { .. })) => (GapKind::LimitMet, error.to_string()),
+        Ok(Err(error)) => (GapKind::UnreadableFile, error.to_string()),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let reason = format!("extractor `{}` failed: {}", extractor.name(), said.unwrap_or("it panicked"));
+            (GapKind::ExtractorFailed, reason)
+        }
+    };
+    FileFacts { facts: Vec::new(), trouble: Some(trouble) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::Fact;
+    use super::*;
+
+    struct Panics;
+
+    impl Extractor for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        fn claims(&self) -> &'static [&'static str] {
+            &["nothing"]
+        }
+
+        fn wants(&self, _: &Entry<'_>) -> bool {
+            true
+        }
+
+        fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+            let first = file.whole()?.first().copied().unwrap_or_default();
+            assert_eq!(first, b'x', "an unexpected byte");
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn failures_become_part_of_the_result() {
+        let limits = Limits { file_size: 4, ..Limits::default() };
+        for (content, size, expected) in [
+            (&b"xyz"[..], 3, None),
+            (b"abc", 3, Some(GapKind::ExtractorFailed)),
+            (b"xyzuvw", 6, Some(GapKind::LimitMet)),
+            (b"xy", 3, Some(GapKind::UnreadableFile)),
+        ] {
+            let entry = Entry { path: "f", size, mode: 0 };
+            let found = facts_of(&Panics, &entry, &mut &*content, &mut Vec::new(), &limits);
+            assert_eq!(found.trouble.map(|(kind, _)| kind), expected, "{content:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Which OS package installed a file.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::super::fact::Fact;
+use super::VisibleFile;
+use crate::image::overlay::path_hash;
+use crate::model::PackageKind;
+
+/// Directories that merged-`/usr` systems have as links to those below `usr/`: packages may list either path.
+const MERGED: &[&str] = &["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
+
+/// The owners of files, by the files' paths.
+pub(super) struct Owners {
+    /// `name version`.
+    owners: Vec<String>,
+    files: HashMap<u64, usize>,
+}
+
+impl Owners {
+    pub(super) fn of(files: &[VisibleFile<'_, '_>]) -> Self {
+        let facts = || files.iter().flat_map(|file| &file.facts.facts);
+        let mut owners = Self { owners: Vec::new(), files: HashMap::new() };
+        // Versions of dpkg's packages: its file lists have none.
+        let mut versions: HashMap<(&str, Option<&str>), &str> = HashMap::new();
+        for fact in facts() {
+            let Fact::Database { kind, packages } = fact else { continue };
+            for installed in packages {
+                let package = &installed.package;
+                if *kind == PackageKind::Deb {
+                    versions.insert((&package.name, package.arch.as_deref()), &package.version);
+                    versions.insert((&package.name, None), &package.version);
+                }
+                owners.add(&package.name, &package.version, &installed.files);
+            }
+        }
+        for fact in facts() {
+            let Fact::OwnedFiles { package, arch, files } = fact else { continue };
+            // A list without its package is what a removed one left behind.
+            if let Some(version) = versions.get(&(package.as_str(), arch.as_deref())) {
+                owners.add(package, version, files);
+            }
+        }
+        owners
+    }
+
+    fn add(&mut self, name: &str, version: &str, files: &[u64]) {
+        if files.is_empty() {
+            return;
+        }
+        let owner = self.owners.len();
+        self.owners.push(format!("{name} {version}"));
+        for &file in files {
+            self.files.entry(file).or_insert(owner);
+        }
+    }
+
+    /// The owner of a visible file, under either of its paths on a merged-`/usr` system.
+    pub(super) fn owner(&self, path: &str) -> Option<&str> {
+        if self.files.is_empty() {
+            return None;
+        }
+        let other: Option<Cow<'_, str>> = match path.strip_prefix("usr/") {
+            Some(rest) => MERGED.iter().any(|directory| rest.starts_with(directory)).then_some(rest.into()),
+            None => MERGED.iter().any(|directory| path.starts_with(directory)).then(|| format!("usr/{path}").into()),
+        };
+        let owner = |path: &str| self.files.get(&path_hash(path));
+        let index = owner(path).or_else(|| owner(&other?))?;
+        self.owners.get(*index).map(String::as_str)
+    }
+}

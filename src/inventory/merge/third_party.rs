@@ -1,0 +1,132 @@
+//! OS packages that do not come from the distribution, told by who made them. Only what is known to be someone else's is
+//! marked: a package that is wrongly called third-party would not be judged at all.
+
+use std::collections::HashMap;
+
+use crate::model::{Package, PackageKind};
+
+/// How the names begin under which distributions sign their rpm packages.
+const RPM_VENDORS: &[&str] = &[
+    "Red Hat",
+    "CentOS",
+    "Fedora Project",
+    "AlmaLinux",
+    "Rocky",
+    "Oracle America",
+    "Amazon",
+    "SUSE",
+    "openSUSE",
+    "Microsoft",
+    "VMware",
+    "Broadcom",
+    "Scientific Linux",
+    "openEuler",
+    "Mageia",
+    "Alibaba",
+    "TencentOS",
+    "CloudLinux",
+    "Kylin",
+];
+
+/// Parts of `Maintainer` by which vendors' own Debian packages are known.
+const DEB_MAINTAINERS: &[&str] = &[
+    "@docker.com",
+    "@nvidia.com",
+    "@nodesource.com",
+    "nodesource",
+    "@grafana.com",
+    "@elastic.co",
+    "@gitlab.com",
+    "@hashicorp.com",
+    "@mongodb.com",
+    "@nginx.com",
+    "@f5.com",
+    "@mysql.com",
+    "mysql-build@oss.oracle.com",
+    "@percona.com",
+    "@microsoft.com",
+    "@datadoghq.com",
+    "@influxdata.com",
+    "@rabbitmq.com",
+    "@newrelic.com",
+    "@confluent.io",
+    "@clickhouse.com",
+    "@github.com",
+    "@slack-corp.com",
+    "chromium-dev@",
+    "google chrome",
+    "google cloud cli",
+    "@azul.com",
+    "@adoptium.net",
+    "eclipse.org",
+    "@amazon.com",
+    "@yarnpkg.com",
+];
+
+/// Parts of versions by which well-known Debian repositories mark their builds.
+const DEB_VERSIONS: &[&str] = &[".pgdg", "nodesource", "deb.sury.org", "~ppa"];
+
+/// Tells third-party packages from the distribution's own.
+pub(super) struct Judge<'a> {
+    /// The vendor of most rpm packages is the distribution, also of one that no list knows.
+    usual_vendor: Option<&'a str>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn of(packages: impl Iterator<Item = &'a Package>) -> Self {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for package in packages.filter(|package| package.kind == PackageKind::Rpm) {
+            if let Some(vendor) = &package.vendor {
+                *counts.entry(vendor).or_default() += 1;
+            }
+        }
+        let usual_vendor = counts.into_iter().max_by_key(|&(vendor, count)| (count, vendor)).map(|(vendor, _)| vendor);
+        Self { usual_vendor }
+    }
+
+    pub(super) fn is_third_party(&self, package: &Package) -> bool {
+        let Some(vendor) = package.vendor.as_deref() else { return false };
+        match package.kind {
+            PackageKind::Rpm => {
+                self.usual_vendor != Some(vendor) && !RPM_VENDORS.iter().any(|known| vendor.starts_with(known))
+            }
+            PackageKind::Deb => {
+                let maintainer = vendor.to_ascii_lowercase();
+                let is_of_the_distribution = ["debian.org", "ubuntu.com"].iter().any(|host| maintainer.contains(host));
+                DEB_VERSIONS.iter().any(|mark| package.version.contains(mark))
+                    || !is_of_the_distribution && DEB_MAINTAINERS.iter().any(|known| maintainer.contains(known))
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(kind: PackageKind, vendor: &str, version: &str) -> Package {
+        Package { vendor: Some(vendor.into()), ..Package::new(kind, "p", version) }
+    }
+
+    #[test]
+    fn knows_whose_packages_are_whose() {
+        let (deb, rpm, apk) = (PackageKind::Deb, PackageKind::Rpm, PackageKind::Apk);
+        let usual: Vec<_> = (0..3).map(|_| package(rpm, "Nobody's Linux", "1")).collect();
+        let judge = Judge::of(usual.iter());
+        for (kind, vendor, version, expected) in [
+            (deb, "Docker <support@docker.com>", "5:26.0.0-1~debian.12~bookworm", true),
+            (deb, "Debian GCC Maintainers <debian-gcc@lists.debian.org>", "12.2.0-14", false),
+            (deb, "Debian PostgreSQL Maintainers <x@lists.debian.org>", "16.2-1.pgdg120+2", true),
+            (deb, "Somebody <somebody@example.org>", "1", false),
+            (rpm, "Red Hat, Inc.", "1", false),
+            (rpm, "AlmaLinux", "1", false),
+            (rpm, "Nobody's Linux", "1", false),
+            (rpm, "Docker <support@docker.com>", "1", true),
+            (apk, "Docker <support@docker.com>", "1", false),
+        ] {
+            assert_eq!(judge.is_third_party(&package(kind, vendor, version)), expected, "{vendor} {version}");
+        }
+        assert!(!judge.is_third_party(&Package::new(rpm, "p", "1")));
+    }
+}
