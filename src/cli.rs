@@ -130,6 +130,9 @@ pub struct PublishArgs {
     /// When to comment on the merge request: changes (there is something new or fixed), always or never [default: PLIMSOLL_COMMENT, or changes]
     #[arg(long, value_name = "WHEN")]
     pub comment: Option<String>,
+    /// Open a thread at the Dockerfile's FROM line while the gate fails, and resolve it when it passes [default: PLIMSOLL_THREAD]
+    #[arg(long)]
+    pub thread: bool,
     /// The policy whose verdict the comment tells [default: as for `gate`]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,

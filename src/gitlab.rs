@@ -6,14 +6,17 @@
 
 mod artifacts;
 mod client;
+mod discussions;
 mod error;
+mod files;
 mod merge_requests;
 mod notes;
 mod packages;
 mod tokens;
 
 pub use client::GitLab;
+pub use discussions::{DiffLine, Discussion};
 pub use error::GitLabError;
-pub use merge_requests::OpenMergeRequest;
+pub use merge_requests::{DiffRefs, OpenMergeRequest};
 pub use notes::{MAX_NOTE_CHARS, Note, User};
 pub use tokens::{TokenInfo, TokenJob};

@@ -351,6 +351,53 @@ fn the_comment_is_found_on_any_page_and_only_ones_own() {
     assert_eq!(ours, 2);
 }
 
+/// Open while the gate fails, resolved when it passes; where all threads must be resolved, it is a gate of its own.
+#[test]
+fn a_thread_at_the_from_line_is_kept_when_asked() {
+    for in_diff in [true, false] {
+        let mut desk = Desk::new();
+        {
+            let mut state = desk.gitlab.state();
+            let project = state.projects.get_mut(&PROJECT).unwrap();
+            project
+                .files
+                .insert("docker/Dockerfile".into(), b"FROM node:24 AS build\nRUN x\nFROM debian:12\n".to_vec());
+            if in_diff {
+                project.merge_requests.get_mut(&5).unwrap().diff.push(("docker/Dockerfile".into(), 3));
+            }
+        }
+        let image = desk.image("image", &[("leftish-pad", "1.0.0")]);
+        let fixed = desk.image("fixed", &[("leftish-pad", "1.2.0")]);
+        let mut variables = desk.merge_request();
+        set(&mut variables, "PLIMSOLL_THREAD", "true");
+        set(&mut variables, "CS_DOCKERFILE_PATH", "docker/Dockerfile");
+        let thread = |desk: &Desk| {
+            let threads: Vec<_> =
+                desk.gitlab.notes(PROJECT, 5).into_iter().filter(|note| note.thread.is_some()).collect();
+            let [note] = threads.as_slice() else { panic!("{} threads", threads.len()) };
+            (note.thread.clone().unwrap(), note.body.clone())
+        };
+        desk.pipeline(&image, &variables);
+        let (opened, said) = thread(&desk);
+        let at = in_diff.then(|| ("docker/Dockerfile".to_owned(), 3));
+        assert_eq!((opened.at, opened.resolved), (at, false));
+        assert!(said.contains("CVE-2026-1001") && said.contains("`leftish-pad`"), "{said}");
+        desk.gitlab.take_requests();
+        desk.pipeline(&fixed, &variables);
+        assert!(thread(&desk).0.resolved);
+        let requests = desk.gitlab.take_requests();
+        assert!(requests.len() <= 10, "{requests:?}");
+        // Another finding opens it again.
+        let worse = desk.image("worse", &[("leftish-pad", "1.1.0"), ("colourful", "1.0.0")]);
+        desk.pipeline(&worse, &variables);
+        let (again, said) = thread(&desk);
+        assert_eq!((again.id == opened.id, again.resolved), (true, false), "{said}");
+        // There still is one comment besides.
+        let comments = desk.gitlab.notes(PROJECT, 5).into_iter().filter(|note| note.thread.is_none()).count();
+        assert_eq!(comments, 1);
+    }
+}
+
 #[test]
 fn a_comment_that_says_it_already_is_not_touched() {
     let mut desk = Desk::new();

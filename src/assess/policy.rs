@@ -97,6 +97,12 @@ impl Policy {
         Ok(Self { text: text.to_owned(), root })
     }
 
+    /// Whether the verdict depends on a baseline.
+    #[must_use]
+    pub fn needs_baseline(&self) -> bool {
+        self.root.needs_baseline()
+    }
+
     /// Whether the policy concerns a finding.
     #[must_use]
     pub fn matches(&self, finding: &Finding) -> bool {
@@ -111,6 +117,15 @@ impl fmt::Display for Policy {
 }
 
 impl Node {
+    fn needs_baseline(&self) -> bool {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().any(Self::needs_baseline),
+            Self::Not(node) => node.needs_baseline(),
+            Self::Flag(flag) => matches!(flag, Flag::New | Flag::Introduced | Flag::Disclosed | Flag::Existing),
+            Self::Never | Self::Severity(..) | Self::Number(..) | Self::Text(..) => false,
+        }
+    }
+
     fn matches(&self, finding: &Finding) -> bool {
         match self {
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(finding)),
@@ -433,6 +448,11 @@ mod tests {
     }
 
     #[test]
+    fn only_changes_need_a_baseline() {
+        assert!(!Policy::parse("critical && (fixable || !kev)").unwrap().needs_baseline());
+    }
+
+    #[test]
     fn changes_judge_a_finding() {
         let matches =
             |expression: &str, change| Policy::parse(expression).unwrap().matches(&Finding { change, ..finding() });
@@ -448,6 +468,7 @@ mod tests {
             let found = [Some(Change::Introduced), Some(Change::Disclosed), Some(Change::Existing), None]
                 .map(|change| matches(expression, change));
             assert_eq!(found, [introduced, disclosed, existing, without], "{expression}");
+            assert!(Policy::parse(expression).unwrap().needs_baseline(), "{expression}");
         }
     }
 

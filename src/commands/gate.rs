@@ -35,6 +35,7 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
         }
     }
     match &document.comparison {
+        _ if !policy.needs_baseline() => {}
         Some(comparison) => {
             let _ = writeln!(text, "  compared with {}", comparison.baseline);
         }

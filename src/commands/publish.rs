@@ -1,20 +1,25 @@
 //! `plimsoll publish`: what a pipeline leaves at GitLab besides its files: the one comment on the merge request, and the
 //! baseline for the next one. Side effects only, after the scan, whose result stands whatever happens here.
 
-use tracing::{info, warn};
+mod thread;
 
+use tracing::{debug, info, warn};
+
+use crate::assess::policy::Policy;
 use crate::cli::PublishArgs;
 use crate::context::{ApiToken, Environment, Job, MergeRequest, NetworkSettings};
 use crate::exit::Exit;
 use crate::gitlab::{GitLab, GitLabError};
-use crate::model::{Code, Diagnosis, ScanDocument};
+use crate::model::{Code, Diagnosis, Finding, ScanDocument};
 use crate::report::comment::{self, CommentContext, GateVerdict};
 
 use super::{baseline, gate, terminal};
+use thread::Thread;
 
 pub(super) fn run(args: &PublishArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let when = When::of(args, environment)?;
     let (policy, _) = gate::policy(args.fail_on.as_deref(), environment)?;
+    let thread = args.thread || environment.is_true("PLIMSOLL_THREAD");
     let document = gate::read_document(&args.report)?;
     let Some(job) = Job::from_environment(environment) else {
         info!("not in a GitLab pipeline (CI_API_V4_URL and CI_PROJECT_ID are not set): nothing to publish");
@@ -41,7 +46,9 @@ pub(super) fn run(args: &PublishArgs, environment: &Environment) -> Result<Exit,
             report_url: report_url(args, environment, &job),
             commit: job.commit.clone(),
         };
-        tell(comment_on(merge_request, &job, &network, &document, &context, when));
+        let dockerfile = environment.get("CS_DOCKERFILE_PATH").unwrap_or("Dockerfile");
+        let wish = Wish { context, when, policy: &policy, thread: thread.then_some(dockerfile) };
+        tell(comment_on(merge_request, &job, &network, &document, &wish));
     }
     Ok(Exit::Done)
 }
@@ -50,6 +57,15 @@ fn tell(result: Result<(), Diagnosis>) {
     if let Err(diagnosis) = result {
         terminal::error(&diagnosis.to_string());
     }
+}
+
+/// What is to be said on the merge request.
+struct Wish<'a> {
+    context: CommentContext,
+    when: When,
+    policy: &'a Policy,
+    /// The Dockerfile at which a thread is to stand, if one is wanted.
+    thread: Option<&'a str>,
 }
 
 /// When there is to be a comment.
@@ -94,8 +110,7 @@ fn comment_on(
     job: &Job,
     network: &NetworkSettings,
     document: &ScanDocument,
-    context: &CommentContext,
-    when: When,
+    wish: &Wish<'_>,
 ) -> Result<(), Diagnosis> {
     let MergeRequest { project, iid, is_from_fork, .. } = merge_request;
     let Some(token) = &job.access_token else {
@@ -110,15 +125,15 @@ fn comment_on(
     let gitlab = GitLab::new(network, &job.api, token.clone()).map_err(|error| error.diagnosis(&purpose))?;
     let refused = |error: &GitLabError| explained(&gitlab, token, error, &purpose);
     let author = gitlab.user().map_err(|error| refused(&error))?;
-    let found = gitlab.find_note(project, *iid, &context.marker, author.id).map_err(|error| refused(&error))?;
-    let body = comment::render(document, context);
+    let found = gitlab.find_note(project, *iid, &wish.context.marker, author.id).map_err(|error| refused(&error))?;
+    let body = comment::render(document, &wish.context);
     match found {
         Some(note) if note.body.trim() == body.trim() => info!("the comment on !{iid} says it already"),
         Some(note) => {
             gitlab.update_note(project, *iid, note.id, &body).map_err(|error| refused(&error))?;
             info!("updated the comment on !{iid} as @{}", author.username);
         }
-        None if when == When::Changes && !comment::is_news(document) => {
+        None if wish.when == When::Changes && !comment::is_news(document) => {
             info!("no comment on !{iid}: nothing is new or fixed");
         }
         None => {
@@ -126,7 +141,13 @@ fn comment_on(
             info!("commented on !{iid} as @{}", author.username);
         }
     }
-    tracing::debug!("{} requests to the API", gitlab.requests());
+    if let Some(dockerfile) = &wish.thread {
+        let thread = Thread { gitlab: &gitlab, project, iid: *iid, author: author.id, dockerfile };
+        let failing: Vec<&Finding> = document.findings().filter(|finding| wish.policy.matches(finding)).collect();
+        let purpose = format!("merge request !{iid} gets no thread");
+        thread.keep(&job.name, &wish.context, &failing).map_err(|error| error.diagnosis(&purpose))?;
+    }
+    debug!("{} requests to the API", gitlab.requests());
     Ok(())
 }
 

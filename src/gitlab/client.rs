@@ -81,7 +81,7 @@ impl GitLab {
         // Sending begins inside the runtime, as time limits need it.
         let answer = self.runtime.block_on(async { self.http.head(self.api.clone()).send().await });
         let response = answer
-            .map_err(|error| self.explain("ask for the time", ApiError::client(self.failed(&self.api, &error))))?;
+            .map_err(|error| self.explain("ask for the time", ApiError::client(self.failed(&self.api, error))))?;
         let server = response.headers().get(DATE).and_then(|date| http_date(date.to_str().ok()?));
         let half = i64::try_from(asked.elapsed().as_secs() / 2).unwrap_or(0);
         Ok(server.map(|server| server.as_second() + half - Timestamp::now().as_second()))
@@ -171,7 +171,7 @@ impl GitLab {
             if !body.is_empty() {
                 request = request.body(body.clone());
             }
-            let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
+            let response = request.send().await.map_err(|error| self.failed(&url, error))?;
             tracing::debug!("{method} {} → {}", url.path(), response.status().as_u16());
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             match location {
@@ -193,7 +193,7 @@ impl GitLab {
         *answer.status_mut() = response.status();
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(url, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(url, error))? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
                 return Err(TransportError::TooLarge);
             }
@@ -203,9 +203,11 @@ impl GitLab {
         Ok(answer)
     }
 
-    fn failed(&self, url: &Url, error: &reqwest::Error) -> TransportError {
+    fn failed(&self, url: &Url, error: reqwest::Error) -> TransportError {
         let proxy = self.settings.proxies.for_host(url.host_str().unwrap_or_default(), url.scheme() == "http");
-        TransportError::Failed { failure: Failure::of(error), proxy: proxy.map(str::to_owned) }
+        // Where storage hands out signed addresses, the address is a secret.
+        let failure = Failure::of(&error.without_url());
+        TransportError::Failed { failure, proxy: proxy.map(str::to_owned) }
     }
 }
 

@@ -11,6 +11,20 @@ use super::{GitLab, GitLabError};
 pub struct OpenMergeRequest {
     /// The branch that it is to be merged into.
     pub target_branch: String,
+    /// The commits between which its diff is; absent while GitLab prepares it.
+    #[serde(default)]
+    pub diff_refs: Option<DiffRefs>,
+}
+
+/// Commits of a diff.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DiffRefs {
+    /// Where the source branch left the target branch.
+    pub base_sha: String,
+    /// The tip of the target branch at that time.
+    pub start_sha: String,
+    /// The tip of the source branch.
+    pub head_sha: String,
 }
 
 impl GitLab {

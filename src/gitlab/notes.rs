@@ -25,6 +25,9 @@ pub struct Note {
     /// Whether GitLab itself wrote it.
     #[serde(default)]
     pub system: bool,
+    /// Whether its thread is resolved, where it can be.
+    #[serde(default)]
+    pub resolved: Option<bool>,
 }
 
 /// A user, such as the bot of a project access token.

@@ -9,7 +9,7 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
 use super::action::{Action, actions_for};
 use super::change::{self, Changes};
-use super::markdown::{code, ids};
+use super::markdown::{code, ids, linked};
 use super::text::{count, day, web_url};
 use super::verdict::{Verdict, uncovered};
 use super::wording::{self, EXAMPLE_DATA};
@@ -67,6 +67,34 @@ pub fn render(document: &ScanDocument, context: &CommentContext) -> String {
     }
     // Only a scan of hundreds of images comes here.
     format!("{}\n## {}\n\n{}", context.marker, headline(document), footer(document, context))
+}
+
+/// The text of a thread that stays open while the gate fails: what it concerns, in a few lines.
+#[must_use]
+pub fn render_thread<'a>(context: &CommentContext, failing: impl Iterator<Item = &'a Finding>) -> String {
+    let mut out = format!("{}\n", context.marker);
+    let failing: Vec<&Finding> = failing.collect();
+    let policy = context.gate.as_ref().map_or_else(String::new, |gate| format!(" of {}", code(&gate.policy)));
+    line(&mut out, &format!("The gate{policy} stops this image: {}.\n", count(failing.len(), "finding")));
+    for finding in failing.iter().take(MOST_IN_THREAD) {
+        let package = &finding.package;
+        let fix =
+            finding.fix.version.as_deref().map_or_else(|| "no fix yet".into(), |fix| format!("fixed in {}", code(fix)));
+        line(
+            &mut out,
+            &format!(
+                "- {} {} in {} {}, {fix}",
+                linked(&finding.id),
+                finding.severity,
+                code(&package.name),
+                code(&package.version)
+            ),
+        );
+    }
+    if let Some(more @ 1..) = failing.len().checked_sub(MOST_IN_THREAD) {
+        line(&mut out, &format!("- and {more} more; the report has all"));
+    }
+    out
 }
 
 fn text(document: &ScanDocument, context: &CommentContext, rows: usize) -> String {
@@ -235,6 +263,8 @@ fn line(out: &mut String, text: &str) {
 
 /// What people still read. GitLab itself takes 1,000,000 characters.
 pub const LONGEST: usize = 60_000;
+
+const MOST_IN_THREAD: usize = 10;
 
 /// What was there before is not the matter of this merge request.
 const MOST_EXISTING: usize = 10;

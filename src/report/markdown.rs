@@ -16,9 +16,7 @@ use super::renderer::only_part;
 use super::text::{count, day};
 use super::verdict::{Verdict, uncovered};
 use super::wording::{self, EXAMPLE_DATA};
-use escape::linked;
-
-pub(super) use escape::code;
+pub(super) use escape::{code, linked};
 
 /// A summary in GitLab Flavored Markdown.
 pub(super) struct Markdown;

@@ -51,6 +51,8 @@ pub struct Project {
     pub packages: BTreeMap<String, Vec<u8>>,
     /// By `ref/job/path`.
     pub artifacts: BTreeMap<String, Vec<u8>>,
+    /// Files of the repository, the same in every commit.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// A merge request.
@@ -58,6 +60,8 @@ pub struct Project {
 pub struct MergeRequest {
     pub target_branch: String,
     pub notes: Vec<Note>,
+    /// File and line on the new side of the diff.
+    pub diff: Vec<(String, u64)>,
 }
 
 /// A note.
@@ -67,6 +71,17 @@ pub struct Note {
     pub author: u64,
     pub body: String,
     pub system: bool,
+    /// The thread that it opened.
+    pub thread: Option<Thread>,
+}
+
+/// A thread of one note.
+#[derive(Clone, Debug, Default)]
+pub struct Thread {
+    pub id: String,
+    /// File and line, where it stands at one.
+    pub at: Option<(String, u64)>,
+    pub resolved: bool,
 }
 
 impl GitLabDouble {
@@ -125,7 +140,7 @@ impl GitLabDouble {
     pub fn add_note(&self, project: u64, iid: u64, author: u64, body: &str, system: bool) {
         let mut state = self.state();
         let id = state.new_id();
-        let note = Note { id, author, body: body.into(), system };
+        let note = Note { id, author, body: body.into(), system, thread: None };
         state.projects.get_mut(&project).unwrap().merge_requests.get_mut(&iid).unwrap().notes.push(note);
     }
 

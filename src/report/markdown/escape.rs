@@ -19,7 +19,7 @@ pub(in crate::report) fn code(text: &str) -> String {
 }
 
 /// An id with a link to the page about it.
-pub(super) fn linked(id: &str) -> String {
+pub(in crate::report) fn linked(id: &str) -> String {
     let identifier = Identifier::of(id);
     match identifier.url {
         // Ids with a page hold nothing but letters, digits and `-:._`; an underscore is the only one that could mark up.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::http::{Reply, Request};
 use super::access::{Level, Need, Token, identify, visible};
-use super::{Note, State, json_reply, refusal};
+use super::{Note, State, Thread, json_reply, refusal};
 
 /// The answer to a request.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
@@ -61,7 +61,10 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             let token = identify(state, request, Need::JobRead)?;
             let project = visible(state, &token, id)?;
             let found = project.merge_requests.get(&iid(number)?).ok_or_else(not_found)?;
-            Ok(json_reply(200, &json!({"iid": iid(number)?, "target_branch": found.target_branch, "state": "opened"})))
+            let refs = json!({"base_sha": "b".repeat(40), "start_sha": "c".repeat(40), "head_sha": "d".repeat(40)});
+            let target = &found.target_branch;
+            let about = json!({"iid": iid(number)?, "target_branch": target, "state": "opened", "diff_refs": refs});
+            Ok(json_reply(200, &about))
         }
         ("GET", ["merge_requests", number, "notes"]) => {
             let token = identify(state, request, Need::JobRead)?;
@@ -83,7 +86,7 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             if token.level(id).is_none_or(|level| level < Level::Reporter) {
                 return Err(refusal(403, "403 Forbidden"));
             }
-            let created = Note { id: new, author: token.user, body: text, system: false };
+            let created = Note { id: new, author: token.user, body: text, system: false, thread: None };
             found.notes.push(created.clone());
             Ok(json_reply(201, &note(&created, &token)))
         }
@@ -99,6 +102,47 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             }
             changed.body = text;
             Ok(json_reply(200, &note(changed, &token)))
+        }
+        ("GET", ["merge_requests", number, "discussions"]) => {
+            let token = identify(state, request, Need::Read)?;
+            let project = visible(state, &token, id)?;
+            let found = project.merge_requests.get(&iid(number)?).ok_or_else(not_found)?;
+            let all: Vec<Value> = found.notes.iter().map(|one| discussion(one, &token)).collect();
+            Ok(page(&all, request, query))
+        }
+        ("POST", ["merge_requests", number, "discussions"]) => {
+            let token = identify(state, request, Need::Write)?;
+            let text = body(request)?;
+            let form = String::from_utf8_lossy(&request.body).into_owned();
+            let at = parameter(&form, "position%5Bnew_path%5D")
+                .zip(parameter(&form, "position%5Bnew_line%5D").and_then(|line| line.parse().ok()));
+            let new = state.new_id();
+            let project = visible(state, &token, id)?;
+            let found = project.merge_requests.get_mut(&iid(number)?).ok_or_else(not_found)?;
+            if at.as_ref().is_some_and(|at| !found.diff.contains(at)) {
+                let words = "400 Bad request - Note {:line_code=>[\"can't be blank\", \"must be a valid line code\"]}";
+                return Err(refusal(400, words));
+            }
+            let thread = Some(Thread { id: format!("{new:040x}"), at, resolved: false });
+            let created = Note { id: new, author: token.user, body: text, system: false, thread };
+            found.notes.push(created.clone());
+            Ok(json_reply(201, &discussion(&created, &token)))
+        }
+        ("PUT", ["merge_requests", number, "discussions", wanted]) => {
+            let token = identify(state, request, Need::Write)?;
+            let resolved = parameter(query, "resolved").as_deref() == Some("true");
+            let project = visible(state, &token, id)?;
+            let found = project.merge_requests.get_mut(&iid(number)?).ok_or_else(not_found)?;
+            let is_wanted = |one: &&mut Note| one.thread.as_ref().is_some_and(|thread| thread.id == *wanted);
+            let note = found.notes.iter_mut().find(is_wanted).ok_or_else(not_found)?;
+            note.thread = note.thread.take().map(|thread| Thread { resolved, ..thread });
+            Ok(json_reply(200, &discussion(note, &token)))
+        }
+        ("GET", ["repository", "files", path, "raw"]) => {
+            let token = identify(state, request, Need::JobRead)?;
+            let project = visible(state, &token, id)?;
+            let found = project.files.get(*path).ok_or_else(|| refusal(404, "404 File Not Found"))?;
+            Ok(Reply::new(200, "text/plain", found.clone()))
         }
         ("GET", ["packages", "generic", package, version, file]) => {
             let token = identify(state, request, Need::JobRead)?;
@@ -150,6 +194,16 @@ fn note(note: &Note, reader: &Token) -> Value {
         "id": note.id, "body": note.body, "author": user(note.author, &name), "system": note.system,
         "noteable_type": "MergeRequest", "resolvable": false, "internal": false,
     })
+}
+
+fn discussion(one: &Note, reader: &Token) -> Value {
+    let mut opened = note(one, reader);
+    let id = one.thread.as_ref().map_or_else(|| format!("{:040x}", one.id), |thread| thread.id.clone());
+    if let Some(thread) = &one.thread {
+        opened["resolvable"] = json!(true);
+        opened["resolved"] = json!(thread.resolved);
+    }
+    json!({"id": id, "individual_note": one.thread.is_none(), "notes": [opened]})
 }
 
 /// The text of a note: a form or JSON, of at most a million characters.
