@@ -54,10 +54,13 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     };
     let inventories = inventories.chain(baseline.iter().flat_map(Baseline::inventories));
     match database::open(args, environment, inventories) {
-        Ok(database) => {
+        Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
                 match_image(image, &database);
+                if let Some(inventory) = &mut image.inventory {
+                    inventory.gaps.extend_from_slice(&gaps);
+                }
             }
             document.comparison =
                 baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment));

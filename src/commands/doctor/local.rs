@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::Check;
-use crate::commands::database;
+use crate::cli::TrustArgs;
+use crate::commands::database::{self, Place};
 use crate::context::{Environment, Job, NetworkSettings, pipeline_images};
-use crate::model::{Code, Diagnosis};
+use crate::model::{Code, Diagnosis, ImageReference};
 use crate::net::has_system_roots;
 
 /// Which job this is, and whether it knows what to scan.
@@ -65,38 +64,39 @@ pub(super) fn proxies(network: &NetworkSettings) -> Check {
     Check::fine("proxy", format!("{}{except}", named.join(", ")))
 }
 
-/// Whether there is an advisory database, and how old it is.
+/// Whether there is an advisory database, who vouches for it and how old it is.
 pub(super) fn database(flag: Option<&Path>, environment: &Environment) -> Check {
     const NAME: &str = "database";
-    let published = Path::new(database::PUBLISHED);
-    let path = match database::named(flag, environment) {
-        Some((path, _)) => path,
-        None if published.is_dir() => published.to_owned(),
-        None => {
-            return Check::off(NAME, "none is named: a scan builds what it needs from the upstreams, over the network");
+    match database::place(flag, environment) {
+        Ok(None) => Check::off(NAME, "none is named: a scan builds what it needs from the upstreams, over the network"),
+        Ok(Some(Place::Path(path))) => {
+            directory(&path, environment).unwrap_or_else(|diagnosis| Check::failed(NAME, diagnosis))
         }
-    };
-    match database::open_or_build(&path, &database::cache_directory(None, environment)) {
-        Ok(database) => {
-            let info = database.info();
-            let age = Timestamp::now().duration_since(info.built);
-            let found = format!(
-                "{}, built {} ({} days ago), {} shards",
-                info.origin,
-                info.built.strftime("%Y-%m-%d"),
-                age.as_hours() / 24,
-                database.shards().len()
-            );
-            if info.example {
-                Check::warning(NAME, format!("{found}: example data, not a basis for decisions"))
-            } else if age > STALE {
-                Check::warning(NAME, format!("{found}: newer vulnerabilities are not known to it"))
-            } else {
-                Check::fine(NAME, found)
-            }
-        }
+        Ok(Some(Place::Artifact(image))) => artifact(&image, environment)
+            .map_or_else(|diagnosis| Check::failed(NAME, diagnosis), |found| Check::fine(NAME, found)),
         Err(diagnosis) => Check::failed(NAME, diagnosis),
     }
+}
+
+fn directory(path: &Path, environment: &Environment) -> Result<Check, Diagnosis> {
+    const NAME: &str = "database";
+    let keys = database::public_keys(None, environment)?;
+    let policy = database::policy(&TrustArgs::default(), environment)?;
+    let database = database::open_or_build(path, &database::cache_directory(None, environment), keys.as_ref())?;
+    let info = database.info();
+    let built = info.built.strftime("%Y-%m-%d");
+    let found = format!("{}, built {built}, {} shards", info.origin, database.shards().len());
+    Ok(match policy.judge(&database)? {
+        _ if info.example => Check::warning(NAME, format!("{found}: example data, not a basis for decisions")),
+        Some(gap) => Check::warning(NAME, format!("{found}: {}", gap.reason)),
+        None => Check::fine(NAME, found),
+    })
+}
+
+fn artifact(image: &ImageReference, environment: &Environment) -> Result<String, Diagnosis> {
+    let registry = database::registry(environment, std::slice::from_ref(image))?;
+    let manifest = registry.manifest(image).map_err(|error| error.diagnosis(image))?;
+    Ok(format!("{image} {}, as {}", manifest.digest, registry.identity(image)))
 }
 
 /// Whether reports can be written where a scan would write them.
@@ -116,6 +116,3 @@ pub(super) fn reports() -> Check {
         ),
     }
 }
-
-/// The age that GitLab's own analyzer takes for too old.
-const STALE: SignedDuration = SignedDuration::from_hours(5 * 24);
