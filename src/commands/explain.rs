@@ -21,13 +21,15 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
         db: args.db.clone(),
         platform: args.platform.clone(),
         offline: args.offline,
+        trust: args.trust.clone(),
         ..ScanArgs::default()
     };
     let mut images = match &args.image {
         Some(name) => vec![scan::inventory_of(name, &wanted, environment, output)?],
         None => gate::read_document(&args.report)?.images,
     };
-    let database = database::open(&wanted, environment, images.iter().filter_map(|image| image.inventory.as_ref()))?;
+    let opened = database::open(&wanted, environment, images.iter().filter_map(|image| image.inventory.as_ref()))?;
+    let database = opened.database;
     let mut text = String::new();
     for image in &mut images {
         let Some(inventory) = image.inventory.take() else {
@@ -52,6 +54,9 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
         Page { text: &mut text, inventory: &inventory, database: database.info() }
             .explanation(&image.name, &explanation);
         gaps(&matched, &inventory, &mut text);
+    }
+    for gap in &opened.gaps {
+        line(&mut text, "unsure", &gap.to_string());
     }
     if text.is_empty() {
         text.push_str("there is no image to look into\n");
