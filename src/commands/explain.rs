@@ -29,7 +29,7 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
         None => gate::read_document(&args.report)?.images,
     };
     let opened = database::open(&wanted, environment, images.iter().filter_map(|image| image.inventory.as_ref()))?;
-    let database = opened.database;
+    let database::Opened { database, gaps: stale } = opened;
     let mut text = String::new();
     for image in &mut images {
         let Some(inventory) = image.inventory.take() else {
@@ -55,11 +55,11 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
             .explanation(&image.name, &explanation);
         gaps(&matched, &inventory, &mut text);
     }
-    for gap in &opened.gaps {
-        line(&mut text, "unsure", &gap.to_string());
-    }
     if text.is_empty() {
         text.push_str("there is no image to look into\n");
+    }
+    for gap in stale {
+        line(&mut text, "unsure", &gap.to_string());
     }
     terminal::print(terminal::neutralised(&text).as_bytes());
     Ok(Exit::Done)
@@ -322,6 +322,7 @@ fn suppression(reason: SuppressionReason) -> &'static str {
         SuppressionReason::NotComparable => "version that cannot be compared",
         SuppressionReason::Vex => "VEX statement",
         SuppressionReason::IgnoreRule => "ignore rule",
+        SuppressionReason::Setting => "setting",
     }
 }
 
