@@ -234,6 +234,9 @@ pub struct ExplainArgs {
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
+    /// How far it is trusted.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// The verbs of `db`.
