@@ -74,6 +74,7 @@ fn flags(cli: &Cli) -> Flags {
             add("--out", args.out.iter().map(path).collect());
             add("--cache-dir", args.cache_dir.iter().map(path).collect());
             add("--offline", switch(args.offline));
+            add("--baseline", args.baseline.iter().cloned().collect());
             let filter = &args.filter;
             add("--severity-threshold", filter.severity_threshold.iter().cloned().collect());
             add("--ignore-unfixed", switch(filter.ignore_unfixed));
@@ -83,6 +84,11 @@ fn flags(cli: &Cli) -> Flags {
             add("--vex", filter.vex.iter().map(path).collect());
         }
         Command::Gate(args) => add("--fail-on", args.fail_on.iter().cloned().collect()),
+        Command::Publish(args) => {
+            add("--fail-on", args.fail_on.iter().cloned().collect());
+            add("--comment", args.comment.iter().cloned().collect());
+            add("--thread", switch(args.thread));
+        }
         _ => {}
     }
     flags
