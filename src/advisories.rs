@@ -5,14 +5,17 @@
 
 mod build;
 mod catalogue;
+mod compressed;
 mod database;
 mod feed;
 mod feeds;
 mod fetch;
 mod index;
 mod parallel;
+mod tarball;
 mod text;
 mod vector;
+mod xml;
 mod zip;
 
 pub use build::{BuildError, BuildOptions, BuildReport, ShardSize, SourceReport, build};

@@ -148,12 +148,23 @@ fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Result<(Sink, Vec<File
     let mut all = Sink::default();
     let mut reports = Vec::new();
     let mut missing: Vec<FeedId> = FEEDS.iter().map(|feed| feed.id()).collect();
+    let mut sinks = Vec::new();
     for ((feed, _), result) in files.iter().zip(read) {
         if let Some((sink, report)) = result.map_err(BuildError::Unreachable)? {
             missing.retain(|id| *id != feed.id());
             reports.push(report);
-            all.append(sink);
+            sinks.push(sink);
         }
+    }
+    let mut superseding: BTreeMap<(FeedId, String), usize> = BTreeMap::new();
+    for (place, sink) in sinks.iter_mut().enumerate() {
+        superseding.extend(std::mem::take(&mut sink.superseding).into_iter().map(|id| (id, place)));
+    }
+    for (place, mut sink) in sinks.into_iter().enumerate() {
+        if !superseding.is_empty() {
+            sink.remove(|feed, id| superseding.get(&(feed, id.to_owned())).is_some_and(|later| *later > place));
+        }
+        all.append(sink);
     }
     Ok((all, reports, missing))
 }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::model::{Advisory, AdvisoryDetails, CveFacts, FeedId, ShardName, SourceDate};
 
 use super::Fetch;
-use super::feeds::{alpine_secdb, cvss, debian_tracker, epss, kev, osv};
+use super::feeds::{
+    alpine_secdb, amazon, azure_linux, cvss, debian_tracker, epss, fedora, kev, oracle, osv, photon, redhat, suse,
+};
 
 /// One upstream: which files it has, and how their bytes become records. Fetching is done for it.
 pub trait Feed: Sync {
@@ -18,6 +20,9 @@ pub trait Feed: Sync {
 
     /// The licence of the data, for documentation.
     fn license(&self) -> &'static str;
+
+    /// The folder of the common layout that holds its files.
+    fn folder(&self) -> &'static str;
 
     /// The upstream's own address of a path in the common layout; `None` where there is no public one.
     fn upstream(&self, path: &str) -> Option<String>;
@@ -33,8 +38,21 @@ pub trait Feed: Sync {
 }
 
 /// All feeds.
-pub static FEEDS: &[&dyn Feed] =
-    &[&osv::Osv, &debian_tracker::DebianTracker, &alpine_secdb::AlpineSecdb, &kev::Kev, &epss::Epss, &cvss::Cvss];
+pub static FEEDS: &[&dyn Feed] = &[
+    &osv::Osv,
+    &debian_tracker::DebianTracker,
+    &alpine_secdb::AlpineSecdb,
+    &redhat::RedHat,
+    &oracle::Oracle,
+    &suse::Suse,
+    &amazon::Amazon,
+    &fedora::Fedora,
+    &photon::Photon,
+    &azure_linux::AzureLinux,
+    &kev::Kev,
+    &epss::Epss,
+    &cvss::Cvss,
+];
 
 /// A feed's file is malformed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +71,8 @@ impl FeedError {
 pub struct Sink {
     pub(super) shards: BTreeMap<ShardName, Records>,
     pub(super) cves: BTreeMap<String, CveFacts>,
+    /// Records that take the place of those of the same feed and id in earlier files.
+    pub(super) superseding: BTreeSet<(FeedId, String)>,
     wanted: Option<BTreeSet<ShardName>>,
     /// Of the file that is being read.
     pub(super) source: SourceState,
@@ -172,6 +192,21 @@ impl Sink {
         self.source.records += 1;
         self.source.facts += 1;
         self.cves.entry(id.to_owned()).or_default()
+    }
+
+    /// Says that this file's records of an id replace those of earlier files, even where there are none now.
+    pub fn supersedes(&mut self, feed: FeedId, id: &str) {
+        self.superseding.insert((feed, id.to_owned()));
+    }
+
+    /// Removes the records that `is_superseded`.
+    pub(super) fn remove(&mut self, is_superseded: impl Fn(FeedId, &str) -> bool) {
+        for records in self.shards.values_mut() {
+            for advisories in records.advisories.values_mut() {
+                advisories.retain(|advisory| !is_superseded(advisory.feed, &advisory.id));
+            }
+            records.advisories.retain(|_, advisories| !advisories.is_empty());
+        }
     }
 
     /// A record that is left out, and why.

@@ -25,6 +25,10 @@ impl Feed for Osv {
         "per source: CC-BY-4.0, CC0-1.0 and others, see the OSV data sources page"
     }
 
+    fn folder(&self) -> &'static str {
+        "osv"
+    }
+
     fn upstream(&self, path: &str) -> Option<String> {
         path.strip_prefix("osv/")
             .map(|rest| format!("https://osv-vulnerabilities.storage.googleapis.com/{}", rest.replace(' ', "%20")))
