@@ -6,11 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Advisory, AdvisoryDetails, CveFacts, FeedId, ShardName, SourceDate};
+use crate::model::{Advisory, AdvisoryDetails, CveFacts, EndOfLife, FeedId, ShardName, SourceDate};
 
 use super::Fetch;
 use super::feeds::{
-    alpine_secdb, amazon, azure_linux, cvss, debian_tracker, epss, fedora, kev, oracle, osv, photon, redhat, suse,
+    alpine_secdb, amazon, azure_linux, cvss, debian_tracker, endoflife, epss, fedora, govulndb, kev, oracle, osv,
+    photon, redhat, suse,
 };
 
 /// One upstream: which files it has, and how their bytes become records. Fetching is done for it.
@@ -29,6 +30,11 @@ pub trait Feed: Sync {
 
     /// The files to read, of those shards only that are wanted (`None`: all). Naming one that is not there is fine.
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String>;
+
+    /// What people know a file by, the same from build to build: by default its folder.
+    fn source(&self, path: &str) -> String {
+        path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned()
+    }
 
     /// Reads one file. A malformed record is told to the sink and skipped.
     ///
@@ -49,10 +55,29 @@ pub static FEEDS: &[&dyn Feed] = &[
     &fedora::Fedora,
     &photon::Photon,
     &azure_linux::AzureLinux,
+    &govulndb::GoVulndb,
+    &endoflife::EndOfLifeDate,
     &kev::Kev,
     &epss::Epss,
     &cvss::Cvss,
 ];
+
+/// The address of a path in the common layout: under the base that is set for its feed, else the upstream's own.
+#[must_use]
+pub fn address(path: &str, base_of: impl Fn(FeedId) -> Option<String>) -> Option<String> {
+    let (folder, rest) = path.split_once('/')?;
+    let feed = FEEDS.iter().find(|feed| feed.folder() == folder)?;
+    match base_of(feed.id()) {
+        Some(base) => Some(format!("{}/{}", base.trim_end_matches('/'), rest.replace(' ', "%20"))),
+        None => feed.upstream(path),
+    }
+}
+
+/// The variable that sets the base address of a feed, for mirrors: `PLIMSOLL_FEED_ALPINE_SECDB`.
+#[must_use]
+pub fn base_variable(feed: FeedId) -> String {
+    format!("PLIMSOLL_FEED_{}", feed.name().to_ascii_uppercase().replace('-', "_"))
+}
 
 /// A feed's file is malformed.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +96,7 @@ impl FeedError {
 pub struct Sink {
     pub(super) shards: BTreeMap<ShardName, Records>,
     pub(super) cves: BTreeMap<String, CveFacts>,
+    pub(super) ends: BTreeMap<ShardName, EndOfLife>,
     /// Records that take the place of those of the same feed and id in earlier files.
     pub(super) superseding: BTreeSet<(FeedId, String)>,
     wanted: Option<BTreeSet<ShardName>>,
@@ -202,11 +228,25 @@ impl Sink {
     /// Removes the records that `is_superseded`.
     pub(super) fn remove(&mut self, is_superseded: impl Fn(FeedId, &str) -> bool) {
         for records in self.shards.values_mut() {
+            let mut removed = 0;
             for advisories in records.advisories.values_mut() {
+                let before = advisories.len();
                 advisories.retain(|advisory| !is_superseded(advisory.feed, &advisory.id));
+                removed += (before - advisories.len()) as u64;
+            }
+            // A sink is of one file, so of one source.
+            for source in records.sources.values_mut() {
+                source.records = source.records.saturating_sub(removed);
             }
             records.advisories.retain(|_, advisories| !advisories.is_empty());
         }
+    }
+
+    /// When support of the release of a shard ends; the first word about a release stays.
+    pub fn end_of_life(&mut self, release: ShardName, end: EndOfLife) {
+        self.source.records += 1;
+        self.source.facts += 1;
+        self.ends.entry(release).or_insert(end);
     }
 
     /// A record that is left out, and why.
@@ -240,6 +280,9 @@ impl Sink {
                     None => drop(records.sources.insert(name, more)),
                 }
             }
+        }
+        for (release, end) in later.ends {
+            self.ends.entry(release).or_insert(end);
         }
         for (cve, more) in later.cves {
             let facts = self.cves.entry(cve).or_default();

@@ -43,10 +43,13 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
-        Ok(database) => {
+        Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
                 match_image(image, &database);
+                if let Some(inventory) = &mut image.inventory {
+                    inventory.gaps.extend_from_slice(&gaps);
+                }
             }
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {

@@ -35,7 +35,7 @@ impl Feed for Amazon {
     }
 
     fn license(&self) -> &'static str {
-        "Apache-2.0 AND CC-BY-SA-4.0"
+        "none stated"
     }
 
     fn folder(&self) -> &'static str {
@@ -73,6 +73,13 @@ impl Feed for Amazon {
                 .extend(topics(fetch).iter().map(|topic| format!("amazon/2/extras/{topic}/latest/x86_64/mirror.list")));
         }
         lists.iter().filter_map(|list| updateinfo_path(fetch, list)).collect()
+    }
+
+    fn source(&self, path: &str) -> String {
+        match origin(path) {
+            Some((release, repository)) => format!("amazon/{release}/{}", repository.as_deref().unwrap_or("core")),
+            None => "amazon".to_owned(),
+        }
     }
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {

@@ -19,7 +19,7 @@ impl Feed for Fedora {
     }
 
     fn license(&self) -> &'static str {
-        "CC-BY-SA-4.0"
+        "copyright Red Hat and others; none stated"
     }
 
     fn folder(&self) -> &'static str {
@@ -47,6 +47,10 @@ impl Feed for Fedora {
             Some(format!("{repository}/{}", updateinfo::location(&repomd)?))
         };
         releases.iter().filter(is_release).filter_map(updates).collect()
+    }
+
+    fn source(&self, path: &str) -> String {
+        format!("fedora/{}", path.split('/').nth(2).unwrap_or_default())
     }
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {

@@ -21,7 +21,7 @@ impl Feed for Oracle {
     }
 
     fn license(&self) -> &'static str {
-        "UPL-1.0"
+        "copyright Oracle; none stated"
     }
 
     fn folder(&self) -> &'static str {

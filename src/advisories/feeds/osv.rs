@@ -6,7 +6,7 @@
 
 mod ecosystem;
 mod record;
-mod statement;
+pub(super) mod statement;
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,7 @@ impl Feed for Photon {
     }
 
     fn license(&self) -> &'static str {
-        "copyright VMware, free to use"
+        "copyright VMware; none stated"
     }
 
     fn folder(&self) -> &'static str {

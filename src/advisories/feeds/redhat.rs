@@ -68,6 +68,10 @@ impl Feed for RedHat {
         files
     }
 
+    fn source(&self, _: &str) -> String {
+        "redhat".to_owned()
+    }
+
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         if path.ends_with(".json") {
             let id = read_document(path, bytes, sink);

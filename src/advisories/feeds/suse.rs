@@ -47,7 +47,7 @@ impl Feed for Suse {
     }
 
     fn license(&self) -> &'static str {
-        "BSD-3-Clause"
+        "the file LICENSE beside the data"
     }
 
     fn folder(&self) -> &'static str {
