@@ -49,6 +49,21 @@ pub struct Finding {
     pub epss: Option<Epss>,
     /// Why it is a finding: the statements that were compared.
     pub statements: Vec<Statement>,
+    /// How it stands to the baseline; absent where the scan was compared with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// How a finding stands to the baseline, the image that this one is to replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Not in the baseline: this image brought it.
+    Introduced,
+    /// In the baseline too, but not known when that was scanned: the advisories are new, not the package.
+    Disclosed,
+    /// In the baseline, and known then.
+    Existing,
 }
 
 /// A package of the inventory, with what readers of a finding need at hand.
@@ -74,6 +89,10 @@ pub struct Fix {
     /// The version of the *installed* package's kind to upgrade to, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The source package that `version` belongs to, where its packages have versions of their own and theirs cannot be
+    /// derived: the fix is in what was built from that version of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl Fix {
@@ -81,6 +100,13 @@ impl Fix {
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.version.is_some()
+    }
+
+    /// The version in words, with the source package that it is of where it is not the installed package's own.
+    #[must_use]
+    pub fn version_in_words(&self) -> Option<String> {
+        let version = self.version.as_ref()?;
+        Some(self.source.as_ref().map_or_else(|| version.clone(), |source| format!("{version} (of source {source})")))
     }
 }
 
@@ -116,8 +142,14 @@ pub enum SuppressionReason {
     OwnedByOsPackage,
     /// The package comes from a third-party repository, which the distribution's data does not judge.
     ThirdPartyPackage,
+    /// Headers of the kernel: no kernel runs from them.
+    KernelHeaders,
+    /// The installed version has no order with the advisory's, so nothing is known.
+    NotComparable,
     /// A VEX statement says that it is not affected.
     Vex,
     /// An ignore rule of the project.
     IgnoreRule,
+    /// A setting leaves it out: a severity threshold, or the status of its fix.
+    Setting,
 }

