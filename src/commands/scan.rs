@@ -218,7 +218,7 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
         let what = format!("{name} could be read in part only");
         let fix = "push the image again; what could be read is in the reports, and nothing is said about the rest";
         Some(Diagnosis::new(code, what, gap.to_string(), fix))
-    } else if inventory.packages.is_empty() {
+    } else if !inventory.packages.iter().any(|package| package.kind.is_os() || package.kind.shard().is_some()) {
         let what = format!("{name} holds nothing that can be judged");
         let os = inventory.distribution.as_ref().map_or("no distribution", |distribution| distribution.name.as_str());
         let why = format!(
