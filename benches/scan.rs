@@ -41,7 +41,7 @@ fn measure(layout: &Path) {
     let (scan, found) = best(|| {
         // A new handle each time: nothing of the run before is left.
         let image = image::open(&source, &platform, &limits, None).expect("an image");
-        inventory::take(&image, &limits, &NoProgress)
+        inventory::take(&image, &limits, &NoProgress, None)
     });
     println!(
         "inventory: {} packages in {:.1} ms, peak memory {}",

@@ -9,12 +9,12 @@ use std::path::Path;
 
 use layers::*;
 use plimsoll::image::{self, Image, NoProgress};
-use plimsoll::inventory;
+use plimsoll::inventory::{self, LayerCache};
 use plimsoll::model::{GapKind, Inventory, Limits, Package, PackageKind, Platform};
 use serde_json::Value;
 
 fn take(image: &Image) -> Inventory {
-    inventory::take(image, &Limits::default(), &NoProgress)
+    inventory::take(image, &Limits::default(), &NoProgress, None)
 }
 
 fn open(source: &str, platform: &str) -> Image {
@@ -271,7 +271,7 @@ fn unreadable_files_are_gaps_with_path_and_reason() {
         .file("big/node_modules/y/package.json", &[b' '; 5000]);
     let image = Layout::of(&[layer.end()]);
     let limits = Limits { file_size: 4096, ..Limits::default() };
-    let inventory = inventory::take(&image.open(), &limits, &NoProgress);
+    let inventory = inventory::take(&image.open(), &limits, &NoProgress, None);
     let gaps: Vec<_> = inventory.gaps.iter().map(|gap| (gap.kind, gap.subject.as_str())).collect();
     assert_eq!(
         gaps,
@@ -282,4 +282,37 @@ fn unreadable_files_are_gaps_with_path_and_reason() {
         ]
     );
     assert_eq!(found(&inventory), ["a var/lib/dpkg/status:0"]);
+}
+
+#[test]
+fn known_layers_are_not_read_again() {
+    let base = Tar::default()
+        .file("etc/os-release", OS_RELEASE)
+        .file("var/lib/dpkg/status", STATUS)
+        .file("store/aa", &package_json("x"))
+        .hard_link("app/node_modules/x/package.json", "store/aa")
+        .end();
+    let own = Tar::default().file("app/node_modules/y/package.json", &package_json("y")).end();
+    let broken = Tar::default().file("app/node_modules/z/package.json", &package_json("z")).raw(&[b'!'; 512]).end();
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = LayerCache::new(directory.path());
+    let take = |image: &Layout| inventory::take(&image.open(), &Limits::default(), &NoProgress, Some(&cache));
+    let layout = Layout::of(&[base.clone(), own.clone()]);
+    let cold = take(&layout);
+    assert_eq!(cold, inventory::take(&layout.open(), &Limits::default(), &NoProgress, None));
+    // Without the blobs everything must come from the cache.
+    for layer in [&base, &own] {
+        std::fs::remove_file(layout.blob_path(&digest(layer))).expect("a blob");
+    }
+    assert_eq!(take(&layout), cold);
+    // Another image has the same base; its own layer breaks off and is not kept.
+    let other = Layout::of(&[base.clone(), broken.clone()]);
+    std::fs::remove_file(other.blob_path(&digest(&base))).expect("a blob");
+    for _ in 0..2 {
+        let inventory = take(&other);
+        assert_eq!(inventory.gaps.iter().map(|gap| gap.layer).collect::<Vec<_>>(), [Some(1)]);
+        assert!(found(&inventory).iter().any(|row| row.starts_with("x ")), "{:?}", found(&inventory));
+    }
+    // Without the cache the missing blobs are gaps.
+    assert_eq!(inventory::take(&layout.open(), &Limits::default(), &NoProgress, None).gaps.len(), 2);
 }
