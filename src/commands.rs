@@ -3,6 +3,7 @@
 mod compare_versions;
 mod database;
 mod db;
+mod explain;
 mod gate;
 mod log;
 mod output;
@@ -26,6 +27,12 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Gate(args) => gate::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
         Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
+        Command::Db(DbCommand::Update(args)) => db::update(args, &environment),
+        Command::Db(DbCommand::Push(args)) => db::push(args, &environment),
+        Command::Db(DbCommand::Mirror(args)) => db::mirror(args, &environment),
+        Command::Db(DbCommand::Export(args)) => db::export(args, &environment),
+        Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
+        Command::Explain(args) => explain::run(args, &cli.output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
     });
     result.unwrap_or_else(|diagnosis| fail(&diagnosis)).into()

@@ -25,7 +25,7 @@ fn layers_that_are_cut_off_or_damaged() {
     for (what, packed) in [("gzip", gzip(&tar)), ("zstd", zstd(&tar)), ("plain", tar.clone())] {
         // Of the plain one, what comes before the last file's content.
         let end = if what == "plain" { tar.len() - 1024 - 512 } else { packed.len() };
-        for cut in [packed.len() / 3, end - 600.min(end / 4), end - 5] {
+        for cut in [packed.len() / 3, end - 800.min(end / 4), end - 5] {
             let (found, seen) = code(packed[..cut].to_vec(), &Limits::default());
             assert_eq!(found, Some(Code::CorruptLayer), "{what} cut at {cut}");
             assert!(seen.0.iter().all(|(path, _)| path != "c"), "{what} cut at {cut}");
@@ -51,6 +51,19 @@ fn layers_that_are_cut_off_or_damaged() {
     ] {
         assert_eq!(code(layer, &Limits::default()).0, Some(Code::CorruptLayer), "{what}");
     }
+}
+
+/// `umoci insert` writes such layers, and runtimes unpack them.
+#[test]
+fn an_archive_may_end_without_the_last_padding() {
+    let mut tar = Tar::default().file("a", b"first").file("b", b"last").0;
+    tar.truncate(tar.len() - 512 + b"last".len());
+    for (what, layer) in [("gzip", gzip(&tar)), ("zstd", zstd(&tar)), ("plain", tar.clone())] {
+        let (found, seen) = code(layer, &Limits::default());
+        assert_eq!((found, names(&seen)), (None, vec!["a", "b"]), "{what}");
+    }
+    let (found, _) = code(gzip(&tar[..tar.len() - 1]), &Limits::default());
+    assert_eq!(found, Some(Code::CorruptLayer), "content is missing");
 }
 
 #[test]

@@ -43,10 +43,13 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
-        Ok(database) => {
+        Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
                 match_image(image, &database);
+                if let Some(inventory) = &mut image.inventory {
+                    inventory.gaps.extend_from_slice(&gaps);
+                }
             }
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
@@ -137,6 +140,22 @@ impl<'a> Connection<'a> {
         let registry = Arc::new(registry);
         self.registry = Some(Arc::clone(&registry));
         Ok(registry)
+    }
+}
+
+/// The inventory of one image, for commands that ask something else about it than a scan.
+pub(super) fn inventory_of(
+    name: &str,
+    args: &ScanArgs,
+    environment: &Environment,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let names = [name.to_owned()];
+    let mut connection = Connection::new(environment, &names);
+    let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
+    match image.diagnosis.take() {
+        Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
+        _ => Ok(image),
     }
 }
 

@@ -5,7 +5,7 @@
 //! * extended headers (`x`, `L`, `K`) apply to the next entry that is none; a pax size never to another extended header;
 //! * global headers (`g`) change nothing;
 //! * links, directories, devices and pipes have no content, whatever their size field says;
-//! * an archive ends with two blocks of zeros, or where the stream ends between two entries.
+//! * an archive ends with two blocks of zeros, or where the stream ends between two entries, be it in the padding.
 
 mod header;
 mod pax;
@@ -163,8 +163,23 @@ impl<'i, I: TarInput> TarReader<'i, I> {
     /// Passes over what is left of an entry's content and its padding.
     pub(super) fn finish(&mut self, size: u64, left: u64) -> Result<(), LayerError> {
         let padding = size.wrapping_neg() % BLOCK as u64;
-        let amount = left.checked_add(padding).ok_or_else(|| LayerError::corrupt("an entry's size is absurd"))?;
-        Ok(self.input.skip(amount)?)
+        // Only the content must be there: some writers leave the last entry's padding out, and Go takes that for the end.
+        self.input.skip(left)?;
+        self.pass_padding(padding)
+    }
+
+    /// Passes over padding, as much as there is.
+    fn pass_padding(&mut self, mut padding: u64) -> Result<(), LayerError> {
+        while padding > 0 {
+            let available = self.input.fill_buf()?.len();
+            let step = usize::try_from(padding).unwrap_or(usize::MAX).min(available);
+            if step == 0 {
+                return Ok(());
+            }
+            self.input.consume(step);
+            padding -= step as u64;
+        }
+        Ok(())
     }
 
     /// Reads a block; `false` is the end of the archive.
