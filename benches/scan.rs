@@ -119,7 +119,7 @@ fn measure(layout: &Path) {
     let (scan, found) = best(|| {
         // A new handle each time: nothing of the run before is left.
         let image = image::open(&source, &platform, &limits, None).expect("an image");
-        inventory::take(&image, &limits, &NoProgress, None)
+        inventory::take(&image, &limits, &NoProgress)
     });
     println!(
         "inventory: {} packages in {:.1} ms, peak memory {}",

@@ -23,10 +23,15 @@ pub use cache::LayerCache;
 pub use extractor::is_package_database;
 use layer::{LayerFacts, LinkedFacts, Targets};
 
-/// Takes the inventory of an image: walks all layers, the largest first, on as many threads as there are cores. Layers
-/// that the `cache` knows are not read.
+/// Takes the inventory of an image: walks all layers, the largest first, on as many threads as there are cores.
 #[must_use]
-pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress, cache: Option<&LayerCache>) -> Inventory {
+pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress) -> Inventory {
+    take_cached(image, limits, progress, None)
+}
+
+/// The same, without reading layers that the `cache` knows.
+#[must_use]
+pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cache: Option<&LayerCache>) -> Inventory {
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
     let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer_facts(image, index, limits, progress, cache));
@@ -89,9 +94,10 @@ fn linked_facts(
     }
     let facts = layer::read_targets(image, index, targets, limits);
     // Files that the walk did not come to would be missing for ever.
-    if targets.iter().all(|(target, paths)| {
-        paths.iter().all(|path| facts.contains_key(&(index, target.clone(), path.clone())))
-    }) {
+    if targets
+        .iter()
+        .all(|(target, paths)| paths.iter().all(|path| facts.contains_key(&(index, target.clone(), path.clone()))))
+    {
         cache.keep_linked(digest, limits, targets, &facts);
     }
     facts

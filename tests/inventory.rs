@@ -14,7 +14,7 @@ use plimsoll::model::{GapKind, Inventory, Limits, Package, PackageKind, Platform
 use serde_json::Value;
 
 fn take(image: &Image) -> Inventory {
-    inventory::take(image, &Limits::default(), &NoProgress, None)
+    inventory::take(image, &Limits::default(), &NoProgress)
 }
 
 fn open(source: &str, platform: &str) -> Image {
@@ -271,7 +271,7 @@ fn unreadable_files_are_gaps_with_path_and_reason() {
         .file("big/node_modules/y/package.json", &[b' '; 5000]);
     let image = Layout::of(&[layer.end()]);
     let limits = Limits { file_size: 4096, ..Limits::default() };
-    let inventory = inventory::take(&image.open(), &limits, &NoProgress, None);
+    let inventory = inventory::take(&image.open(), &limits, &NoProgress);
     let gaps: Vec<_> = inventory.gaps.iter().map(|gap| (gap.kind, gap.subject.as_str())).collect();
     assert_eq!(
         gaps,
@@ -296,10 +296,10 @@ fn known_layers_are_not_read_again() {
     let broken = Tar::default().file("app/node_modules/z/package.json", &package_json("z")).raw(&[b'!'; 512]).end();
     let directory = tempfile::tempdir().expect("a directory");
     let cache = LayerCache::new(directory.path());
-    let take = |image: &Layout| inventory::take(&image.open(), &Limits::default(), &NoProgress, Some(&cache));
+    let take = |image: &Layout| inventory::take_cached(&image.open(), &Limits::default(), &NoProgress, Some(&cache));
     let layout = Layout::of(&[base.clone(), own.clone()]);
     let cold = take(&layout);
-    assert_eq!(cold, inventory::take(&layout.open(), &Limits::default(), &NoProgress, None));
+    assert_eq!(cold, inventory::take(&layout.open(), &Limits::default(), &NoProgress));
     // Without the blobs everything must come from the cache.
     for layer in [&base, &own] {
         std::fs::remove_file(layout.blob_path(&digest(layer))).expect("a blob");
@@ -314,5 +314,5 @@ fn known_layers_are_not_read_again() {
         assert!(found(&inventory).iter().any(|row| row.starts_with("x ")), "{:?}", found(&inventory));
     }
     // Without the cache the missing blobs are gaps.
-    assert_eq!(inventory::take(&layout.open(), &Limits::default(), &NoProgress, None).gaps.len(), 2);
+    assert_eq!(inventory::take(&layout.open(), &Limits::default(), &NoProgress).gaps.len(), 2);
 }

@@ -10,7 +10,7 @@ use crate::cli::{OutputArgs, ScanArgs};
 use crate::context::{Credentials, Environment, NetworkSettings, pipeline_images};
 use crate::exit::Exit;
 use crate::image::{self, InvalidSource, Source};
-use crate::inventory;
+use crate::inventory::{self, LayerCache};
 use crate::matching;
 use crate::model::{
     Code, CoverageStatus, Diagnosis, Digest, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
@@ -40,7 +40,7 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
-    let mut connection = Connection::new(environment, &names);
+    let mut connection = Connection::new(environment, &names, args);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
         Ok(database::Opened { database, gaps }) => {
@@ -104,15 +104,19 @@ struct Connection<'a> {
     /// The images of this scan: variables without a host of their own speak about the registry of the first.
     images: Vec<ImageReference>,
     registry: Option<Arc<Registry>>,
+    /// What is known of layers, where a directory for it is named.
+    layers: Option<LayerCache>,
 }
 
 impl<'a> Connection<'a> {
-    fn new(environment: &'a Environment, names: &[String]) -> Self {
+    fn new(environment: &'a Environment, names: &[String], args: &ScanArgs) -> Self {
         let reference = |name: &String| match name.parse() {
             Ok(Source::Registry(reference)) => Some(reference),
             _ => None,
         };
-        Self { environment, images: names.iter().filter_map(reference).collect(), registry: None }
+        let named = args.cache_dir.clone().or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(Into::into));
+        let layers = named.map(|directory| LayerCache::new(&directory));
+        Self { environment, images: names.iter().filter_map(reference).collect(), registry: None, layers }
     }
 
     fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
@@ -151,7 +155,7 @@ pub(super) fn inventory_of(
     output: &OutputArgs,
 ) -> Result<ImageScan, Diagnosis> {
     let names = [name.to_owned()];
-    let mut connection = Connection::new(environment, &names);
+    let mut connection = Connection::new(environment, &names, args);
     let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
     match image.diagnosis.take() {
         Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
@@ -165,7 +169,7 @@ fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'
         Ok((source, image, limits)) => {
             info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
             let progress = Reading::start(&image.layers, output);
-            let inventory = inventory::take(&image, &limits, &progress);
+            let inventory = inventory::take_cached(&image, &limits, &progress, connection.layers.as_ref());
             progress.finish();
             judge_inventory(source.to_string(), inventory)
         }

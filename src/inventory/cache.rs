@@ -147,7 +147,8 @@ impl LayerCache {
             return None;
         }
         fs::create_dir_all(path.parent()?).ok()?;
-        let unfinished = path.with_extension(format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        let unfinished =
+            path.with_extension(format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
         let done = fs::write(&unfinished, entry).and_then(|()| fs::rename(&unfinished, path));
         if done.is_err() {
             let _ = fs::remove_file(&unfinished);
