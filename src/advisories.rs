@@ -1,24 +1,29 @@
 //! Advisories: from the upstreams' feeds to an index that a scan asks, package by package.
 //!
 //! `feeds` turn bytes into records, `build` gathers them into shards, `index` is the file format of a shard, and
-//! [`Database`] is what a scan opens. `docs/database.md` specifies the format.
+//! [`Database`] is what a scan opens; `delivery` brings databases from registries and files into the [`Cache`]. `docs/database.md` specifies the format.
 
 mod build;
+mod cache;
 mod catalogue;
 mod database;
+pub mod delivery;
 mod feed;
 mod feeds;
 mod fetch;
 mod index;
 mod parallel;
+mod signature;
 mod text;
 mod vector;
 mod zip;
 
 pub use build::{BuildError, BuildOptions, BuildReport, ShardSize, SourceReport, build};
+pub use cache::{Cache, Collected};
 pub use database::{Database, DatabaseError, Shard, ShardStatus};
 pub use feed::{FEEDS, Feed, FeedError, Sink};
 pub use fetch::{Fetch, FetchError, Folder};
+pub use signature::{PublicKeys, SignatureError, SigningKey, Trust};
 
 use crate::model::PackageKind;
 

@@ -56,26 +56,31 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find the vulnerabilities of images and write the reports; exits 0 with findings
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Judge a scan document: exits 1 when the policy fails
     Gate(GateArgs),
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Tell why an image has a vulnerability, or why it has not
+    Explain(ExplainArgs),
     /// Compare versions as a package ecosystem does
     CompareVersions(CompareVersionsArgs),
 }
 
 /// Arguments of `scan`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(after_help = SOURCES)]
 pub struct ScanArgs {
     /// Images to scan [default: those that this pipeline pushed]
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<String>,
-    /// Advisory database: a directory made by `db build`, or a folder of feeds [default: PLIMSOLL_DB, or where the image keeps it]
-    #[arg(long, value_name = "DIR")]
+    /// Advisory database: an artifact in a registry, a directory made by `db build`, or a folder of feeds [default: PLIMSOLL_DB, or where the image keeps it]
+    #[arg(long, value_name = "REF|DIR")]
     pub db: Option<PathBuf>,
+    /// Who vouches for the database, and how old it may be.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// A folder of feeds to use, and to name in all reports, when no database can be had
     #[arg(long, value_name = "DIR")]
     pub fallback_db: Option<PathBuf>,
@@ -91,6 +96,9 @@ pub struct ScanArgs {
     /// Platform to take from an index [default: linux/amd64]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
+    /// List the suppressed findings in the table, with their reasons
+    #[arg(long)]
+    pub show_suppressed: bool,
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
@@ -144,6 +152,52 @@ pub struct GateArgs {
     pub fail_on: Option<String>,
 }
 
+/// Who vouches for a database, and how old it may be.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrustArgs {
+    /// Public key (PEM, a file) that must have signed the database [default: PLIMSOLL_DB_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub db_key: Option<String>,
+    /// Age from which a database is stale, such as 36h or 7d [default: PLIMSOLL_MAX_DB_AGE, or 7d]
+    #[arg(long, value_name = "AGE")]
+    pub max_db_age: Option<String>,
+    /// What to do with a stale database [default: PLIMSOLL_STALE_DB, or warn]
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "warn|fail")]
+    pub stale_db: Option<StaleDb>,
+}
+
+/// What to do with a stale database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StaleDb {
+    /// Use it and say so.
+    Warn,
+    /// Refuse it.
+    Fail,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The vulnerability or advisory: CVE-…, GHSA-…, DSA-…, …
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The image to look into, as for `scan` [default: those of the scan document]
+    #[arg(value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The scan document
+    #[arg(long, value_name = "FILE", default_value = "plimsoll.json", conflicts_with = "image")]
+    pub report: PathBuf,
+    /// Advisory database [default: as for `scan`]
+    #[arg(long, value_name = "DIR")]
+    pub db: Option<PathBuf>,
+    /// Platform to take from an index [default: linux/amd64]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    /// Use the network for registries only, never for advisories
+    #[arg(long)]
+    pub offline: bool,
+}
+
 /// The verbs of `db`.
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
@@ -151,6 +205,16 @@ pub enum DbCommand {
     Build(DbBuildArgs),
     /// Show age, sources and sizes of a database
     Status(DbStatusArgs),
+    /// Bring a database, or the shards that are named, into the cache
+    Update(DbUpdateArgs),
+    /// Send a database to a registry: what changed, as deltas
+    Push(DbPushArgs),
+    /// Copy a database from one repository to another, signature included
+    Mirror(DbMirrorArgs),
+    /// Write a database into one file
+    Export(DbExportArgs),
+    /// Read a database from such a file
+    Import(DbImportArgs),
 }
 
 /// Arguments of `db build`.
@@ -162,17 +226,117 @@ pub struct DbBuildArgs {
     /// Where the database goes
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Private key (PEM, a file) to sign the catalogue with [default: PLIMSOLL_DB_SIGNING_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<String>,
 }
 
 /// Arguments of `db status`.
 #[derive(Debug, Args)]
 pub struct DbStatusArgs {
     /// The database [default: as for `scan`]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "REF|DIR")]
     pub db: Option<PathBuf>,
     /// Write JSON
     #[arg(long)]
     pub json: bool,
+    /// Show what the cache holds, without asking the registry
+    #[arg(long)]
+    pub offline: bool,
+    /// The cache [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Who vouches for the database, and how old it may be.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Arguments of `db update`.
+#[derive(Debug, Args)]
+pub struct DbUpdateArgs {
+    /// The artifact [default: PLIMSOLL_DB]
+    #[arg(value_name = "REF")]
+    pub reference: Option<String>,
+    /// Only what these need: shards (debian-12, npm, …) or images, as for `scan` [default: all shards]
+    #[arg(long = "for", value_name = "IMAGE|ECOSYSTEM", num_args = 1..)]
+    pub wanted: Vec<String>,
+    /// The cache [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Who vouches for the database, and how old it may be.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Arguments of `db push`.
+#[derive(Debug, Args)]
+pub struct DbPushArgs {
+    /// Where the artifact goes
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// The directory made by `db build`
+    #[arg(long, value_name = "DIR")]
+    pub db: PathBuf,
+    /// Private key (PEM, a file) to sign with [default: PLIMSOLL_DB_SIGNING_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<String>,
+    /// Send changed shards as a whole, not as deltas
+    #[arg(long)]
+    pub whole: bool,
+    /// The cache [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Arguments of `db mirror`.
+#[derive(Debug, Args)]
+pub struct DbMirrorArgs {
+    /// The artifact
+    #[arg(value_name = "SOURCE")]
+    pub from: String,
+    /// Where the copy goes
+    #[arg(value_name = "DESTINATION")]
+    pub to: String,
+    /// Public key (PEM, a file) that must have signed it [default: PLIMSOLL_DB_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub db_key: Option<String>,
+}
+
+/// Arguments of `db export`.
+#[derive(Debug, Args)]
+pub struct DbExportArgs {
+    /// The file to write: an archive of an OCI layout
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The database [default: as for `scan`]
+    #[arg(long, value_name = "REF|DIR")]
+    pub db: Option<PathBuf>,
+    /// Public key (PEM, a file) that must have signed it [default: PLIMSOLL_DB_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub db_key: Option<String>,
+    /// The cache [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Arguments of `db import`.
+#[derive(Debug, Args)]
+pub struct DbImportArgs {
+    /// The file that `db export` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// A directory for the database [default: the cache, under the reference that the file names]
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// The reference under which the cache is to know it
+    #[arg(long = "as", value_name = "REF")]
+    pub reference: Option<String>,
+    /// Public key (PEM, a file) that must have signed it [default: PLIMSOLL_DB_KEY, a file or the text]
+    #[arg(long, value_name = "FILE")]
+    pub db_key: Option<String>,
+    /// The cache [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// Arguments of `compare-versions`.

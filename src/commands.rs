@@ -3,6 +3,7 @@
 mod compare_versions;
 mod database;
 mod db;
+mod explain;
 mod gate;
 mod judgement;
 mod log;
@@ -36,6 +37,12 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Gate(args) => gate::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
         Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
+        Command::Db(DbCommand::Update(args)) => db::update(args, &environment),
+        Command::Db(DbCommand::Push(args)) => db::push(args, &environment),
+        Command::Db(DbCommand::Mirror(args)) => db::mirror(args, &environment),
+        Command::Db(DbCommand::Export(args)) => db::export(args, &environment),
+        Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
+        Command::Explain(args) => explain::run(args, &output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
     }
 }

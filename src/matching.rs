@@ -1,31 +1,39 @@
 //! Inventory × advisory index → findings, suppressions, coverage. Pure but for reading the index.
 //!
-//! For each package the records under its look-up name are collected (`select`), each is judged by constraints and
-//! version (`judge`), the verdicts are grouped into alias sets and each set is decided by rank (`decide`). What makes
-//! distributions differ lives in `distribution`.
+//! For each package the records under its look-up names are collected, each is judged by constraints and version
+//! (`judge`), the judgements are grouped into alias sets and each set is decided by rank (`decide`); what must not count
+//! is set aside with its reason (`suppress`). What makes distributions differ lives in `distribution`. [`explain`] tells
+//! the same way backwards, for one vulnerability.
 
 mod decide;
 mod distribution;
+mod explain;
 mod identity;
 mod judge;
+mod suppress;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::advisories::{Database, DatabaseError, Shard, lookup_key};
 use crate::model::{
-    Coverage, CoverageStatus, Finding, Gap, GapKind, Inventory, Package, PackageRef, ShardName, Suppressed,
-    SuppressionReason,
+    Advisory, Coverage, CoverageStatus, Distribution, Finding, Gap, GapKind, Inventory, Package, PackageRef, ShardName,
+    Suppressed, SuppressionReason,
 };
-use crate::version::{self, Scheme};
+use crate::version;
 
-use judge::Judgement;
+use decide::AliasSet;
+use distribution::Subject;
+use judge::{Judgement, Opinion};
+
+pub use explain::{Case, Consulted, Explanation, Lookup, Said, Verdict, explain};
 
 /// What matching one inventory yields.
 #[derive(Debug, Default)]
 pub struct Matched {
     /// What counts, most severe first.
     pub findings: Vec<Finding>,
-    /// What does not, with reasons.
+    /// What does not, with reasons, in the same order.
     pub suppressed: Vec<Suppressed>,
     /// What there was data for.
     pub coverage: Vec<Coverage>,
@@ -58,33 +66,30 @@ pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Mat
             matched.gaps.push(Gap::new(GapKind::NoAdvisories, shard_name.as_str(), reason));
             continue;
         };
-        for index in indexes {
-            if let Some(package) = inventory.packages.get(index) {
-                match_package(inventory, database, &shard, index, package, &mut matched)?;
-            }
-        }
+        match_shard(inventory, database, &shard, &indexes, &mut matched)?;
     }
-    suppress(inventory, database, &mut matched)?;
-    matched.findings.sort_by(|a, b| {
-        (b.severity, &a.package.name, &a.package.version, &a.id).cmp(&(
-            a.severity,
-            &b.package.name,
-            &b.package.version,
-            &b.id,
-        ))
-    });
+    suppress::suppress(inventory, database, &mut matched)?;
+    matched.findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    matched.suppressed.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
     Ok(matched)
 }
 
-/// The packages that can be looked up, by shard, in the order of the inventory.
+/// Most severe first.
+fn order(finding: &Finding) -> impl Ord {
+    let package = &finding.package;
+    (std::cmp::Reverse(finding.severity), &package.name, &package.version, &finding.id, package.index)
+}
+
+/// The packages by the shard that would know of them, in the order of the inventory. Kinds that nobody publishes
+/// advisories for get a name of their own, so that nobody takes them for judged.
 fn by_shard(inventory: &Inventory) -> BTreeMap<ShardName, Vec<usize>> {
     let mut shards: BTreeMap<ShardName, Vec<usize>> = BTreeMap::new();
     for (index, package) in inventory.packages.iter().enumerate() {
         let shard = if package.kind.is_os() {
             // Packages without a distribution are a gap that the inventory names already.
-            inventory.distribution.as_ref().map(crate::model::Distribution::shard)
+            inventory.distribution.as_ref().map(Distribution::shard)
         } else {
-            package.kind.shard()
+            package.kind.shard().or_else(|| Some(ShardName::new(package.kind.purl_type())))
         };
         if let Some(shard) = shard {
             shards.entry(shard).or_default().push(index);
@@ -93,40 +98,56 @@ fn by_shard(inventory: &Inventory) -> BTreeMap<ShardName, Vec<usize>> {
     shards
 }
 
+/// Matches the packages of one shard, in the order of its keys: what lies together is read together, and binaries of
+/// one source share what was read.
+fn match_shard(
+    inventory: &Inventory,
+    database: &Database,
+    shard: &Shard,
+    indexes: &[usize],
+    matched: &mut Matched,
+) -> Result<(), DatabaseError> {
+    let distribution = inventory.distribution.as_ref();
+    let mut candidates = Vec::with_capacity(indexes.len());
+    for &index in indexes {
+        let Some(package) = inventory.packages.get(index) else { continue };
+        for subject in distribution::subjects(package, distribution) {
+            candidates.push((lookup_key(package.kind, subject.name), index, package, subject));
+        }
+    }
+    candidates.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut last: Option<(String, Rc<Vec<Advisory>>)> = None;
+    let mut packages: BTreeMap<usize, Vec<(Subject<'_>, Rc<Vec<Advisory>>)>> = BTreeMap::new();
+    for (key, index, _, subject) in candidates {
+        let records = match &last {
+            Some((known, records)) if *known == key => Rc::clone(records),
+            _ => Rc::new(shard.lookup(&key)?),
+        };
+        if !records.is_empty() {
+            packages.entry(index).or_default().push((subject, Rc::clone(&records)));
+        }
+        last = Some((key, records));
+    }
+    for (index, found) in packages {
+        if let Some(package) = inventory.packages.get(index) {
+            match_package(inventory, database, shard, (index, package), &found, matched)?;
+        }
+    }
+    Ok(())
+}
+
 fn match_package(
     inventory: &Inventory,
     database: &Database,
     shard: &Shard,
-    index: usize,
-    package: &Package,
+    (index, package): (usize, &Package),
+    found: &[(Subject<'_>, Rc<Vec<Advisory>>)],
     matched: &mut Matched,
 ) -> Result<(), DatabaseError> {
-    let Some(scheme) = Scheme::of(package.kind) else { return Ok(()) };
-    let subject = distribution::subject(package, inventory.distribution.as_ref());
-    let records = shard.lookup(&lookup_key(package.kind, subject.name))?;
-    if records.is_empty() {
-        return Ok(());
-    }
-    if !version::is_valid(scheme, subject.version) {
-        let reason = format!(
-            "`{}` is not a version that {scheme} can order; {} advisories about it were not compared",
-            subject.version,
-            records.len()
-        );
-        matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, subject.version), reason));
-        return Ok(());
-    }
-    let mut judgements = Vec::with_capacity(records.len());
-    for record in &records {
-        match judge::judge(record, package, &subject, scheme) {
-            Ok(Some(judgement)) => judgements.push(judgement),
-            Ok(None) => {}
-            Err(reason) => {
-                matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, record.id), reason))
-            }
-        }
-    }
-    if !judgements.iter().any(Judgement::is_affected) {
+    let judgements = judge_all(package, found, inventory.distribution.as_ref());
+    note_incomparable(package, &judgements, matched);
+    let of_interest = |opinion: &Opinion| matches!(opinion, Opinion::Affected { .. } | Opinion::NotComparable { .. });
+    if !judgements.iter().any(|judgement| of_interest(&judgement.opinion)) {
         return Ok(());
     }
     let package_ref = PackageRef {
@@ -136,60 +157,76 @@ fn match_package(
         version: package.version.clone(),
         purl: package.purl(inventory.distribution.as_ref()),
     };
-    for group in decide::alias_sets(&judgements, package.kind) {
-        if let Some(finding) = decide::decide(&group, &package_ref, scheme, shard, database)? {
-            matched.findings.push(finding);
-        }
+    let links = links(&judgements, database)?;
+    for set in decide::alias_sets(&judgements, &links, package.kind) {
+        decide_set(&set, package, &package_ref, shard, database, matched)?;
     }
     Ok(())
 }
 
-/// Sets aside the findings that the distribution answers for, and those that its data must not judge.
-fn suppress(inventory: &Inventory, database: &Database, matched: &mut Matched) -> Result<(), DatabaseError> {
-    let os_shard = match &inventory.distribution {
-        Some(distribution) => database.shard(&distribution.shard())?,
-        None => None,
-    };
-    let mut kept = Vec::with_capacity(matched.findings.len());
-    for finding in std::mem::take(&mut matched.findings) {
-        let Some(package) = inventory.packages.get(finding.package.index) else { continue };
-        let verdict = if package.kind.is_os() && package.third_party {
-            let maker = package.vendor.as_deref().unwrap_or("a third party");
-            Some((
-                SuppressionReason::ThirdPartyPackage,
-                format!("{} comes from {maker}; the distribution's data does not judge it", package.name),
-            ))
-        } else {
-            covered_owner(inventory, os_shard.as_ref(), package)?
-                .map(|explanation| (SuppressionReason::OwnedByOsPackage, explanation))
-        };
-        match verdict {
-            Some((reason, explanation)) => matched.suppressed.push(Suppressed { finding, reason, explanation }),
-            None => kept.push(finding),
-        }
-    }
-    matched.findings = kept;
-    Ok(())
-}
-
-/// Says why a language package is the distribution's business: an OS package owns its files, and the distribution's
-/// data knows that package's name.
-fn covered_owner(
-    inventory: &Inventory,
-    os_shard: Option<&Shard>,
+fn judge_all<'a>(
     package: &Package,
-) -> Result<Option<String>, DatabaseError> {
-    let (Some(owner), Some(shard)) = (&package.owned_by, os_shard) else { return Ok(None) };
-    let owner_name = owner.split_once(' ').map_or(owner.as_str(), |(name, _)| name);
-    let Some(os_package) = inventory.packages.iter().find(|p| p.kind.is_os() && p.name == owner_name) else {
-        return Ok(None);
+    found: &'a [(Subject<'a>, Rc<Vec<Advisory>>)],
+    distribution: Option<&Distribution>,
+) -> Vec<Judgement<'a>> {
+    let records = found.iter().flat_map(|(subject, records)| records.iter().map(move |record| (subject, record)));
+    records.map(|(subject, record)| judge::judge(record, package, *subject, distribution)).collect()
+}
+
+fn decide_set(
+    set: &AliasSet<'_>,
+    package: &Package,
+    package_ref: &PackageRef,
+    shard: &Shard,
+    database: &Database,
+    matched: &mut Matched,
+) -> Result<(), DatabaseError> {
+    if !decide::is_of_interest(set) {
+        return Ok(());
+    }
+    let Some(decision) = decide::decide(set, package, package_ref, shard, database)? else { return Ok(()) };
+    match decision.doubt {
+        None => matched.findings.push(decision.finding),
+        Some(explanation) => matched.suppressed.push(Suppressed {
+            finding: decision.finding,
+            reason: SuppressionReason::NotComparable,
+            explanation,
+        }),
+    }
+    Ok(())
+}
+
+/// One gap for a package whose version could not be compared: what it would have is suppressed, not absent.
+fn note_incomparable(package: &Package, judgements: &[Judgement<'_>], matched: &mut Matched) {
+    let mut reasons = judgements.iter().filter_map(|judgement| match &judgement.opinion {
+        Opinion::NotComparable { reason } => Some((judgement, reason)),
+        _ => None,
+    });
+    let Some((first, reason)) = reasons.next() else { return };
+    let number = reasons.count() + 1;
+    let subject = first.subject;
+    let reason = if version::is_valid(subject.scheme, subject.version) {
+        format!("{number} advisories about it were not compared: {reason}")
+    } else {
+        let (version, scheme) = (subject.version, subject.scheme);
+        format!("`{version}` is not a version that {scheme} can order; {number} advisories about it were not compared")
     };
-    if os_package.third_party {
-        return Ok(None);
+    matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, package.version), reason));
+}
+
+/// What the database knows of names that stand for a CVE, where the records about a package do not say it.
+fn links(judgements: &[Judgement<'_>], database: &Database) -> Result<Vec<(String, String)>, DatabaseError> {
+    let mut links = Vec::new();
+    for Judgement { record, .. } in judgements {
+        let said = record.aliases.iter().any(|alias| alias.starts_with("CVE-"));
+        for id in std::iter::once(&record.id).chain(&record.covers).filter(|_| !said) {
+            if !["GHSA-", "GO-"].iter().any(|prefix| id.starts_with(prefix)) {
+                continue;
+            }
+            if let Some(cve) = database.cve_facts(id)?.and_then(|facts| facts.alias_of) {
+                links.push((id.clone(), cve));
+            }
+        }
     }
-    let subject = distribution::subject(os_package, inventory.distribution.as_ref());
-    if shard.lookup(&lookup_key(os_package.kind, subject.name))?.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(format!("its files belong to {owner}, for which the distribution's own advisories are used")))
+    Ok(links)
 }

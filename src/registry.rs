@@ -13,6 +13,7 @@
 //!   bytes are counted against the descriptor and hashed here. Only the digest is handed to `oci-client`, never the
 //!   descriptor, whose `urls` an image could point anywhere. When `oci-client` reports an error, the same range is asked
 //!   for again directly, to learn why and to go on.
+//! - **Uploads** (`push`) go through `oci-client` too, with a token that is asked for the right to push.
 //! - Where the system has no certificate authorities, `oci-client` cannot be built (it makes a default client first),
 //!   and the direct way is the only one.
 //!
@@ -23,6 +24,7 @@ mod challenge;
 mod diagnosis;
 mod error;
 mod probe;
+mod push;
 mod session;
 mod token;
 mod transport;
@@ -106,6 +108,52 @@ impl Registry {
     /// As [`Registry::manifest`].
     pub fn tags(&self, image: &ImageReference) -> Result<Vec<String>, RegistryError> {
         self.runtime.block_on(self.transport.tags(image))
+    }
+
+    /// The digest of the manifest that a reference names, without its bytes; `None` where the registry does not say it.
+    ///
+    /// # Errors
+    /// As [`Registry::manifest`].
+    pub fn digest(&self, image: &ImageReference) -> Result<Option<Digest>, RegistryError> {
+        self.runtime.block_on(self.transport.digest(image))
+    }
+
+    /// Whether an image's repository, to which we want to push, has a blob.
+    ///
+    /// # Errors
+    /// The registry cannot be asked, or does not let us push.
+    pub fn has_blob(&self, image: &ImageReference, digest: &Digest) -> Result<bool, RegistryError> {
+        self.runtime.block_on(push::has_blob(&self.transport, image, digest))
+    }
+
+    /// Stores a blob in an image's repository.
+    ///
+    /// # Errors
+    /// It could not be sent, or we may not push.
+    pub fn push_blob(&self, image: &ImageReference, digest: &Digest, bytes: Vec<u8>) -> Result<(), RegistryError> {
+        self.runtime.block_on(push::blob(&self.transport, image, digest, bytes))
+    }
+
+    /// Takes a blob over from another repository of the same registry; `false` where the registry does not do so and
+    /// the bytes have to be sent.
+    ///
+    /// # Errors
+    /// As [`Registry::push_blob`].
+    pub fn mount_blob(
+        &self,
+        image: &ImageReference,
+        from: &ImageReference,
+        digest: &Digest,
+    ) -> Result<bool, RegistryError> {
+        self.runtime.block_on(push::mount(&self.transport, image, from, digest))
+    }
+
+    /// Stores a manifest under the reference's tag, or its digest.
+    ///
+    /// # Errors
+    /// As [`Registry::push_blob`].
+    pub fn push_manifest(&self, image: &ImageReference, media_type: &str, bytes: Vec<u8>) -> Result<(), RegistryError> {
+        self.runtime.block_on(push::manifest(&self.transport, image, media_type, bytes))
     }
 
     /// Who an image's registry takes us for, for the log: `job token of gitlab-ci-token (CI_REGISTRY_USER/…)`.

@@ -196,3 +196,61 @@ fn versions_are_compared_on_request() {
         assert_eq!(run(&arguments, &[]).expect(0).stdout, expected, "{arguments:?}");
     }
 }
+
+#[test]
+fn an_explanation_leads_from_the_evidence_to_the_verdict() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let image = oci(&shared, "edge-whiteouts");
+    let scan = scan(&[&image, "--db", &database]);
+    let report = scan.directory.path().join("plimsoll.json").display().to_string();
+    let id = scan.image().findings.first().expect("a finding").id.clone();
+    for arguments in [vec![id.as_str(), image.as_str()], vec![id.as_str(), "--report", &report]] {
+        let all = [&["explain"], arguments.as_slice(), &["--db", &database, "--quiet"]].concat();
+        let text = run(&all, &[]).expect(0).stdout;
+        for part in [
+            ": found in 1 package",
+            "lodash",
+            "AFFECTED",
+            "evidence",
+            "package.json, layer ",
+            "osv ",
+            " < ",
+            "(decides)",
+            "upgrade to",
+            "severity",
+        ] {
+            assert!(text.contains(part), "{arguments:?}: no `{part}` in\n{text}");
+        }
+    }
+    for (id, expected) in
+        [("CVE-2021-44228", "npm: has nothing about it"), ("cve-1999-99999", "no feed of this database describes it")]
+    {
+        let text = run(&["explain", id, &image, "--db", &database, "--quiet"], &[]).expect(0).stdout;
+        assert!(text.contains("not found") && text.contains(expected), "{id}: {text}");
+    }
+    let wrong = run(&["explain", "no id", &image], &[]).expect(2);
+    assert!(wrong.stderr.contains("error[D30]"), "{}", wrong.stderr);
+}
+
+#[test]
+fn suppressed_findings_are_counted_and_listed_on_request() {
+    let Some(shared) = shared() else { return };
+    let database = program::database_of(&shared, &["debian"]);
+    let database = database.path().display().to_string();
+    let image = oci(&shared, "large-debian-12-pkgdb");
+    let short = scan(&[&image, "--db", &database]);
+    let suppressed = &short.image().suppressed;
+    assert!(!suppressed.is_empty());
+    let counted = format!("Suppressed {}:", suppressed.len());
+    assert!(short.run.stdout.contains(&counted), "{}", short.run.stdout);
+    let long = scan(&[&image, "--db", &database, "--show-suppressed"]);
+    let first = &suppressed.first().expect("one").finding;
+    assert!(
+        long.run.stdout.contains(&first.id) && !short.run.stdout.contains("headers of the kernel: "),
+        "{}",
+        long.run.stdout
+    );
+    let results = long.json("plimsoll.sarif")["runs"][0]["results"].as_array().cloned().unwrap_or_default();
+    assert!(results.iter().any(|result| result["suppressions"].is_array()));
+}

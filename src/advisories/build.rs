@@ -262,7 +262,8 @@ fn write_shard(plan: &Plan, to: &Path) -> Result<ShardEntry, BuildError> {
     let file = format!("{name}-{}.{EXTENSION}", digest.short());
     write_file(&to.join(&file), &bytes)?;
     let newest = plan.sources.iter().filter_map(|source| source.date).max();
-    Ok(ShardEntry { name: name.clone(), file, digest, size: bytes.len() as u64, records: plan.records(), newest })
+    let (size, records) = (bytes.len() as u64, plan.records());
+    Ok(ShardEntry { name: name.clone(), file, digest, size, records, newest, deltas: Vec::new(), whole: None })
 }
 
 fn shard_file(plan: &Plan) -> Result<Vec<u8>, WriteError> {

@@ -1,9 +1,9 @@
-//! The catalogue: which shards a database directory holds.
+//! The catalogue: which shards a database holds, and of which files each is made.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, ShardName, SourceDate};
+use crate::model::{DatabaseInfo, Digest, ShardName, SourceDate};
 
 /// `catalogue.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,12 +21,6 @@ pub(super) struct Catalogue {
     pub(super) shards: Vec<ShardEntry>,
 }
 
-/// The member of `catalogue.json` that says how to read the others.
-#[derive(Deserialize)]
-pub(super) struct Format {
-    pub(super) format: String,
-}
-
 /// One shard of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShardEntry {
@@ -40,6 +34,83 @@ pub(super) struct ShardEntry {
     pub(super) records: u64,
     /// The newest change in its data, UTC.
     pub(super) newest: Option<Timestamp>,
+    /// What changed since `file`, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) deltas: Vec<Layer>,
+    /// With deltas: the digest of the file that they make of `file`, had it been written as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole: Option<Digest>,
+}
+
+/// One file of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Layer {
+    pub(super) digest: Digest,
+    /// Bytes.
+    pub(super) size: u64,
+}
+
+impl Catalogue {
+    /// Reads `catalogue.json`; the error is a sentence for people.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        // First: another format need not have the members of this one.
+        let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if format != FORMAT {
+            return Err(format!("its format is `{format}`, this program reads `{FORMAT}`"));
+        }
+        let catalogue: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let files = catalogue.shards.iter().map(|shard| 1 + shard.deltas.len()).max().unwrap_or(0);
+        if catalogue.shards.len() > MOST_SHARDS || files > MOST_FILES {
+            return Err(format!("it names {} shards, or {files} files for one", catalogue.shards.len()));
+        }
+        Ok(catalogue)
+    }
+
+    /// `catalogue.json`, as it is signed.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // Plain data with string keys: encoding cannot fail.
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// What the database says of itself, opened from `origin`.
+    pub(super) fn info(&self, origin: String) -> DatabaseInfo {
+        DatabaseInfo { origin, built: self.built, example: self.example, sources: self.sources.clone() }
+    }
+}
+
+impl ShardEntry {
+    /// All files, the base first.
+    pub(super) fn layers(&self) -> impl Iterator<Item = Layer> {
+        let base = Layer { digest: self.digest.clone(), size: self.size };
+        std::iter::once(base).chain(self.deltas.iter().cloned())
+    }
+
+    /// Bytes of all files.
+    pub(super) fn total(&self) -> u64 {
+        self.layers().fold(0, |sum, layer| sum.saturating_add(layer.size))
+    }
+
+    /// The digest of the shard as one file.
+    pub(super) fn whole(&self) -> &Digest {
+        self.whole.as_ref().unwrap_or(&self.digest)
+    }
+
+    /// The name in a directory of one of its files.
+    pub(super) fn file_name(&self, layer: &Layer) -> String {
+        if layer.digest == self.digest { self.file.clone() } else { file_name(&self.name, &layer.digest) }
+    }
+}
+
+/// `debian-12-f4f7cf997e63.shard`.
+pub(super) fn file_name(shard: &ShardName, digest: &Digest) -> String {
+    format!("{shard}-{}.{EXTENSION}", digest.short())
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: String,
 }
 
 /// The version of the catalogue's format.
@@ -47,3 +118,15 @@ pub(super) const FORMAT: &str = "plimsoll-database-1";
 
 /// Its name in the directory.
 pub(super) const FILE_NAME: &str = "catalogue.json";
+
+/// The name of its signature.
+pub(super) const SIGNATURE_NAME: &str = "catalogue.json.sig";
+
+/// What shard files end with.
+pub(super) const EXTENSION: &str = "shard";
+
+/// No catalogue is longer, in bytes.
+pub(super) const LARGEST: u64 = 16 << 20;
+
+const MOST_SHARDS: usize = 10_000;
+const MOST_FILES: usize = 64;

@@ -1,4 +1,4 @@
-//! A database directory as a scan uses it: opened in place, read where asked.
+//! A database as a scan uses it: a directory or files in the cache, opened in place, read where asked.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,22 +10,42 @@ use jiff::Timestamp;
 
 use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, ShardName};
 
-use super::catalogue::{Catalogue, FILE_NAME, FORMAT, Format, ShardEntry};
-use super::index::{IndexError, IndexFile, Table};
+use super::cache::{Cache, digest_of};
+use super::catalogue::{Catalogue, FILE_NAME, LARGEST, Layer, SIGNATURE_NAME, ShardEntry};
+use super::index::{IndexError, IndexFile, Stack, Table};
+use super::signature::{PublicKeys, SignatureError, Trust, judge};
 
 /// An open database. Look-ups may come from any thread.
 #[derive(Debug)]
 pub struct Database {
-    directory: PathBuf,
+    store: Store,
+    trust: Trust,
     info: DatabaseInfo,
     entries: BTreeMap<ShardName, ShardEntry>,
     open: Mutex<BTreeMap<ShardName, Shard>>,
 }
 
+/// Where the files are.
+#[derive(Debug)]
+enum Store {
+    Directory(PathBuf),
+    /// Whoever put them there has verified them.
+    Cache(Cache),
+}
+
+impl Store {
+    fn path(&self, entry: &ShardEntry, layer: &Layer) -> PathBuf {
+        match self {
+            Self::Directory(path) => path.join(entry.file_name(layer)),
+            Self::Cache(cache) => cache.path(&layer.digest),
+        }
+    }
+}
+
 /// One shard: the advisories of a distribution release or an ecosystem.
 #[derive(Debug, Clone)]
 pub struct Shard {
-    index: Arc<IndexFile>,
+    index: Arc<Stack>,
     path: Arc<Path>,
     date: Option<Timestamp>,
 }
@@ -35,8 +55,10 @@ pub struct Shard {
 pub struct ShardStatus {
     /// Its name.
     pub name: ShardName,
-    /// Bytes.
+    /// Bytes, of all its files.
     pub size: u64,
+    /// How many of the files are deltas.
+    pub deltas: usize,
     /// Statements about packages.
     pub records: u64,
     /// The newest change in its data, UTC.
@@ -66,6 +88,15 @@ pub enum DatabaseError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Its signature does not hold.
+    #[error("`{origin}` is not trusted: {reason}")]
+    Untrusted {
+        /// The directory or reference.
+        origin: String,
+        /// Why.
+        #[source]
+        reason: SignatureError,
+    },
 }
 
 impl Database {
@@ -74,30 +105,33 @@ impl Database {
     /// # Errors
     /// There is no catalogue, or it cannot be used.
     pub fn open(directory: &Path) -> Result<Self, DatabaseError> {
-        let path = directory.join(FILE_NAME);
-        let file = File::open(&path).map_err(|cause| match cause.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => DatabaseError::Missing(directory.to_owned()),
-            _ => DatabaseError::Read { path: path.clone(), cause },
-        })?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST_CATALOGUE)
-            .read_to_end(&mut bytes)
-            .map_err(|cause| DatabaseError::Read { path: path.clone(), cause })?;
-        let corrupt = |reason: String| DatabaseError::Corrupt { path: path.clone(), reason };
-        // First: another format need not have the members of this one.
-        let Format { format } = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        if format != FORMAT {
-            return Err(corrupt(format!("its format is `{format}`, this program reads `{FORMAT}`")));
-        }
-        let catalogue: Catalogue = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        let info = DatabaseInfo {
-            origin: directory.display().to_string(),
-            built: catalogue.built,
-            example: catalogue.example,
-            sources: catalogue.sources,
-        };
+        Self::open_trusted(directory, None)
+    }
+
+    /// The same; where there are keys, one of them must have signed the catalogue, and shards are compared with the
+    /// digests that it names.
+    ///
+    /// # Errors
+    /// There is no catalogue, it cannot be used, or its signature does not hold.
+    pub fn open_trusted(directory: &Path, keys: Option<&PublicKeys>) -> Result<Self, DatabaseError> {
+        let (bytes, signature) = read_catalogue(directory)?;
+        let origin = directory.display().to_string();
+        let trust = judge(keys, &bytes, signature.as_deref())
+            .map_err(|reason| DatabaseError::Untrusted { origin: origin.clone(), reason })?;
+        let catalogue = Catalogue::read(&bytes)
+            .map_err(|reason| DatabaseError::Corrupt { path: directory.join(FILE_NAME), reason })?;
+        Ok(Self::of(Store::Directory(directory.to_owned()), catalogue, origin, trust))
+    }
+
+    /// The database of a catalogue whose files are in the cache, as far as they are needed.
+    pub(super) fn of_cache(cache: Cache, catalogue: Catalogue, origin: String, trust: Trust) -> Self {
+        Self::of(Store::Cache(cache), catalogue, origin, trust)
+    }
+
+    fn of(store: Store, catalogue: Catalogue, origin: String, trust: Trust) -> Self {
+        let info = catalogue.info(origin);
         let entries = catalogue.shards.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
-        Ok(Self { directory: directory.to_owned(), info, entries, open: Mutex::default() })
+        Self { store, trust, info, entries, open: Mutex::default() }
     }
 
     /// What is known of the database as a whole.
@@ -106,12 +140,19 @@ impl Database {
         &self.info
     }
 
+    /// What is known of its signature.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
     /// All shards, by name.
     #[must_use]
     pub fn shards(&self) -> Vec<ShardStatus> {
         let status = |entry: &ShardEntry| ShardStatus {
             name: entry.name.clone(),
-            size: entry.size,
+            size: entry.total(),
+            deltas: entry.deltas.len(),
             records: entry.records,
             newest: entry.newest,
         };
@@ -128,26 +169,43 @@ impl Database {
         if let Some(shard) = open.get(name) {
             return Ok(Some(shard.clone()));
         }
-        // The name is a key of ours, but the catalogue is a file that somebody may have changed.
-        if entry.file.is_empty() || entry.file.contains(['/', '\\']) || entry.file.starts_with('.') {
-            let reason = format!("it names the shard file `{}`", entry.file);
-            return Err(DatabaseError::Corrupt { path: self.directory.join(FILE_NAME), reason });
+        let files: Result<Vec<_>, _> = entry.layers().map(|layer| self.file(entry, &layer)).collect();
+        let base = Layer { digest: entry.digest.clone(), size: entry.size };
+        let path = self.store.path(entry, &base);
+        let corrupt = |reason: String| DatabaseError::Corrupt { path: path.clone(), reason };
+        let index = Stack::new(files?).map_err(|error| corrupt(error.to_string()))?;
+        if index.header().name != *name {
+            return Err(corrupt(format!("it is the shard `{}`", index.header().name)));
         }
-        let path = self.directory.join(&entry.file);
+        let shard = Shard { index: Arc::new(index), path: path.into(), date: entry.newest };
+        open.insert(name.clone(), shard.clone());
+        Ok(Some(shard))
+    }
+
+    /// One file of a shard, with the size and, where the database is signed, the digest of the catalogue.
+    fn file(&self, entry: &ShardEntry, layer: &Layer) -> Result<IndexFile, DatabaseError> {
+        // The name is a key of ours, but the catalogue is a file that somebody may have changed.
+        if let Store::Directory(directory) = &self.store
+            && (entry.file.is_empty() || entry.file.contains(['/', '\\']) || entry.file.starts_with('.'))
+        {
+            let reason = format!("it names the shard file `{}`", entry.file);
+            return Err(DatabaseError::Corrupt { path: directory.join(FILE_NAME), reason });
+        }
+        let path = self.store.path(entry, layer);
         let read = |cause| DatabaseError::Read { path: path.clone(), cause };
         let file = File::open(&path).map_err(read)?;
         let size = file.metadata().map_err(read)?.len();
         let corrupt = |reason: String| DatabaseError::Corrupt { path: path.clone(), reason };
-        if size != entry.size {
-            return Err(corrupt(format!("it has {size} bytes, the catalogue says {}", entry.size)));
+        if size != layer.size {
+            return Err(corrupt(format!("it has {size} bytes, the catalogue says {}", layer.size)));
         }
-        let index = IndexFile::open(file).map_err(|error| corrupt(error.to_string()))?;
-        if index.header().name != *name {
-            return Err(corrupt(format!("it is the shard `{}`", index.header().name)));
+        if matches!(self.store, Store::Directory(_)) && self.trust == Trust::Verified {
+            let digest = digest_of(&file, size).map_err(read)?;
+            if digest != layer.digest {
+                return Err(corrupt(format!("it has the digest {digest}, the signed catalogue says {}", layer.digest)));
+            }
         }
-        let shard = Shard { index: Arc::new(index), path: path.clone().into(), date: entry.newest };
-        open.insert(name.clone(), shard.clone());
-        Ok(Some(shard))
+        IndexFile::open(file).map_err(|error| corrupt(error.to_string()))
     }
 
     /// What is known about a CVE whatever the package.
@@ -193,7 +251,29 @@ impl Shard {
     }
 }
 
+/// The bytes of a directory's catalogue and those of its signature.
+pub(super) fn read_catalogue(directory: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>), DatabaseError> {
+    let path = directory.join(FILE_NAME);
+    let bytes = read_bounded(&path, LARGEST).map_err(|cause| match cause.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => DatabaseError::Missing(directory.to_owned()),
+        _ => DatabaseError::Read { path, cause },
+    })?;
+    let path = directory.join(SIGNATURE_NAME);
+    match read_bounded(&path, LARGEST_SIGNATURE) {
+        Ok(signature) => Ok((bytes, Some(signature))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok((bytes, None)),
+        Err(cause) => Err(DatabaseError::Read { path, cause }),
+    }
+}
+
+/// The beginning of a file; what is cut off fails to parse.
+fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The shard of facts per CVE.
 pub(super) const CVE_SHARD: &str = "cve";
 
-const LARGEST_CATALOGUE: u64 = 16 << 20;
+const LARGEST_SIGNATURE: u64 = 1 << 10;

@@ -174,6 +174,11 @@ impl Sink {
         self.cves.entry(id.to_owned()).or_default()
     }
 
+    /// Another name of a CVE, for feeds that list both without saying that they are one.
+    pub fn alias(&mut self, id: &str, cve: &str) {
+        self.cves.entry(id.to_owned()).or_default().alias_of = Some(cve.to_owned());
+    }
+
     /// A record that is left out, and why.
     pub fn skip(&mut self, record: &str, reason: &str) {
         let is_known = self.source.skipped.contains_key(reason);
@@ -211,6 +216,7 @@ impl Sink {
             facts.kev = more.kev.or(facts.kev.take());
             facts.epss = more.epss.or(facts.epss.take());
             facts.cvss.extend(more.cvss);
+            facts.alias_of = more.alias_of.or(facts.alias_of.take());
         }
     }
 

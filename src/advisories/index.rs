@@ -4,17 +4,22 @@
 //! magic "PLIMSOLL" · version u32 · length u32 · CRC-32 u32 · header (postcard) · blocks … · block indexes …
 //! ```
 //! A table is a list of blocks; a block is a zstd frame of (key, value) pairs in key order; the block index holds the
-//! first key of each block. A look-up reads one block. Everything is read with positioned reads: mapping the file would
+//! first key of each block. A look-up reads one block. A delta file holds what changed since the files below it; a [`Stack`]
+//! reads them as one. Everything is read with positioned reads: mapping the file would
 //! need `unsafe` and is no faster for the few blocks a scan touches.
 
+mod delta;
 mod read;
+mod stack;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ShardName, SourceDate};
 
+pub(super) use delta::{DeltaError, delta};
 pub(super) use read::{IndexError, IndexFile};
+pub(super) use stack::Stack;
 pub(super) use write::{TableWriter, WriteError, file};
 
 const MAGIC: &[u8; 8] = b"PLIMSOLL";
@@ -29,6 +34,8 @@ pub(super) struct Header {
     pub(super) name: ShardName,
     /// Its sources.
     pub(super) sources: Vec<SourceDate>,
+    /// Whether the values are changes to the files below it (`docs/database.md`, "Deltas").
+    pub(super) delta: bool,
     /// The tables, in the order of [`Table`].
     tables: Vec<TablePlace>,
 }

@@ -265,7 +265,7 @@ pub(in crate::assess) mod tests {
                 version: package.version.clone(),
                 purl: package.purl(None),
             },
-            fix: Fix { state: FixState::WillNotFix, version: None },
+            fix: Fix { state: FixState::WillNotFix, version: None, source: None },
             severity: Severity::Low,
             severity_source: "test".into(),
             cvss: vec![],
@@ -301,7 +301,7 @@ pub(in crate::assess) mod tests {
         };
         let mut in_lodash = finding(&inventory, 1, "CVE-2021-23337", "GHSA-35jh-r3h4-6jhm");
         in_lodash.severity = Severity::High;
-        in_lodash.fix = Fix { state: FixState::Fixed, version: Some("4.17.21".into()) };
+        in_lodash.fix = Fix { state: FixState::Fixed, version: Some("4.17.21".into()), source: None };
         in_lodash.references =
             vec![Reference { kind: "WEB".into(), url: "https://security.snyk.io/vuln/SNYK-JS-LODASH-1040724".into() }];
         let image = ImageScan {

@@ -381,7 +381,7 @@ mod tests {
                 version: "1".into(),
                 purl: Purl::new("npm", "@a", "b", "1", &[]),
             },
-            fix: Fix { state: FixState::Fixed, version: Some("2".into()) },
+            fix: Fix { state: FixState::Fixed, version: Some("2".into()), source: None },
             severity: Severity::High,
             severity_source: "osv".into(),
             cvss: vec![Cvss { vector: String::new(), score: 7.5, source: "nvd".into() }],

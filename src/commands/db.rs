@@ -1,20 +1,26 @@
-//! `plimsoll db`: building and inspecting the advisory database.
+//! `plimsoll db`: building, inspecting and moving the advisory database.
 
-use std::fmt::Write as _;
+mod status;
+mod transfer;
+
 use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::advisories::{self, BuildOptions, BuildReport, Fetch, Folder};
-use crate::cli::{DbBuildArgs, DbStatusArgs};
+use crate::advisories::{self, BuildOptions, BuildReport, Fetch, Folder, delivery};
+use crate::cli::DbBuildArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::model::Diagnosis;
 
 use super::{database, terminal};
 
+pub(super) use status::status;
+pub(super) use transfer::{export, import, mirror, push, update};
+
 pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let started = Instant::now();
+    let key = database::signing_key(args.sign_key.as_deref(), environment)?;
     let is_url = |text: &&String| text.starts_with("https://") || text.starts_with("http://");
     let fetch: Box<dyn Fetch> = match &args.from {
         Some(folder) if !is_url(&folder) => Box::new(Folder::new(folder)),
@@ -22,22 +28,23 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
     };
     let report = advisories::build(fetch.as_ref(), &args.to, &BuildOptions::default());
     let report = report.map_err(|error| database::not_built(&error))?;
+    delivery::sign(&args.to, key.as_ref()).map_err(|error| database::not_delivered(&error))?;
     log(&report);
     let (records, bytes) =
         report.shards.iter().fold((0, 0), |(records, bytes), shard| (records + shard.records, bytes + shard.size));
     let seconds = started.elapsed().as_secs_f64();
     let text = format!(
-        "{} shards, {records} records, {:.2} MB in {} after {seconds:.1} s\n",
+        "{} shards, {records} records, {:.2} MB in {} after {seconds:.1} s{}\n",
         report.shards.len(),
         bytes as f64 / 1e6,
-        args.to.display()
+        args.to.display(),
+        if key.is_some() { ", signed" } else { "" }
     );
     terminal::print(text.as_bytes());
     // A feed that could not be read leaves a hole that the exit code must show.
     let holes = report.sources.iter().any(|source| source.failure.is_some());
     Ok(if holes { Exit::Incomplete } else { Exit::Done })
 }
-
 fn log(report: &BuildReport) {
     let mut loose = (0, 0);
     for source in &report.sources {
@@ -58,35 +65,4 @@ fn log(report: &BuildReport) {
     if loose.0 > 0 {
         info!("osv: {} records in {} loose files", loose.1, loose.0);
     }
-}
-
-pub(super) fn status(args: &DbStatusArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
-    let cache = database::cache_directory(None, environment);
-    let path =
-        database::named(args.db.as_deref(), environment).map_or_else(|| database::PUBLISHED.into(), |(path, _)| path);
-    let opened = database::open_or_build(&path, &cache)?;
-    let (info, shards) = (opened.info(), opened.shards());
-    if args.json {
-        let value = serde_json::json!({ "database": info, "shards": shards });
-        terminal::print(format!("{value:#}\n").as_bytes());
-        return Ok(Exit::Done);
-    }
-    let mut text = String::new();
-    let date = |stamp: Option<jiff::Timestamp>| {
-        stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.strftime("%Y-%m-%d").to_string())
-    };
-    let _ = writeln!(text, "{} built {}", info.origin, info.built.strftime("%Y-%m-%d %H:%M UTC"));
-    if info.example {
-        let _ = writeln!(text, "EXAMPLE DATA: a small set for trying the program out, not a basis for decisions");
-    }
-    let _ = writeln!(text, "\n{:<24} {:>10} {:>12}  newest", "shard", "records", "bytes");
-    for shard in shards {
-        let _ = writeln!(text, "{:<24} {:>10} {:>12}  {}", shard.name, shard.records, shard.size, date(shard.newest));
-    }
-    let _ = writeln!(text, "\n{:<24} {:>10}  newest", "source", "records");
-    for source in &info.sources {
-        let _ = writeln!(text, "{:<24} {:>10}  {}", source.source, source.records, date(source.date));
-    }
-    terminal::print(terminal::neutralised(&text).as_bytes());
-    Ok(Exit::Done)
 }

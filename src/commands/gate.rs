@@ -65,7 +65,7 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
 }
 
 /// Reads a scan document.
-fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
+pub(super) fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
     let invalid = |why: String| {
         let what = format!("cannot read the scan document `{}`", path.display());
         Diagnosis::new(

@@ -37,7 +37,12 @@ impl Reports {
     /// All reports into `--out`, or only those that `--format` names.
     pub(super) fn chosen(args: &ScanArgs, output: &OutputArgs, environment: &Environment) -> Result<Self, Diagnosis> {
         let colored = terminal::colored(output.color, environment, terminal::is_stdout_terminal());
-        let table = TableOptions { width: terminal::width(), color: colored, ..TableOptions::default() };
+        let table = TableOptions {
+            width: terminal::width(),
+            color: colored,
+            suppressed: args.show_suppressed,
+            ..TableOptions::default()
+        };
         let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
         if args.formats.is_empty() {
             if !args.outputs.is_empty() {

@@ -52,10 +52,13 @@ pub(super) fn run(
     let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
-        Ok(database) => {
+        Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
                 match_image(image, &database);
+                if let Some(inventory) = &mut image.inventory {
+                    inventory.gaps.extend_from_slice(&gaps);
+                }
             }
             judgement.apply(&mut document);
         }
@@ -146,6 +149,22 @@ impl<'a> Connection<'a> {
         let registry = Arc::new(registry);
         self.registry = Some(Arc::clone(&registry));
         Ok(registry)
+    }
+}
+
+/// The inventory of one image, for commands that ask something else about it than a scan.
+pub(super) fn inventory_of(
+    name: &str,
+    args: &ScanArgs,
+    environment: &Environment,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let names = [name.to_owned()];
+    let mut connection = Connection::new(environment, &names);
+    let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
+    match image.diagnosis.take() {
+        Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
+        _ => Ok(image),
     }
 }
 

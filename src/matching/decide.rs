@@ -1,50 +1,69 @@
 //! Many statements about one vulnerability → at most one finding.
 //!
 //! Statements are grouped into alias sets. In a set the feed of the highest rank decides ([`FeedId`]'s order: a
-//! distribution's own tracker before its advisories); among statements of equal rank one that says "affected" wins
-//! (the worst-case rule), and the fix is the highest of the fixed versions, so that installing it satisfies them all.
+//! distribution's own tracker before its advisories), and in it what it says of the package's own line before what it
+//! says in general. Among statements of equal rank one that says "affected" wins (the worst-case rule). The fix is the
+//! lowest version that none of them calls affected; where there is none, the highest fixed version that they name. A
+//! fix that only a feed of lower rank knows is a fix too.
+//!
+//! [`FeedId`]: crate::model::FeedId
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::advisories::{Database, DatabaseError, Shard};
 use crate::model::{
-    AdvisoryDetails, CveFacts, Cvss, Finding, Fix, FixState, PackageKind, PackageRef, Severity, Statement,
+    AdvisoryDetails, CveFacts, Cvss, Finding, Fix, FixState, Package, PackageKind, PackageRef, Severity, Statement,
 };
-use crate::version::{self, Scheme};
+use crate::version;
 
+use super::distribution;
 use super::identity;
-use super::judge::Judgement;
+use super::judge::{Judgement, Opinion};
 
 /// All statements about one vulnerability.
 #[derive(Debug)]
 pub(super) struct AliasSet<'a> {
     /// All ids, primary first.
-    ids: Vec<String>,
-    statements: Vec<&'a Judgement<'a>>,
+    pub(super) ids: Vec<String>,
+    /// By rank.
+    pub(super) statements: Vec<&'a Judgement<'a>>,
+}
+
+/// What an alias set comes to.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) finding: Finding,
+    /// Why the versions could not be compared; the finding is then only what would be one.
+    pub(super) doubt: Option<String>,
 }
 
 /// Groups judgements into alias sets. An advisory that covers several vulnerabilities speaks in each of their sets.
-pub(super) fn alias_sets<'a>(judgements: &'a [Judgement<'a>], kind: PackageKind) -> Vec<AliasSet<'a>> {
+/// `links` are pairs of ids that are known to be the same from elsewhere.
+pub(super) fn alias_sets<'a>(
+    judgements: &'a [Judgement<'a>],
+    links: &'a [(String, String)],
+    kind: PackageKind,
+) -> Vec<AliasSet<'a>> {
+    let judgements =
+        || judgements.iter().filter(|judgement| !matches!(judgement.opinion, Opinion::NotConcerned { .. }));
     let mut sets = DisjointSets::default();
-    for judgement in judgements {
+    for judgement in judgements() {
         let record = judgement.record;
         if record.covers.is_empty() {
             for alias in &record.aliases {
                 sets.join(&record.id, alias);
             }
-            sets.find(&record.id);
-        } else {
-            for covered in &record.covers {
-                sets.find(covered);
-            }
         }
     }
-    let mut groups: BTreeMap<String, AliasSet<'a>> = BTreeMap::new();
-    for judgement in judgements {
+    for (a, b) in links {
+        sets.join(a, b);
+    }
+    let mut groups: BTreeMap<usize, AliasSet<'a>> = BTreeMap::new();
+    for judgement in judgements() {
         let record = judgement.record;
-        let own = [record.id.clone()];
-        let vulnerabilities: &[String] = if record.covers.is_empty() { &own } else { &record.covers };
+        let own = std::slice::from_ref(&record.id);
+        let vulnerabilities = if record.covers.is_empty() { own } else { &record.covers };
         for vulnerability in vulnerabilities {
             let group = groups
                 .entry(sets.find(vulnerability))
@@ -59,38 +78,55 @@ pub(super) fn alias_sets<'a>(judgements: &'a [Judgement<'a>], kind: PackageKind)
             }
         }
     }
+    for (a, b) in links {
+        if let Some(group) = groups.get_mut(&sets.find(a)) {
+            group.ids.extend([a.clone(), b.clone()]);
+        }
+    }
     let mut groups: Vec<_> = groups.into_values().collect();
     for group in &mut groups {
         identity::sort(&mut group.ids, kind);
-        group.statements.sort_by_key(|judgement| judgement.record.feed);
+        group.statements.sort_by_key(|judgement| rank(judgement));
     }
+    groups.sort_by(|a, b| a.ids.cmp(&b.ids));
     groups
+}
+
+/// Who speaks first: the better feed, and in it the statement about the package's own line.
+fn rank(judgement: &Judgement<'_>) -> (crate::model::FeedId, bool) {
+    (judgement.record.feed, !judgement.is_specific)
+}
+
+/// The statements that decide: all of the highest rank.
+pub(super) fn deciding<'s, 'a>(set: &'s AliasSet<'a>) -> impl Iterator<Item = &'s &'a Judgement<'a>> {
+    let highest = set.statements.first().map(|judgement| rank(judgement));
+    set.statements.iter().filter(move |judgement| Some(rank(judgement)) == highest)
+}
+
+/// Whether an alias set may come to anything.
+pub(super) fn is_of_interest(set: &AliasSet<'_>) -> bool {
+    deciding(set).any(|judgement| matches!(judgement.opinion, Opinion::Affected { .. } | Opinion::NotComparable { .. }))
 }
 
 /// Decides an alias set: a finding where the deciding statements say "affected".
 pub(super) fn decide(
     set: &AliasSet<'_>,
-    package: &PackageRef,
-    scheme: Scheme,
+    package: &Package,
+    package_ref: &PackageRef,
     shard: &Shard,
     database: &Database,
-) -> Result<Option<Finding>, DatabaseError> {
-    let Some(deciding_feed) = set.statements.first().map(|judgement| judgement.record.feed) else { return Ok(None) };
-    let deciding: Vec<_> = set
-        .statements
-        .iter()
-        .filter(|judgement| judgement.record.feed == deciding_feed && judgement.affected)
-        .collect();
-    let (Some(first), Some(id)) = (deciding.first(), set.ids.first()) else { return Ok(None) };
-
-    let fixed = deciding
-        .iter()
-        .filter_map(|judgement| judgement.fixed.as_deref())
-        .max_by(|a, b| version::compare(scheme, a, b).unwrap_or(Ordering::Equal));
-    let fix = Fix {
-        state: if fixed.is_some() { FixState::Fixed } else { first.record.fix },
-        version: fixed.map(ToOwned::to_owned),
+) -> Result<Option<Decision>, DatabaseError> {
+    let affected: Vec<_> = deciding(set).filter(|j| matches!(j.opinion, Opinion::Affected { .. })).copied().collect();
+    let (said, doubt) = if affected.is_empty() {
+        let doubtful: Vec<_> =
+            deciding(set).filter(|j| matches!(j.opinion, Opinion::NotComparable { .. })).copied().collect();
+        let doubt = doubtful.first().map(|judgement| super::judge::comparison(judgement));
+        (doubtful, doubt)
+    } else {
+        (affected, None)
     };
+    let Some(id) = set.ids.first().filter(|_| !said.is_empty()) else { return Ok(None) };
+    let (fix, fix_from) = fix(set, &said, package);
     let mut details = AdvisoryDetails::default();
     for judgement in &set.statements {
         if let Some(more) = shard.details(&judgement.record.id)? {
@@ -105,11 +141,11 @@ pub(super) fn decide(
     cvss.extend(
         facts.cvss.iter().filter(|c| !cvss.iter().any(|known| known.vector == c.vector)).cloned().collect::<Vec<_>>(),
     );
-    let (severity, severity_source) = severity(&deciding, &cvss);
-    Ok(Some(Finding {
+    let (severity, severity_source) = severity(&said, &set.ids, &cvss);
+    let finding = Finding {
         id: id.clone(),
         identifiers: set.ids.clone(),
-        package: package.clone(),
+        package: package_ref.clone(),
         fix,
         severity,
         severity_source,
@@ -122,16 +158,59 @@ pub(super) fn decide(
         modified: details.modified,
         kev: facts.kev,
         epss: facts.epss,
-        statements: deciding
+        statements: said
             .iter()
+            .chain(fix_from.iter())
             .map(|judgement| Statement {
                 feed: judgement.record.feed,
                 advisory: judgement.record.id.clone(),
-                name: judgement.name.to_owned(),
-                comparison: judgement.comparison.clone(),
+                name: judgement.subject.name.to_owned(),
+                comparison: super::judge::comparison(judgement),
             })
             .collect(),
-    }))
+    };
+    Ok(Some(Decision { finding, doubt }))
+}
+
+/// The fix, and the statement of lower rank that it comes from, if it does.
+fn fix<'a>(set: &AliasSet<'a>, said: &[&'a Judgement<'a>], package: &Package) -> (Fix, Option<&'a Judgement<'a>>) {
+    let state = said.first().map_or(FixState::Unknown, |judgement| judgement.record.fix);
+    let fix = |(subject, version): (&Judgement<'_>, &str)| {
+        let (version, source) = distribution::installed_fix(package, &subject.subject, version);
+        Fix { state: FixState::Fixed, version: Some(version), source }
+    };
+    if let Some(best) = best_fix(said) {
+        return (fix(best), None);
+    }
+    let lower =
+        || set.statements.iter().copied().filter(|judgement| !said.iter().any(|s| std::ptr::eq(*s, *judgement)));
+    // What a feed of lower rank knows is no fix where the deciding one says that the release gets none any more.
+    for judgement in lower() {
+        if let Some(best) = best_fix(&[judgement]) {
+            return (fix(best), Some(judgement));
+        }
+    }
+    (Fix { state, version: None, source: None }, None)
+}
+
+/// The lowest fixed version that none of the statements calls affected; else the highest that they name.
+fn best_fix<'j, 'a>(said: &[&'j Judgement<'a>]) -> Option<(&'j Judgement<'a>, &'j str)> {
+    let order = |scheme, a: &str, b: &str| version::compare(scheme, a, b).unwrap_or(Ordering::Equal);
+    let mut fixes: Vec<(&Judgement<'_>, &str)> = said
+        .iter()
+        .filter_map(|judgement| match &judgement.opinion {
+            Opinion::Affected { fixed: Some(fixed), .. } => Some((*judgement, fixed.as_str())),
+            _ => None,
+        })
+        .collect();
+    fixes.sort_by(|a, b| order(a.0.subject.scheme, a.1, b.1));
+    let is_free = |version: &str| {
+        said.iter().all(|judgement| {
+            let (record, scheme) = (judgement.record, judgement.subject.scheme);
+            version::is_affected(scheme, &record.ranges, &record.versions, version) == Some(false)
+        })
+    };
+    fixes.iter().find(|(_, version)| is_free(version)).or(fixes.last()).copied()
 }
 
 /// Fills what is still empty; statements come in order of rank.
@@ -158,9 +237,13 @@ fn complete(details: &mut AdvisoryDetails, more: AdvisoryDetails) {
     details.modified = details.modified.max(more.modified);
 }
 
-/// The upstream's own word first, the worst of equals; else CVSS v4, v3, v2, in this order.
-fn severity(deciding: &[&&Judgement<'_>], cvss: &[Cvss]) -> (Severity, String) {
-    let stated = deciding
+/// The upstream's own word first, the worst of equals; else CVSS v4, v3, v2, in this order. Malicious packages are
+/// critical, whatever anybody says.
+fn severity(said: &[&Judgement<'_>], ids: &[String], cvss: &[Cvss]) -> (Severity, String) {
+    if ids.iter().any(|id| id.starts_with("MAL-")) {
+        return (Severity::Critical, "malicious package".to_owned());
+    }
+    let stated = said
         .iter()
         .filter_map(|judgement| judgement.record.severity.map(|severity| (severity, judgement.record.feed.name())))
         .filter(|(severity, _)| *severity != Severity::Unknown)
@@ -185,34 +268,39 @@ fn severity(deciding: &[&&Judgement<'_>], cvss: &[Cvss]) -> (Severity, String) {
 
 /// Union-find over ids.
 #[derive(Debug, Default)]
-struct DisjointSets {
-    parents: BTreeMap<String, String>,
+struct DisjointSets<'a> {
+    numbers: HashMap<&'a str, usize>,
+    parents: Vec<usize>,
 }
 
-impl DisjointSets {
-    fn find(&mut self, id: &str) -> String {
-        let mut root = id.to_owned();
-        while let Some(parent) = self.parents.get(&root) {
-            if *parent == root {
-                return root;
-            }
-            root.clone_from(parent);
+impl<'a> DisjointSets<'a> {
+    /// The number of the set that an id is in, its own where it is alone.
+    fn find(&mut self, id: &'a str) -> usize {
+        let next = self.parents.len();
+        let mut root = *self.numbers.entry(id).or_insert(next);
+        if root == next {
+            self.parents.push(next);
         }
-        self.parents.insert(root.clone(), root.clone());
+        while let Some(parent) = self.parents.get(root).copied().filter(|parent| *parent != root) {
+            root = parent;
+        }
         root
     }
 
-    fn join(&mut self, a: &str, b: &str) {
+    fn join(&mut self, a: &'a str, b: &'a str) {
         let (a, b) = (self.find(a), self.find(b));
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        self.parents.insert(high, low);
+        if let Some(parent) = self.parents.get_mut(a.max(b)) {
+            *parent = a.min(b);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Advisory, FeedId};
+    use crate::matching::distribution::Subject;
+    use crate::model::{Advisory, Event, FeedId, Range};
+    use crate::version::Scheme;
 
     fn record(id: &str, aliases: &[&str], covers: &[&str], feed: FeedId) -> Advisory {
         let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
@@ -229,11 +317,24 @@ mod tests {
         }
     }
 
+    fn fixed_in(id: &str, feed: FeedId, events: &[(&str, &str)]) -> Advisory {
+        let event = |(word, version): &(&str, &str)| match *word {
+            "introduced" => Event::Introduced((*version).to_owned()),
+            "fixed" => Event::Fixed((*version).to_owned()),
+            _ => Event::LastAffected((*version).to_owned()),
+        };
+        Advisory { ranges: vec![Range { events: events.iter().map(event).collect() }], ..record(id, &[], &[], feed) }
+    }
+
+    const SUBJECT: Subject<'static> = Subject { name: "p", version: "1.0", scheme: Scheme::Semver, is_source: false };
+
     fn judgements(records: &[Advisory]) -> Vec<Judgement<'_>> {
-        records
-            .iter()
-            .map(|record| Judgement { record, name: "p", affected: true, comparison: String::new(), fixed: None })
-            .collect()
+        let package = Package::new(PackageKind::Npm, "p", "1.0");
+        records.iter().map(|record| super::super::judge::judge(record, &package, SUBJECT, None)).collect()
+    }
+
+    fn ids<'a>(sets: &'a [AliasSet<'_>]) -> Vec<Vec<&'a str>> {
+        sets.iter().map(|set| set.ids.iter().map(String::as_str).collect()).collect()
     }
 
     #[test]
@@ -246,14 +347,92 @@ mod tests {
             record("RUSTSEC-9", &[], &[], FeedId::Osv),
         ];
         let judgements = judgements(&records);
-        let sets = alias_sets(&judgements, PackageKind::Pypi);
-        let ids: Vec<Vec<&str>> = sets.iter().map(|set| set.ids.iter().map(String::as_str).collect()).collect();
+        let sets = alias_sets(&judgements, &[], PackageKind::Pypi);
         assert_eq!(
-            ids,
+            ids(&sets),
             [vec!["CVE-1", "PYSEC-1", "GHSA-1"], vec!["CVE-2", "DSA-1"], vec!["CVE-3", "DSA-1"], vec!["RUSTSEC-9"]]
         );
         // The tracker outranks the advisory.
         assert_eq!(sets.get(2).and_then(|set| set.statements.first()).map(|j| j.record.id.as_str()), Some("CVE-3"));
+    }
+
+    #[test]
+    fn ids_that_are_the_same_elsewhere_are_the_same_here() {
+        // Wolfi lists both names of a flaw as entries of their own.
+        let records = [
+            record("CVE-1", &[], &[], FeedId::AlpineSecdb),
+            record("GHSA-1", &[], &[], FeedId::AlpineSecdb),
+            record("GHSA-2", &[], &[], FeedId::AlpineSecdb),
+        ];
+        let judgements = judgements(&records);
+        let links = [("GHSA-1".to_owned(), "CVE-1".to_owned()), ("GHSA-2".to_owned(), "CVE-2".to_owned())];
+        let sets = alias_sets(&judgements, &links, PackageKind::Apk);
+        assert_eq!(ids(&sets), [["CVE-1", "GHSA-1"], ["CVE-2", "GHSA-2"]]);
+        assert_eq!(sets.first().map(|set| set.statements.len()), Some(2));
+    }
+
+    #[test]
+    fn the_fix_is_the_lowest_that_satisfies_all_statements() {
+        let bad = ("introduced", "0");
+        for (what, records, expected) in [
+            ("one", vec![vec![bad, ("fixed", "1.5")]], Some("1.5")),
+            ("the higher of two", vec![vec![bad, ("fixed", "1.5")], vec![bad, ("fixed", "1.4")]], Some("1.5")),
+            (
+                "a branch's own fix, not the next branch's",
+                vec![vec![bad, ("fixed", "1.5"), ("introduced", "2.0"), ("fixed", "2.1")], vec![bad, ("fixed", "1.4")]],
+                Some("1.5"),
+            ),
+            (
+                "one that another statement calls affected is none",
+                vec![vec![bad, ("fixed", "1.5")], vec![bad, ("last_affected", "1.6")], vec![bad, ("fixed", "1.7")]],
+                Some("1.7"),
+            ),
+            ("better than nothing", vec![vec![bad, ("fixed", "1.5")], vec![bad]], Some("1.5")),
+            ("none", vec![vec![bad]], None),
+        ] {
+            let records: Vec<_> = records.iter().map(|events| fixed_in("CVE-1", FeedId::Osv, events)).collect();
+            let judgements = judgements(&records);
+            let said: Vec<_> = judgements.iter().collect();
+            assert_eq!(best_fix(&said).map(|(_, version)| version), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_known_fix_overrules_plans_and_the_deciding_feed_decides() {
+        let package = Package::new(PackageKind::Npm, "p", "1.0");
+        let open = |fix| Advisory { fix, ..fixed_in("CVE-1", FeedId::DebianTracker, &[("introduced", "0")]) };
+        let fixed = fixed_in("CVE-1", FeedId::Osv, &[("introduced", "0"), ("fixed", "1.5")]);
+        for (what, records, affected, state, version) in [
+            ("ignored", vec![open(FixState::WillNotFix)], true, FixState::WillNotFix, None),
+            ("postponed", vec![open(FixState::Deferred)], true, FixState::Deferred, None),
+            ("end of life", vec![open(FixState::EndOfLife)], true, FixState::EndOfLife, None),
+            ("ignored, fixed", vec![open(FixState::WillNotFix), fixed.clone()], true, FixState::Fixed, Some("1.5")),
+            ("not affected", vec![open(FixState::NotAffected), fixed.clone()], false, FixState::Unknown, None),
+        ] {
+            let judgements = judgements(&records);
+            let sets = alias_sets(&judgements, &[], PackageKind::Npm);
+            let set = sets.first().expect("one set");
+            assert_eq!((sets.len(), is_of_interest(set)), (1, affected), "{what}");
+            if affected {
+                let said: Vec<_> = deciding(set).copied().collect();
+                let (fix, _) = fix(set, &said, &package);
+                assert_eq!((fix.state, fix.version.as_deref()), (state, version), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_worst_case_wins_among_equals() {
+        let records = [
+            fixed_in("GHSA-1", FeedId::Osv, &[("introduced", "0"), ("fixed", "0.9")]),
+            Advisory {
+                aliases: vec!["GHSA-1".into()],
+                ..fixed_in("PYSEC-1", FeedId::Osv, &[("introduced", "0"), ("fixed", "1.1")])
+            },
+        ];
+        let judgements = judgements(&records);
+        let sets = alias_sets(&judgements, &[], PackageKind::Pypi);
+        assert_eq!((sets.len(), sets.first().is_some_and(is_of_interest)), (1, true));
     }
 
     #[test]
@@ -264,16 +443,14 @@ mod tests {
             [vector("AV:N/AC:L/Au:N/C:P/I:P/A:P", 7.5), vector("CVSS:3.1/AV:N", 9.8), vector("CVSS:4.0/AV:N", 6.0)];
         let records = [stated.clone()];
         let unstated = judgements(&records);
-        let deciding: Vec<_> = unstated.iter().collect();
-        assert_eq!(
-            severity(&deciding.iter().collect::<Vec<_>>(), &vectors),
-            (Severity::Medium, "CVSS v4 (nvd)".into())
-        );
-        assert_eq!(severity(&deciding.iter().collect::<Vec<_>>(), &[]), (Severity::Unknown, "none".into()));
+        let said: Vec<_> = unstated.iter().collect();
+        assert_eq!(severity(&said, &[], &vectors), (Severity::Medium, "CVSS v4 (nvd)".into()));
+        assert_eq!(severity(&said, &[], &[]), (Severity::Unknown, "none".into()));
+        assert_eq!(severity(&said, &["MAL-2024-1".into()], &[]), (Severity::Critical, "malicious package".into()));
         stated.severity = Some(Severity::Low);
         let records = [stated];
         let judged = judgements(&records);
-        let deciding: Vec<_> = judged.iter().collect();
-        assert_eq!(severity(&deciding.iter().collect::<Vec<_>>(), &vectors), (Severity::Low, "osv".into()));
+        let said: Vec<_> = judged.iter().collect();
+        assert_eq!(severity(&said, &[], &vectors), (Severity::Low, "osv".into()));
     }
 }

@@ -1,25 +1,163 @@
-//! What differs between distributions: under which name and version a package is looked up, and how its versions
-//! compare with those of advisories.
+//! What differs between distributions: under which names and versions a package is looked up, which builds are
+//! numbered on their own, what a fixed source version means for a binary package.
 
 use crate::model::{Distribution, Package, PackageKind};
+use crate::version::Scheme;
 
-/// The name and version that advisories speak of.
+/// A name and version that advisories may speak of, and how its versions are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subject<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
+    pub(super) scheme: Scheme,
+    /// Whether it is the source package, not what is installed under its own name.
+    pub(super) is_source: bool,
 }
 
+/// Distributions of rpm packages whose advisories name source packages (some of their feeds name binaries too).
+const RPM_BY_SOURCE: [&str; 6] = ["sles", "sled", "mageia", "openeuler", "azurelinux", "mariner"];
+
+/// What to look up, the most telling first; empty where the kind has no order of versions.
+///
 /// Debian, Ubuntu, Alpine, Wolfi and their kin publish advisories per **source** package and source version; Red Hat,
-/// AlmaLinux, Rocky, Oracle and Amazon per **binary** package. Language packages are their own subject.
-pub(super) fn subject<'a>(package: &'a Package, _distribution: Option<&Distribution>) -> Subject<'a> {
-    let binary = Subject { name: &package.name, version: &package.version };
-    match (package.kind, &package.source) {
-        (PackageKind::Deb, Some(source)) => Subject { name: &source.name, version: &source.version },
+/// AlmaLinux, Rocky, Oracle, Amazon and Photon per **binary** package; SUSE and a few others per source in one form of
+/// their data and per binary in another, so both are asked. Language packages are their own subject.
+pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribution>) -> Vec<Subject<'a>> {
+    let Some(scheme) = Scheme::of(package.kind) else { return Vec::new() };
+    let binary = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
+    let source = package.source.as_ref().filter(|source| !source.name.is_empty());
+    match (package.kind, source) {
+        (PackageKind::Deb, Some(source)) => {
+            vec![Subject { name: &source.name, version: &source.version, is_source: true, ..binary }]
+        }
         // apk states the origin's name only; its packages share the origin's version.
-        (PackageKind::Apk, Some(source)) => Subject { name: &source.name, version: &package.version },
-        _ => binary,
+        (PackageKind::Apk, Some(source)) => vec![Subject { name: &source.name, is_source: true, ..binary }],
+        (PackageKind::Rpm, Some(source)) if is_by_source(distribution) => {
+            // Source packages are named without an epoch, which is no difference then.
+            let scheme = Scheme::RpmSource;
+            let of_source = Subject { name: &source.name, version: &source.version, scheme, is_source: true };
+            if source.name == package.name { vec![binary] } else { vec![of_source, binary] }
+        }
+        _ => vec![binary],
     }
+}
+
+fn is_by_source(distribution: Option<&Distribution>) -> bool {
+    distribution.is_some_and(|distribution| {
+        let id = distribution.id.as_str();
+        RPM_BY_SOURCE.contains(&id) || id.starts_with("opensuse") || id.starts_with("sle-") || id.starts_with("suse")
+    })
+}
+
+/// Builds that a distribution numbers on their own beside the plain ones: a fix in one says nothing about another.
+/// Oracle's and Ubuntu's FIPS builds, Oracle's user-space Ksplice builds.
+pub(super) fn line(version: &str) -> Option<&'static str> {
+    let has =
+        |word: &str| version.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    if has("ksplice") {
+        Some("ksplice")
+    } else if has("fips") {
+        Some("fips")
+    } else {
+        None
+    }
+}
+
+/// Whether a package shows that it comes from a repository or channel; `None` where no package shows it.
+pub(super) fn comes_from(package: &Package, repository: &str) -> Option<bool> {
+    let name = repository.to_ascii_lowercase();
+    match name.as_str() {
+        // The repositories that every image of the distribution has.
+        "" | "main" | "core" | "amzn2-core" | "amazonlinux" | "amzn-main" | "amzn-updates" => Some(true),
+        "ksplice" => Some(line(&package.version) == Some("ksplice")),
+        name if name.starts_with("fips") => Some(line(&package.version) == Some("fips")),
+        // Ubuntu's packages for subscribers say so in their version: `+esm1`, `~esm2`.
+        name if name.starts_with("esm") => Some(package.version.contains("esm")),
+        _ => None,
+    }
+}
+
+/// Whether a product or content set is one that images of the distribution have unless they say otherwise.
+///
+/// Red Hat's base and application streams of the release, not its extended (EUS, E4S, AUS, TUS) or prolonged (ELS)
+/// support; SUSE's service pack and the modules of it.
+pub(super) fn has_product(distribution: Option<&Distribution>, cpe: &str) -> bool {
+    let Some(distribution) = distribution else { return false };
+    let cpe = cpe.to_ascii_lowercase();
+    let Some(rest) = cpe.strip_prefix("cpe:2.3:").or_else(|| cpe.strip_prefix("cpe:/")) else { return false };
+    let mut parts = rest.split(':').skip(1);
+    let mut next = || parts.next().filter(|part| *part != "*" && *part != "-").unwrap_or("");
+    let (vendor, product, version, update, edition) = (next(), next(), next(), next(), next());
+    let release = distribution.release();
+    match vendor {
+        "redhat" => {
+            let plain = matches!(edition, "" | "baseos" | "appstream" | "crb" | "server" | "workstation" | "client");
+            product == "enterprise_linux" && plain && version == release
+        }
+        "suse" | "opensuse" | "novell" => {
+            let pack = update.strip_prefix("sp").unwrap_or("0");
+            let wanted = if version.contains('.') { version.to_owned() } else { format!("{version}.{pack}") };
+            let wanted = wanted.strip_suffix(".0").unwrap_or(&wanted);
+            wanted == release.strip_suffix(".0").unwrap_or(&release)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a package is of the kernel's source, but holds headers only: no kernel runs from it.
+pub(super) fn is_kernel_headers(package: &Package) -> bool {
+    let name = package.name.as_str();
+    match package.kind {
+        PackageKind::Deb => {
+            let source = package.source.as_ref().map_or(name, |source| source.name.as_str());
+            let prefixes = ["linux-libc-dev", "linux-headers-", "linux-kbuild-", "linux-compiler-", "linux-doc"];
+            source.starts_with("linux")
+                && (prefixes.iter().any(|prefix| name.starts_with(prefix)) || name.contains("-headers-"))
+        }
+        PackageKind::Rpm => {
+            name == "linux-glibc-devel"
+                || name.starts_with("kernel") && (name.ends_with("-headers") || name.ends_with("-devel"))
+        }
+        PackageKind::Apk => name == "linux-headers",
+        _ => false,
+    }
+}
+
+/// What a fixed version of the subject means for the installed package: its own version where that can be derived,
+/// else the subject's with the name of the source that has it.
+pub(super) fn installed_fix(package: &Package, subject: &Subject<'_>, fixed: &str) -> (String, Option<String>) {
+    if !subject.is_source || package.kind == PackageKind::Apk {
+        return (fixed.to_owned(), None);
+    }
+    // A rebuild of the binary alone (`+b1`) is followed by plain builds.
+    let installed = match package.version.rsplit_once("+b") {
+        Some((plain, number)) if package.kind == PackageKind::Deb && is_number(number) => plain,
+        _ => &package.version,
+    };
+    let ((epoch, upstream), (source_epoch, source_upstream)) = (split_epoch(installed), split_epoch(subject.version));
+    if upstream != source_upstream {
+        return (fixed.to_owned(), Some(subject.name.to_owned()));
+    }
+    let (fixed_epoch, fixed_upstream) = split_epoch(fixed);
+    let own = match epoch {
+        // An epoch of its own; the source's rose in between where the fixed version has another.
+        Some(epoch) if Some(epoch) != source_epoch && fixed_epoch == source_epoch => {
+            format!("{epoch}:{fixed_upstream}")
+        }
+        _ => fixed.to_owned(),
+    };
+    (own, None)
+}
+
+fn split_epoch(version: &str) -> (Option<&str>, &str) {
+    match version.split_once(':') {
+        Some((epoch, rest)) if is_number(epoch) => (Some(epoch), rest),
+        _ => (None, version),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -27,19 +165,121 @@ mod tests {
     use super::*;
     use crate::model::SourcePackage;
 
+    fn distribution(id: &str, version: &str) -> Distribution {
+        Distribution {
+            id: id.into(),
+            version: version.into(),
+            name: String::new(),
+            codename: None,
+            id_like: vec![],
+            repository_release: None,
+        }
+    }
+
+    fn package(kind: PackageKind, name: &str, version: &str, source: Option<(&str, &str)>) -> Package {
+        let source = source.map(|(name, version)| SourcePackage { name: name.into(), version: version.into() });
+        Package { source, ..Package::new(kind, name, version) }
+    }
+
     #[test]
     fn looks_up_by_source_or_binary_name() {
-        let package = |kind| Package {
-            source: Some(SourcePackage { name: "src".into(), version: "2".into() }),
-            ..Package::new(kind, "bin", "1")
-        };
-        for (kind, name, version) in [
-            (PackageKind::Deb, "src", "2"),
-            (PackageKind::Apk, "src", "1"),
-            (PackageKind::Rpm, "bin", "1"),
-            (PackageKind::Npm, "bin", "1"),
+        for (id, kind, expected) in [
+            ("debian", PackageKind::Deb, &[("src", "2")][..]),
+            ("ubuntu", PackageKind::Deb, &[("src", "2")]),
+            ("alpine", PackageKind::Apk, &[("src", "1")]),
+            ("wolfi", PackageKind::Apk, &[("src", "1")]),
+            ("rhel", PackageKind::Rpm, &[("bin", "1")]),
+            ("almalinux", PackageKind::Rpm, &[("bin", "1")]),
+            ("rocky", PackageKind::Rpm, &[("bin", "1")]),
+            ("ol", PackageKind::Rpm, &[("bin", "1")]),
+            ("amzn", PackageKind::Rpm, &[("bin", "1")]),
+            ("photon", PackageKind::Rpm, &[("bin", "1")]),
+            ("sles", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
+            ("opensuse-leap", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
+            ("debian", PackageKind::Npm, &[("bin", "1")]),
+            ("debian", PackageKind::Generic, &[]),
         ] {
-            assert_eq!(subject(&package(kind), None), Subject { name, version }, "{kind:?}");
+            let package = package(kind, "bin", "1", Some(("src", "2")));
+            let distribution = distribution(id, "1");
+            let found: Vec<_> =
+                subjects(&package, Some(&distribution)).iter().map(|subject| (subject.name, subject.version)).collect();
+            assert_eq!(found, expected, "{id} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_source_version_is_given_in_the_binarys_terms_or_named_as_the_sources() {
+        for (kind, installed, source, fixed, version, of_source) in [
+            (PackageKind::Deb, "3.0.9-1", "3.0.9-1", "3.0.11-1", "3.0.11-1", false),
+            (PackageKind::Deb, "3.0.9-1+b2", "3.0.9-1", "3.0.11-1", "3.0.11-1", false),
+            (PackageKind::Deb, "1:9.0-1", "9.0-1", "9.1-1", "1:9.1-1", false),
+            (PackageKind::Deb, "1:9.0-1", "1:9.0-1", "1:9.1-1", "1:9.1-1", false),
+            (PackageKind::Deb, "1:9.0-1", "9.0-1", "2:9.1-1", "2:9.1-1", false),
+            (PackageKind::Deb, "4:12.2.0-3", "1.203", "1.204", "1.204", true),
+            (PackageKind::Apk, "1-r1", "1-r1", "1-r2", "1-r2", false),
+            (PackageKind::Rpm, "2:1-1", "1-1", "1-2", "2:1-2", false),
+        ] {
+            let package = package(kind, "bin", installed, Some(("src", source)));
+            let subject = Subject { name: "src", version: source, scheme: Scheme::Deb, is_source: true };
+            let expected = (version.to_owned(), of_source.then(|| "src".to_owned()));
+            assert_eq!(installed_fix(&package, &subject, fixed), expected, "{installed} {source} {fixed}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_numbered_on_their_own() {
+        for (version, expected) in [
+            ("2:2.34-60.0.2.ksplice1.el9", Some("ksplice")),
+            ("10:3.6.16-4.0.1.el8_fips", Some("fips")),
+            ("1.1.1f-1ubuntu2.fips.2.8", Some("fips")),
+            ("5.4.0-1026.30+Fips1", Some("fips")),
+            ("2.34-60.el9", None),
+            ("1.0-1ubuntu0.1~esm1", None),
+        ] {
+            assert_eq!(line(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn products_of_an_image_are_the_plain_ones_of_its_release() {
+        for (id, version, cpe, expected) in [
+            ("rhel", "9.3", "cpe:/o:redhat:enterprise_linux:9::baseos", true),
+            ("rhel", "9.3", "cpe:/a:redhat:enterprise_linux:9::appstream", true),
+            ("rhel", "8.10", "cpe:2.3:o:redhat:enterprise_linux:8:*:baseos:*:*:*:*:*", true),
+            ("rhel", "7.9", "cpe:/o:redhat:enterprise_linux:7::server", true),
+            ("rhel", "9.3", "cpe:/o:redhat:enterprise_linux:8::baseos", false),
+            ("rhel", "9.2", "cpe:/o:redhat:rhel_eus:9.2::baseos", false),
+            ("rhel", "7.9", "cpe:/o:redhat:rhel_els:7", false),
+            ("rhel", "9.3", "cpe:/a:redhat:enterprise_linux:9::highavailability", false),
+            ("rhel", "9.3", "cpe:/a:redhat:openshift:4.13::el9", false),
+            ("sles", "15.5", "cpe:/o:suse:sles:15:sp5", true),
+            ("sles", "15.5", "cpe:/o:suse:sle-module-basesystem:15:sp5", true),
+            ("sles", "15.5", "cpe:/o:suse:sles:15:sp4", false),
+            ("opensuse-leap", "15.5", "cpe:/o:opensuse:leap:15.5", true),
+            ("debian", "12", "cpe:/o:redhat:enterprise_linux:9::baseos", false),
+            ("rhel", "9", "nonsense", false),
+        ] {
+            assert_eq!(has_product(Some(&distribution(id, version)), cpe), expected, "{id} {version} {cpe}");
+        }
+    }
+
+    #[test]
+    fn headers_of_the_kernel_are_a_class_of_their_own() {
+        for (kind, name, source, expected) in [
+            (PackageKind::Deb, "linux-libc-dev", "linux", true),
+            (PackageKind::Deb, "linux-headers-6.1.0-13-amd64", "linux", true),
+            (PackageKind::Deb, "linux-aws-headers-6.2.0-1017", "linux-aws", true),
+            (PackageKind::Deb, "linux-image-6.1.0-13-amd64", "linux-signed-amd64", false),
+            (PackageKind::Deb, "linux-perf", "linux", false),
+            (PackageKind::Deb, "libheaders-headers-perl", "libheaders-perl", false),
+            (PackageKind::Rpm, "kernel-headers", "kernel", true),
+            (PackageKind::Rpm, "kernel-uek-devel", "kernel-uek", true),
+            (PackageKind::Rpm, "linux-glibc-devel", "linux-glibc-devel", true),
+            (PackageKind::Rpm, "kernel-core", "kernel", false),
+            (PackageKind::Apk, "linux-headers", "linux-headers", true),
+            (PackageKind::Apk, "linux-pam", "linux-pam", false),
+        ] {
+            assert_eq!(is_kernel_headers(&package(kind, name, "1", Some((source, "1")))), expected, "{name}");
         }
     }
 }

@@ -1,107 +1,274 @@
 //! One record against one package: constraints first, then the version.
 
-use crate::model::{Advisory, Constraint, FixState, Package};
-use crate::version::{self, Scheme, Verdict};
+use crate::model::{Advisory, Constraint, Distribution, Event, FixState, Package};
+use crate::version::{self, Verdict};
 
-use super::distribution::Subject;
+use super::distribution::{self, Subject};
 
-/// What a record that applies says about a package.
+/// What a record says about a package.
 #[derive(Debug)]
 pub(super) struct Judgement<'a> {
     pub(super) record: &'a Advisory,
-    /// The name that was looked up.
-    pub(super) name: &'a str,
-    pub(super) affected: bool,
-    /// The comparison in words.
-    pub(super) comparison: String,
-    /// The version that ends the range the installed one lies in.
-    pub(super) fixed: Option<String>,
+    /// What was looked up.
+    pub(super) subject: Subject<'a>,
+    pub(super) opinion: Opinion,
+    /// Whether it speaks of the line that the package comes from (ESM, FIPS, a product), where others speak in general.
+    pub(super) is_specific: bool,
 }
 
-impl Judgement<'_> {
-    pub(super) fn is_affected(&self) -> bool {
-        self.affected
-    }
+/// Whether a package is affected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Opinion {
+    Affected {
+        /// The comparison in words.
+        comparison: String,
+        /// The version that ends the range in which the installed one lies.
+        fixed: Option<String>,
+    },
+    NotAffected,
+    /// The versions have no common order.
+    NotComparable {
+        reason: String,
+    },
+    /// The record is about other packages of this name.
+    NotConcerned {
+        reason: String,
+    },
 }
 
-/// Judges a record. `Ok(None)`: it does not concern this package. `Err`: its ranges cannot be compared, with the reason.
+/// Judges a record.
 pub(super) fn judge<'a>(
     record: &'a Advisory,
     package: &Package,
-    subject: &Subject<'a>,
-    scheme: Scheme,
-) -> Result<Option<Judgement<'a>>, String> {
-    if !record.constraints.iter().all(|constraint| holds(constraint, package)) {
-        return Ok(None);
+    subject: Subject<'a>,
+    distribution: Option<&Distribution>,
+) -> Judgement<'a> {
+    let judgement = |opinion| Judgement { record, subject, opinion, is_specific: is_specific(record) };
+    if let Some(reason) = unconcerned(record, package, distribution) {
+        return judgement(Opinion::NotConcerned { reason });
     }
-    let judgement =
-        |affected, comparison, fixed| Ok(Some(Judgement { record, name: subject.name, affected, comparison, fixed }));
     if record.fix == FixState::NotAffected {
-        return judgement(false, format!("{} says not affected", record.feed), None);
+        return judgement(Opinion::NotAffected);
     }
-    if record.ranges.is_empty() && record.versions.is_empty() {
-        return judgement(true, "all versions".into(), None);
+    if let Some(opinion) = other_line(record, package, &subject) {
+        return judgement(opinion);
     }
-    match version::evaluate(scheme, &record.ranges, &record.versions, subject.version) {
-        Verdict::Affected { comparison, fixed } => judgement(true, comparison, fixed),
-        Verdict::NotAffected { comparison } => judgement(false, comparison, None),
-        Verdict::NotComparable { reason } => Err(reason),
+    // Words are made only for what is told.
+    if version::is_affected(subject.scheme, &record.ranges, &record.versions, subject.version) == Some(false) {
+        return judgement(Opinion::NotAffected);
+    }
+    judgement(match version::evaluate(subject.scheme, &record.ranges, &record.versions, subject.version) {
+        Verdict::Affected { comparison, fixed } => Opinion::Affected { comparison, fixed },
+        Verdict::NotAffected { .. } => Opinion::NotAffected,
+        Verdict::NotComparable { reason } => Opinion::NotComparable { reason },
+    })
+}
+
+/// What was compared, in words.
+pub(super) fn comparison(judgement: &Judgement<'_>) -> String {
+    let Judgement { record, subject, .. } = judgement;
+    match &judgement.opinion {
+        Opinion::Affected { comparison, .. } => comparison.clone(),
+        Opinion::NotComparable { reason } | Opinion::NotConcerned { reason } => reason.clone(),
+        Opinion::NotAffected if record.fix == FixState::NotAffected => format!("{} says not affected", record.feed),
+        Opinion::NotAffected => {
+            match version::evaluate(subject.scheme, &record.ranges, &record.versions, subject.version) {
+                Verdict::NotAffected { comparison } | Verdict::Affected { comparison, .. } => comparison,
+                Verdict::NotComparable { reason } => reason,
+            }
+        }
     }
 }
 
-/// Whether a constraint holds. One that cannot be decided from the inventory (a product line or channel that the image
-/// does not show) does not hold: such a record speaks about other packages than the distribution's plain ones.
-fn holds(constraint: &Constraint, package: &Package) -> bool {
-    match constraint {
-        Constraint::Arch(allowed) => {
-            package.arch.as_ref().is_none_or(|arch| arch == "noarch" || allowed.contains(arch))
+fn is_specific(record: &Advisory) -> bool {
+    record.constraints.iter().any(|constraint| match constraint {
+        Constraint::Repository(name) => !matches!(name.as_str(), "" | "main" | "core"),
+        _ => false,
+    })
+}
+
+/// Why a record does not concern a package. A constraint that cannot be decided from the inventory does not hold: such
+/// a record speaks about other packages than the distribution's plain ones.
+fn unconcerned(record: &Advisory, package: &Package, distribution: Option<&Distribution>) -> Option<String> {
+    for constraint in &record.constraints {
+        let reason = match constraint {
+            Constraint::Arch(allowed) => match &package.arch {
+                Some(arch) if arch != "noarch" && arch != "all" && !allowed.contains(arch) => {
+                    Some(format!("it is about {}, the package is {arch}", allowed.join(", ")))
+                }
+                _ => None,
+            },
+            Constraint::Module(wanted) => match package.module.as_deref().map(name_and_stream) {
+                Some(module) if module == *wanted => None,
+                Some(module) => Some(format!("it is about the module {wanted}, the package is of {module}")),
+                None => Some(format!("it is about the module {wanted}, the package is of none")),
+            },
+            Constraint::Cpe(products) => (!products.iter().any(|cpe| distribution::has_product(distribution, cpe)))
+                .then(|| {
+                    let first = products.first().map_or("", String::as_str);
+                    format!("it is about another product ({first})")
+                }),
+            Constraint::Repository(name) => match distribution::comes_from(package, name) {
+                Some(true) => None,
+                Some(false) => Some(format!("it is about packages from `{name}`, which this one is not")),
+                None => Some(format!("it is about packages from `{name}`, which the image does not show to have")),
+            },
+        };
+        if reason.is_some() {
+            return reason;
         }
-        Constraint::Module(wanted) => package.module.as_deref().is_some_and(|label| {
-            let mut parts = label.split(':');
-            let name_stream = [parts.next().unwrap_or(""), parts.next().unwrap_or("")].join(":");
-            name_stream == *wanted
-        }),
-        Constraint::Cpe(_) | Constraint::Repository(_) => false,
     }
+    // Packages inside and outside of modules have the same names and other version lines.
+    let names_module = record.constraints.iter().any(|constraint| matches!(constraint, Constraint::Module(_)));
+    if names_module {
+        return None;
+    }
+    let modular_fix = fixed_versions(record).any(|version| version.contains(".module"));
+    match (&package.module, modular_fix) {
+        (Some(module), false) => {
+            Some(format!("it is about packages outside of modules, the package is of {}", name_and_stream(module)))
+        }
+        (None, true) if !package.version.contains(".module") => {
+            Some("it is about a module's packages, the package is of none".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// `nodejs:18` of `nodejs:18:8090020231019:abc`.
+fn name_and_stream(label: &str) -> String {
+    let mut parts = label.split(':');
+    [parts.next().unwrap_or(""), parts.next().unwrap_or("")].join(":")
+}
+
+/// The answer where all fixed versions are of another line of builds than the installed one.
+fn other_line(record: &Advisory, package: &Package, subject: &Subject<'_>) -> Option<Opinion> {
+    if !package.kind.is_os() {
+        return None;
+    }
+    let installed = distribution::line(subject.version);
+    let mut lines = fixed_versions(record).map(distribution::line).peekable();
+    lines.peek()?;
+    if lines.any(|line| line == installed) {
+        return None;
+    }
+    let fixed = fixed_versions(record).next().unwrap_or_default();
+    Some(match installed {
+        None => Opinion::NotConcerned { reason: format!("its fix {fixed} is of a line of builds of its own") },
+        // Nothing may be concluded unless a statement about this line says more.
+        Some(line) => Opinion::NotComparable {
+            reason: format!("`{}` is a {line} build, which the fix {fixed} says nothing about", subject.version),
+        },
+    })
+}
+
+fn fixed_versions(record: &Advisory) -> impl Iterator<Item = &str> {
+    record.ranges.iter().flat_map(|range| &range.events).filter_map(|event| match event {
+        Event::Fixed(version) => Some(version.as_str()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FeedId, PackageKind};
+    use crate::model::{FeedId, PackageKind, Range};
+    use crate::version::Scheme;
 
-    fn record(constraints: Vec<Constraint>) -> Advisory {
+    fn record(constraints: Vec<Constraint>, fixed: Option<&str>) -> Advisory {
+        let mut events = vec![Event::Introduced("0".into())];
+        events.extend(fixed.map(|version| Event::Fixed(version.into())));
         Advisory {
             id: "X-1".into(),
             aliases: vec![],
             covers: vec![],
-            ranges: vec![],
+            ranges: vec![Range { events }],
             versions: vec![],
-            fix: FixState::NotFixed,
+            fix: if fixed.is_some() { FixState::Fixed } else { FixState::NotFixed },
             severity: None,
             constraints,
             feed: FeedId::Osv,
         }
     }
 
+    /// One word for the opinion.
+    fn opinion(package: &Package, record: &Advisory, scheme: Scheme) -> &'static str {
+        let subject = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
+        match judge(record, package, subject, None).opinion {
+            Opinion::Affected { .. } => "affected",
+            Opinion::NotAffected => "not affected",
+            Opinion::NotComparable { .. } => "not comparable",
+            Opinion::NotConcerned { .. } => "not concerned",
+        }
+    }
+
     #[test]
-    fn constraints_decide_whether_a_record_concerns_a_package() {
-        let package = Package {
-            arch: Some("x86_64".into()),
-            module: Some("nodejs:18:8090020231019:abc".into()),
-            ..Package::new(PackageKind::Rpm, "npm", "1-1")
-        };
-        let subject = Subject { name: "npm", version: "1-1" };
-        for (constraint, concerns) in [
-            (Constraint::Arch(vec!["x86_64".into()]), true),
-            (Constraint::Arch(vec!["s390x".into()]), false),
-            (Constraint::Module("nodejs:18".into()), true),
-            (Constraint::Module("nodejs:20".into()), false),
-            (Constraint::Repository("esm".into()), false),
+    fn architectures_and_modules_are_honoured() {
+        let plain = Package { arch: Some("x86_64".into()), ..Package::new(PackageKind::Rpm, "npm", "1-1.el8") };
+        let modular = Package { module: Some("nodejs:18:8090020231019:abc".into()), ..plain.clone() };
+        let arch = |name: &str| vec![Constraint::Arch(vec![name.into()])];
+        let module = |name: &str| vec![Constraint::Module(name.into())];
+        for (what, package, constraints, fixed, expected) in [
+            ("its architecture", &plain, arch("x86_64"), Some("2-1.el8"), "affected"),
+            ("another architecture", &plain, arch("s390x"), Some("2-1.el8"), "not concerned"),
+            ("its module", &modular, module("nodejs:18"), Some("2-1.module+el8"), "affected"),
+            ("its module, fixed before", &modular, module("nodejs:18"), Some("0-1.module+el8"), "not affected"),
+            ("another stream", &modular, module("nodejs:20"), Some("2-1.module+el8"), "not concerned"),
+            ("a module, package of none", &plain, module("nodejs:18"), Some("2-1.module+el8"), "not concerned"),
+            ("a module's fix, package of none", &plain, vec![], Some("2-1.module+el8"), "not concerned"),
+            ("a module's fix without a name", &modular, vec![], Some("2-1.module+el8"), "affected"),
+            ("no module, package of one", &modular, vec![], Some("2-1.el8"), "not concerned"),
+            ("no module, no fix, package of one", &modular, vec![], None, "not concerned"),
+            ("no module, no fix", &plain, vec![], None, "affected"),
         ] {
-            let record = record(vec![constraint.clone()]);
-            let judged = judge(&record, &package, &subject, Scheme::Rpm);
-            assert_eq!(judged.is_ok_and(|j| j.is_some_and(|j| j.affected)), concerns, "{constraint:?}");
+            assert_eq!(opinion(package, &record(constraints, fixed), Scheme::Rpm), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn lines_of_builds_and_repositories_do_not_mix() {
+        let repository = |name: &str| vec![Constraint::Repository(name.into())];
+        for (kind, installed, constraints, fixed, expected) in [
+            // Oracle: plain, Ksplice and FIPS.
+            (PackageKind::Rpm, "2:2.34-60.el9", vec![], "2:2.34-60.ksplice1.el9_2.7", "not concerned"),
+            (PackageKind::Rpm, "2:2.34-60.ksplice1.el9", vec![], "2:2.34-60.ksplice1.el9_2.7", "affected"),
+            (PackageKind::Rpm, "2:2.34-60.ksplice1.el9", vec![], "2.34-60.el9_2.7", "not comparable"),
+            (PackageKind::Rpm, "10:3.6.16-4.el8_fips", vec![], "10:3.6.16-5.el8_fips", "affected"),
+            (PackageKind::Rpm, "3.6.16-4.el8", vec![], "10:3.6.16-5.el8_fips", "not concerned"),
+            // Ubuntu: base, ESM, FIPS.
+            (PackageKind::Deb, "1.0-1ubuntu1", repository("esm"), "1.0-1ubuntu1+esm1", "not concerned"),
+            (PackageKind::Deb, "1.0-1ubuntu1+esm1", repository("esm-apps"), "1.0-1ubuntu1+esm2", "affected"),
+            (PackageKind::Deb, "1.0-1ubuntu1+esm2", repository("esm"), "1.0-1ubuntu1+esm2", "not affected"),
+            (PackageKind::Deb, "1.0-1ubuntu1~esm1", vec![], "1.0-1ubuntu2", "affected"),
+            (PackageKind::Deb, "1.1.1f-1ubuntu2.16", repository("fips"), "1.1.1f-1ubuntu2.fips.2.9", "not concerned"),
+            (PackageKind::Deb, "1.1.1f-1ubuntu2.fips.2.8", repository("fips"), "1.1.1f-1ubuntu2.fips.2.9", "affected"),
+            (PackageKind::Deb, "1.1.1f-1ubuntu2.fips.2.8", vec![], "1.1.1f-1ubuntu2.17", "not comparable"),
+            // Amazon: the core repository is everybody's, an extra is not.
+            (PackageKind::Rpm, "1-1.amzn2", repository("amzn2-core"), "1-2.amzn2", "affected"),
+            (PackageKind::Rpm, "1-1.amzn2", repository("amzn2extra-docker"), "1-2.amzn2", "not concerned"),
+        ] {
+            let package = Package::new(kind, "p", installed);
+            let scheme = Scheme::of(kind).expect("a scheme");
+            assert_eq!(opinion(&package, &record(constraints, Some(fixed)), scheme), expected, "{installed} {fixed}");
+        }
+    }
+
+    #[test]
+    fn epochs_count_where_they_are_stated_and_a_missing_one_of_a_source_is_no_difference() {
+        for (scheme, installed, fixed, expected) in [
+            (Scheme::Deb, "1:1.2.13-1", "1.2.14-1", "not affected"),
+            (Scheme::Deb, "1.2.13-1", "1:1.2.12-1", "affected"),
+            (Scheme::Rpm, "1:1.1.1-1", "1.1.2-1", "not affected"),
+            (Scheme::Rpm, "1.1.1-1", "1:1.1.0-1", "affected"),
+            (Scheme::RpmSource, "5.26.1-1", "4:5.26.0-1", "not affected"),
+            (Scheme::RpmSource, "5.26.1-1", "4:5.26.2-1", "affected"),
+        ] {
+            let package = Package::new(PackageKind::Rpm, "p", installed);
+            assert_eq!(
+                opinion(&package, &record(vec![], Some(fixed)), scheme),
+                expected,
+                "{installed} {fixed} {scheme}"
+            );
         }
     }
 }

@@ -173,7 +173,7 @@ pub struct Reference {
     pub url: String,
 }
 
-/// What is known about a CVE whatever the package: the index's shard `cve`, by CVE id.
+/// What is known about a CVE whatever the package: the index's shard `cve`, by CVE id, or by another name of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CveFacts {
     /// Its entry in CISA's catalogue.
@@ -182,6 +182,8 @@ pub struct CveFacts {
     pub epss: Option<Epss>,
     /// CVSS vectors, best source first.
     pub cvss: Vec<Cvss>,
+    /// The CVE, where the entry is kept under another name of the vulnerability (`GHSA-…`, `GO-…`).
+    pub alias_of: Option<String>,
 }
 
 /// An entry of CISA's catalogue of known exploited vulnerabilities.

@@ -74,6 +74,10 @@ pub struct Fix {
     /// The version of the *installed* package's kind to upgrade to, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The source package that `version` belongs to, where its packages have versions of their own and theirs cannot be
+    /// derived: the fix is in what was built from that version of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl Fix {
@@ -81,6 +85,13 @@ impl Fix {
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.version.is_some()
+    }
+
+    /// The version in words, with the source package that it is of where it is not the installed package's own.
+    #[must_use]
+    pub fn version_in_words(&self) -> Option<String> {
+        let version = self.version.as_ref()?;
+        Some(self.source.as_ref().map_or_else(|| version.clone(), |source| format!("{version} (of source {source})")))
     }
 }
 
@@ -116,6 +127,10 @@ pub enum SuppressionReason {
     OwnedByOsPackage,
     /// The package comes from a third-party repository, which the distribution's data does not judge.
     ThirdPartyPackage,
+    /// Headers of the kernel: no kernel runs from them.
+    KernelHeaders,
+    /// The installed version has no order with the advisory's, so nothing is known.
+    NotComparable,
     /// A VEX statement says that it is not affected.
     Vex,
     /// An ignore rule of the project.

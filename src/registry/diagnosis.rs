@@ -229,6 +229,14 @@ fn denied(image: &ImageReference, denial: &Denial, why: String) -> Diagnosis {
     };
     let name = &image.repository;
     let (code, what, fix) = match (denial.kind, denial.own_project) {
+        _ if denial.push => (
+            Code::InsufficientScope,
+            "pushing is not allowed",
+            format!(
+                "use a token with the scope write_registry whose user has the role Developer in the project that owns \
+                 `{name}`; a job token may push to its own project only"
+            ),
+        ),
         (None, _) => (
             Code::ProjectInvisible,
             "the image is not public",
@@ -300,6 +308,7 @@ mod tests {
             identity: "x".into(),
             kind,
             own_project,
+            push: false,
             granted,
             message: "denied".into(),
         }))

@@ -91,8 +91,8 @@ pub enum RegistryError {
         /// What the token service says.
         message: String,
     },
-    /// We are known, but may not read this.
-    #[error("{} may not pull `{}`: {}", .0.identity, .0.repository, .0.message)]
+    /// We are known, but may not read this, or not write there.
+    #[error("{} may not {} `{}`: {}", .0.identity, if .0.push { "push to" } else { "pull" }, .0.repository, .0.message)]
     Denied(Box<Denial>),
     /// A token with the right to pull was refused.
     #[error("registry `{host}` refuses the token of its token service: {message}")]
@@ -191,6 +191,8 @@ pub struct Denial {
     pub kind: Option<LoginKind>,
     /// Whether the image belongs to the job's own project; `None` outside GitLab.
     pub own_project: Option<bool>,
+    /// Whether it was about writing.
+    pub push: bool,
     /// What the token allows on the repository; `None` if the token does not say.
     pub granted: Option<Vec<String>>,
     /// What the registry says.

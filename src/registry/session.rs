@@ -26,7 +26,27 @@ pub(super) struct Session {
     repository: String,
     plain_http: bool,
     credential: Credential,
+    access: Access,
+    /// Another repository of the same registry that is to be read with the same token: blobs are mounted from it.
+    also: Option<String>,
     state: Mutex<State>,
+}
+
+/// What a session may do: a token is asked for with the rights that it needs and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    Pull,
+    Push,
+}
+
+impl Access {
+    /// The actions of a token's scope.
+    fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::Pull => &["pull"],
+            Self::Push => &["pull", "push"],
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +81,7 @@ impl Authorization {
 }
 
 impl Session {
-    pub(super) fn new(image: &ImageReference, credential: Credential, plain_http: bool) -> Self {
+    pub(super) fn new(image: &ImageReference, credential: Credential, plain_http: bool, access: Access) -> Self {
         // Docker Hub's API is not where its name says.
         let host = if image.registry == "docker.io" { "registry-1.docker.io" } else { &image.registry };
         Self {
@@ -69,8 +89,15 @@ impl Session {
             repository: image.repository.clone(),
             plain_http,
             credential,
+            access,
+            also: None,
             state: Mutex::default(),
         }
+    }
+
+    /// The same, with a token that may read another repository too.
+    pub(super) fn reading(self, repository: &str) -> Self {
+        Self { also: Some(repository.to_owned()), ..self }
     }
 
     /// The host that is really asked.
@@ -123,10 +150,12 @@ impl Session {
         self.authorization(transport).await
     }
 
-    /// Whether the token itself says that it does not allow to pull, so that a new one would not either.
-    pub(super) fn lacks_pull(&self, authorization: &Authorization) -> bool {
+    /// Whether the token itself says that it does not allow what is wanted, so that a new one would not either.
+    pub(super) fn lacks_rights(&self, authorization: &Authorization) -> bool {
         let Authorization::Bearer(token) = authorization else { return false };
-        token.actions(&self.repository).is_some_and(|actions| !actions.iter().any(|a| a == "pull" || a == "*"))
+        token.actions(&self.repository).is_some_and(|actions| {
+            !self.access.actions().iter().all(|wanted| actions.iter().any(|a| a == wanted || a == "*"))
+        })
     }
 
     /// Why the registry answered 401 or 403 to a request that carried `authorization`.
@@ -147,7 +176,7 @@ impl Session {
         let invalid =
             matches!(challenge::parse(headers), Some(Challenge::Bearer { error: Some(e), .. }) if e == "invalid_token");
         if let Authorization::Bearer(token) = authorization
-            && !self.lacks_pull(authorization)
+            && !self.lacks_rights(authorization)
             && (invalid || granted.is_some())
             && status == StatusCode::UNAUTHORIZED
         {
@@ -159,6 +188,7 @@ impl Session {
             identity: self.credential.to_string(),
             kind: self.credential.login.as_ref().map(Login::kind),
             own_project: self.credential.own_project,
+            push: self.access == Access::Push,
             granted,
             message,
         }))
@@ -222,7 +252,7 @@ impl Session {
         realm: &Url,
         service: Option<&str>,
     ) -> Result<Token, RegistryError> {
-        let scope = format!("repository:{}:pull", self.repository);
+        let scope = format!("repository:{}:{}", self.repository, self.access.actions().join(","));
         let mut url = realm.clone();
         {
             let mut query = url.query_pairs_mut();
@@ -230,6 +260,9 @@ impl Session {
                 query.append_pair("service", service);
             }
             query.append_pair("scope", &scope);
+            if let Some(repository) = &self.also {
+                query.append_pair("scope", &format!("repository:{repository}:pull"));
+            }
         }
         let mut request = transport.http.get(url);
         if let Some(login) = &self.credential.login {
@@ -339,7 +372,7 @@ mod tests {
 
     fn session(image: &str, plain_http: bool) -> Session {
         let credential = Credential { login: None, origin: String::new(), own_project: None };
-        Session::new(&image.parse().unwrap(), credential, plain_http)
+        Session::new(&image.parse().unwrap(), credential, plain_http, Access::Pull)
     }
 
     #[test]

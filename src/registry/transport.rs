@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::session::{Authorization, Session};
+use super::session::{Access, Authorization, Session};
 use super::{Manifest, RegistryError, probe};
 use crate::model::{Digest, ImageReference};
 use crate::net::retry::{Retry, is_transient, retry_after};
@@ -23,7 +23,7 @@ pub(super) struct Transport {
     pub(super) oci: Option<oci_client::Client>,
     pub(super) settings: NetworkSettings,
     credentials: Credentials,
-    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    sessions: Mutex<HashMap<(String, Access), Arc<Session>>>,
 }
 
 impl Transport {
@@ -37,13 +37,29 @@ impl Transport {
         &self.credentials
     }
 
-    /// The session of an image's repository: one, however many layers are downloaded at once.
+    /// The session that reads an image's repository: one, however many layers are downloaded at once.
     pub(super) fn session(&self, image: &ImageReference) -> Arc<Session> {
+        self.session_for(image, Access::Pull)
+    }
+
+    pub(super) fn session_for(&self, image: &ImageReference, access: Access) -> Arc<Session> {
         // Nothing can be half done in the map, so a poisoned lock is as good as any.
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.entry(image.name()).or_insert_with(|| {
+        let session = sessions.entry((image.name(), access)).or_insert_with(|| {
             let plain_http = self.settings.is_plain_http(&image.registry);
-            Arc::new(Session::new(image, self.credentials.resolve(image), plain_http))
+            Arc::new(Session::new(image, self.credentials.resolve(image), plain_http, access))
+        });
+        Arc::clone(session)
+    }
+
+    /// The session that mounts blobs of one repository into another.
+    pub(super) fn session_mounting(&self, image: &ImageReference, from: &ImageReference) -> Arc<Session> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("{} from {}", image.name(), from.repository);
+        let session = sessions.entry((name, Access::Push)).or_insert_with(|| {
+            let plain_http = self.settings.is_plain_http(&image.registry);
+            let session = Session::new(image, self.credentials.resolve(image), plain_http, Access::Push);
+            Arc::new(session.reading(&from.repository))
         });
         Arc::clone(session)
     }
@@ -118,11 +134,30 @@ impl Transport {
         }
     }
 
-    /// A successful response to a GET below the repository; anything else is told apart into an error. A token that
-    /// the registry does not take any more is renewed once.
+    /// The digest of the manifest that a reference names, by a request without a body; `None` where the registry does
+    /// not say it.
+    pub(super) async fn digest(&self, image: &ImageReference) -> Result<Option<Digest>, RegistryError> {
+        let session = self.session(image);
+        let path = format!("manifests/{}", image.selector());
+        let response = self.request(&session, Method::HEAD, &path, &[(ACCEPT, MANIFEST_TYPES.to_owned())]).await?;
+        Ok(header(response.headers(), &HeaderName::from_static("docker-content-digest")).parse().ok())
+    }
+
     pub(super) async fn get(
         &self,
         session: &Session,
+        path: &str,
+        headers: &[(HeaderName, String)],
+    ) -> Result<Response, RegistryError> {
+        self.request(session, Method::GET, path, headers).await
+    }
+
+    /// A successful response to a GET or HEAD below the repository; anything else is told apart into an error. A token
+    /// that the registry does not take any more is renewed once.
+    pub(super) async fn request(
+        &self,
+        session: &Session,
+        method: Method,
         path: &str,
         headers: &[(HeaderName, String)],
     ) -> Result<Response, RegistryError> {
@@ -130,7 +165,8 @@ impl Transport {
         let mut authorization = session.authorization(self).await?;
         let mut renewed = false;
         loop {
-            let request = headers.iter().fold(self.http.get(&url), |r, (name, value)| r.header(name, value));
+            let request =
+                headers.iter().fold(self.http.request(method.clone(), &url), |r, (name, value)| r.header(name, value));
             let response = self.send(authorization.apply(request), session.host(), self.settings.attempts).await?;
             let status = response.status();
             if status.is_success() {
@@ -143,7 +179,7 @@ impl Transport {
                 && by_registry
                 && !renewed
                 && matches!(authorization, Authorization::Bearer(_))
-                && !session.lacks_pull(&authorization)
+                && !session.lacks_rights(&authorization)
             {
                 renewed = true;
                 authorization = session.renew(self, &authorization).await?;
@@ -237,6 +273,7 @@ fn oci(settings: &NetworkSettings) -> Result<oci_client::Client, RegistryError> 
         connect_timeout: Some(settings.connect_timeout),
         read_timeout: Some(settings.read_timeout),
         user_agent: USER_AGENT,
+        use_monolithic_push: true,
         ..ClientConfig::default()
     };
     // `Client::new` would fall back to a default configuration without a word.

@@ -55,8 +55,13 @@ pub(super) fn actions(image: &ImageScan) -> Vec<Action<'_>> {
     let mut groups: BTreeMap<(PackageKind, &str, &str, Option<&str>), Vec<&Finding>> = BTreeMap::new();
     for finding in &image.findings {
         let package = &finding.package;
-        let name = Subject::of(image, finding).source_name(finding);
-        let key = (package.kind, name, package.version.as_str(), finding.fix.version.as_deref());
+        let subject = Subject::of(image, finding);
+        let name = subject.source_name(finding);
+        // Where the fix is a version of the source, so is what it is compared with.
+        let source =
+            subject.package.and_then(|package| package.source.as_ref()).filter(|_| finding.fix.source.is_some());
+        let version = source.map_or(package.version.as_str(), |source| source.version.as_str());
+        let key = (package.kind, name, version, finding.fix.version.as_deref());
         groups.entry(key).or_default().push(finding);
     }
     let mut actions: Vec<Action<'_>> = groups

@@ -32,11 +32,13 @@ pub struct TableOptions {
     pub gaps: usize,
     /// Vulnerabilities named per upgrade; the rest is counted.
     pub ids: usize,
+    /// Whether suppressed findings are listed, not only counted.
+    pub suppressed: bool,
 }
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { width: 100, color: false, upgrades: 25, unfixed: 10, gaps: 10, ids: 6 }
+        Self { width: 100, color: false, upgrades: 25, unfixed: 10, gaps: 10, ids: 6, suppressed: false }
     }
 }
 

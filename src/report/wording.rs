@@ -93,7 +93,13 @@ pub(super) fn no_data(shard: &str, packages: usize) -> String {
 pub(super) fn solution(finding: &Finding) -> String {
     let package = &finding.package;
     match (&finding.fix.version, finding.fix.state) {
-        (Some(version), _) => format!("Upgrade {} from {} to {version}.", package.name, package.version),
+        (Some(version), _) => match &finding.fix.source {
+            None => format!("Upgrade {} from {} to {version}.", package.name, package.version),
+            Some(source) => {
+                let (name, installed) = (&package.name, &package.version);
+                format!("Upgrade {name} from {installed} to what is built from {source} {version}.")
+            }
+        },
         (None, FixState::WillNotFix) => {
             "The vendor will not fix this in this release; move to a newer release or replace the package.".into()
         }
@@ -125,6 +131,8 @@ pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
     match reason {
         SuppressionReason::OwnedByOsPackage => "owned by an OS package",
         SuppressionReason::ThirdPartyPackage => "in packages of third parties",
+        SuppressionReason::KernelHeaders => "in headers of the kernel",
+        SuppressionReason::NotComparable => "with a version that cannot be compared",
         SuppressionReason::Vex => "not affected according to VEX",
         SuppressionReason::IgnoreRule => "ignored by rule",
         SuppressionReason::Setting => "left out by a setting",
@@ -136,6 +144,8 @@ pub(super) fn suppressed(image: &ImageScan) -> String {
     let reasons = [
         SuppressionReason::OwnedByOsPackage,
         SuppressionReason::ThirdPartyPackage,
+        SuppressionReason::KernelHeaders,
+        SuppressionReason::NotComparable,
         SuppressionReason::Vex,
         SuppressionReason::IgnoreRule,
         SuppressionReason::Setting,

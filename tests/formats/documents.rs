@@ -135,6 +135,7 @@ pub(crate) fn finding(image: &ImageScan, package: usize, id: &str, severity: Sev
         fix: Fix {
             state: if fix.is_some() { FixState::Fixed } else { FixState::NotFixed },
             version: fix.map(Into::into),
+            source: None,
         },
         severity,
         severity_source: "debian-tracker".into(),

@@ -80,6 +80,20 @@ impl IndexFile {
         Ok(found.map(|(_, value)| value.to_vec()))
     }
 
+    /// Every entry of a table, in key order, as far as `visit` does not fail.
+    pub(in crate::advisories) fn each<E: From<IndexError>>(
+        &self,
+        table: Table,
+        mut visit: impl FnMut(&str, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for block in self.blocks(table)? {
+            let raw = self.block(table, block)?;
+            let pairs: Vec<(&str, &[u8])> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block"))?;
+            pairs.into_iter().try_for_each(|(key, value)| visit(key, value))?;
+        }
+        Ok(())
+    }
+
     fn place(&self, table: Table) -> Option<&TablePlace> {
         self.header.tables.get(table as usize)
     }

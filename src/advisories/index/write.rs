@@ -111,9 +111,20 @@ pub(in crate::advisories) fn file(
     sources: &[SourceDate],
     tables: [TableWriter; 2],
 ) -> Result<Vec<u8>, WriteError> {
+    file_of(name, sources, tables, false)
+}
+
+/// The same of a delta file.
+pub(super) fn file_of(
+    name: &ShardName,
+    sources: &[SourceDate],
+    tables: [TableWriter; 2],
+    delta: bool,
+) -> Result<Vec<u8>, WriteError> {
     let mut body = Vec::new();
     let places: Result<Vec<_>, _> = tables.into_iter().map(|table| table.finish(&mut body)).collect();
-    let header = postcard::to_stdvec(&Header { name: name.clone(), sources: sources.to_vec(), tables: places? })?;
+    let header = Header { name: name.clone(), sources: sources.to_vec(), delta, tables: places? };
+    let header = postcard::to_stdvec(&header)?;
     let mut file = Vec::with_capacity(body.len() + header.len() + 20);
     file.extend_from_slice(MAGIC);
     file.extend_from_slice(&VERSION.to_le_bytes());

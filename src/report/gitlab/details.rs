@@ -14,7 +14,7 @@ pub(super) fn of(subject: &Subject<'_>, finding: &Finding) -> Details {
             all.push((key, Detail::Text { name, value: text::short(&value, LONGEST) }));
         }
     };
-    say("fixed_version", "Fixed version", finding.fix.version.clone());
+    say("fixed_version", "Fixed version", finding.fix.version_in_words());
     say("fix_state", "Fix", Some(wording::fix_state(finding.fix.state).into()));
     say(
         "severity_source",

@@ -50,7 +50,18 @@ pub(super) fn render(
         page.paragraph(2, |line| {
             line.words(&format!("Suppressed {}:", image.suppressed.len()), BOLD);
             line.words(&wording::suppressed(image), DIM);
+            if !options.suppressed {
+                line.words("(--show-suppressed lists them)", DIM);
+            }
         })?;
+        for suppressed in image.suppressed.iter().filter(|_| options.suppressed) {
+            let finding = &suppressed.finding;
+            page.paragraph(4, |line| {
+                line.words(&finding.id, severity_style(finding.severity));
+                line.words(&format!("{} {}", finding.package.name, finding.package.version), PLAIN);
+                line.words(&format!("{}: {}", wording::suppression(suppressed.reason), suppressed.explanation), DIM);
+            })?;
+        }
     }
     gaps(image, options, page)
 }

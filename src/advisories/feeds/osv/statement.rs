@@ -32,6 +32,9 @@ pub(super) fn read(name: &str, bytes: &[u8], sink: &mut Sink) {
         return sink.skip(&record.id, "withdrawn");
     }
     let mut shards = BTreeSet::new();
+    if let Some(cve) = only_cve(&record) {
+        sink.alias(&record.id, cve);
+    }
     for affected in &record.affected {
         let Some(package) = &affected.package else { continue };
         let Some(target) = ecosystem::target(&package.ecosystem) else {
@@ -54,6 +57,16 @@ pub(super) fn read(name: &str, bytes: &[u8], sink: &mut Sink) {
     if !shards.is_empty() {
         sink.details(&shards, &record.id, &details(&record));
     }
+}
+
+/// The one CVE that a GitHub or Go advisory is another name of.
+fn only_cve<'a>(record: &'a Record<'_>) -> Option<&'a str> {
+    if !["GHSA-", "GO-"].iter().any(|prefix| record.id.starts_with(prefix)) {
+        return None;
+    }
+    let mut cves = record.aliases.iter().filter(|alias| alias.starts_with("CVE-"));
+    let first = cves.next()?;
+    cves.next().is_none().then_some(first.as_ref())
 }
 
 /// What a record says about one package, or why that is of no use.

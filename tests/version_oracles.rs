@@ -1,0 +1,300 @@
+//! Version order and ranges agree with the ecosystems' own tools, where these are on the machine: 100,000 pairs per
+//! scheme (`PLIMSOLL_ORACLE_PAIRS` changes it), mutations of real versions, all of them in one process of the tool.
+//!
+//! Where a tool refuses a text as a version its order says nothing, and nothing is compared. A tool that is missing is
+//! said, not taken for agreement.
+
+mod program;
+
+use std::cmp::Ordering;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use plimsoll::model::{Event, Range};
+use plimsoll::version::{Scheme, compare, is_affected, is_valid};
+
+/// Versions of the kinds that are found in the wild; mutations of these are what is compared.
+const SEEDS: [(Scheme, &[&str]); 8] = [
+    (
+        Scheme::Deb,
+        &["1.1.1n-0+deb11u4", "1:2.3~rc1-2ubuntu3.1", "2.34-0ubuntu3.2+esm1", "0.0~git20210101.abc-1+b2", "9:1.0a-1.1"],
+    ),
+    (
+        Scheme::Rpm,
+        &[
+            "1:3.0.7-25.el9_3",
+            "2.34-60.0.2.ksplice1.el9",
+            "1.0~rc1-1.fc39",
+            "1.0^20240101gitabc-1",
+            "4.18.0-513.5.1.el8_9",
+        ],
+    ),
+    (Scheme::Npm, &["1.2.3", "1.0.0-alpha.1", "10.20.30-rc.0+build.5", "0.0.0-20240101", "2.0.0-x-y.7.beta"]),
+    (Scheme::Pep440, &["1.0", "2!1.0.post1", "1.0a1.dev3", "1.0rc1+local.7", "2024.1.15", "1.0.dev456", "v1.1-1"]),
+    (
+        Scheme::Maven,
+        &[
+            "1.0",
+            "1.0-SNAPSHOT",
+            "2.0.0.RELEASE",
+            "1.0-alpha-2",
+            "31.1-jre",
+            "4.1.100.Final",
+            "1-ga",
+            "1.0.0-rc-1",
+            "1.2-sp-1",
+        ],
+    ),
+    (Scheme::Gem, &["1.2.3", "7.0.0.rc1", "1.0.a", "2.0.0.pre.1", "0.9.1.1", "3"]),
+    (
+        Scheme::Composer,
+        &["1.2.3", "v2.0.0-RC1", "1.0.0-beta2", "3.4.5.6", "1.0.0-alpha.3", "2.0-p1", "1.2.3-dev", "20240101"],
+    ),
+    (
+        Scheme::Go,
+        &["v1.2.3", "v0.0.0-20210813160813-60bc85c4be6d", "v2.0.0+incompatible", "v1.0.0-rc.1", "v1.21.3-0.20240101"],
+    ),
+];
+
+#[test]
+fn deb_agrees_with_dpkg() {
+    agrees(Scheme::Deb, Command::new("perl").arg(script("deb.pl")), |_, _| false);
+}
+
+#[test]
+fn rpm_agrees_with_rpm() {
+    agrees(Scheme::Rpm, Command::new("/usr/bin/python3").arg(script("rpm_label.py")), |_, _| false);
+}
+
+#[test]
+fn pypi_agrees_with_packaging() {
+    agrees(Scheme::Pep440, Command::new("python3").arg(script("pypi.py")), |_, _| false);
+}
+
+#[test]
+fn npm_agrees_with_semver() {
+    let Some(semver) = node_semver() else { return };
+    agrees(Scheme::Npm, Command::new("node").arg(script("npm.js")).arg(semver), |_, _| false);
+}
+
+#[test]
+fn gem_agrees_with_rubygems() {
+    agrees(Scheme::Gem, Command::new("ruby").arg(script("gem.rb")), |_, _| false);
+}
+
+#[test]
+fn maven_agrees_with_comparable_version() {
+    let jar = Path::new("/usr/share/java/maven-artifact-3.x.jar");
+    if !jar.exists() {
+        return ignored(Scheme::Maven, "no maven-artifact");
+    }
+    agrees(Scheme::Maven, Command::new("java").arg("-cp").arg(jar).arg(script("Maven.java")), |_, _| false);
+}
+
+#[test]
+fn composer_agrees_with_composer() {
+    // PHP's integers end at 2^63: numbers beyond are all the same to it.
+    fn is_beyond(version: &str) -> bool {
+        version.split(|c: char| !c.is_ascii_digit()).any(|number| number.len() >= 19)
+    }
+    agrees(Scheme::Composer, Command::new("php").arg(script("composer.php")), |a, b| is_beyond(a) && is_beyond(b));
+}
+
+#[test]
+fn go_agrees_with_its_own_semver() {
+    let root = Command::new("go").args(["env", "GOROOT"]).output();
+    let root = root.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let semver = Path::new(&root).join("src/cmd/vendor/golang.org/x/mod/semver/semver.go");
+    if root.is_empty() || !semver.exists() {
+        return ignored(Scheme::Go, "no Go with its sources");
+    }
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let at = directory.path();
+    std::fs::create_dir(at.join("semver")).expect("a folder");
+    std::fs::copy(semver, at.join("semver/semver.go")).expect("copied");
+    std::fs::copy(script("go/main.go"), at.join("main.go")).expect("copied");
+    std::fs::write(at.join("go.mod"), "module oracle\n\ngo 1.21\n").expect("written");
+    let built =
+        Command::new("go").args(["build", "-o", "oracle", "."]).env("GOTOOLCHAIN", "local").current_dir(at).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return ignored(Scheme::Go, "Go does not build");
+    }
+    agrees(Scheme::Go, &mut Command::new(at.join("oracle")), |_, _| false);
+}
+
+/// Ranges of OSV's shapes, asked of npm's own semver as `>=a <b || >=c <=d`.
+#[test]
+fn ranges_agree_with_semver() {
+    let Some(semver) = node_semver() else { return };
+    let mut random = Random(11);
+    let plain = |random: &mut Random| {
+        let pre = ["", "", "", "-alpha", "-rc.1", "-0"][random.below(6)];
+        format!("{}.{}.{}{pre}", random.below(4), random.below(4), random.below(4))
+    };
+    let mut questions = String::new();
+    let mut asked = Vec::new();
+    for _ in 0..pairs() {
+        let (mut ranges, mut texts) = (Vec::new(), Vec::new());
+        for _ in 0..=random.below(3) {
+            let mut ends = [plain(&mut random), plain(&mut random)];
+            ends.sort_by(|a, b| compare(Scheme::Npm, a, b).expect("an order"));
+            let [from, to] = ends;
+            let (events, text) = match random.below(4) {
+                0 => (vec![Event::Introduced("0".into()), Event::Fixed(to.clone())], format!("<{to}")),
+                1 => (vec![Event::Introduced(from.clone())], format!(">={from}")),
+                2 => {
+                    (vec![Event::Introduced(from.clone()), Event::LastAffected(to.clone())], format!(">={from} <={to}"))
+                }
+                // Nothing lies in an empty interval, whatever its form.
+                _ if from == to => continue,
+                _ => (vec![Event::Introduced(from.clone()), Event::Fixed(to.clone())], format!(">={from} <{to}")),
+            };
+            ranges.push(Range { events });
+            texts.push(text);
+        }
+        if ranges.is_empty() {
+            continue;
+        }
+        let version = plain(&mut random);
+        questions.push_str(&format!("{version}\t-\t{}\n", texts.join(" || ")));
+        asked.push((version, ranges));
+    }
+    let mut command = Command::new("node");
+    let Some(answers) = ask(command.arg(script("npm.js")).arg(semver), questions) else { return };
+    assert_eq!(answers.lines().count(), asked.len());
+    for ((version, ranges), answer) in asked.iter().zip(answers.lines()) {
+        let ours = is_affected(Scheme::Npm, ranges, &[], version);
+        assert_eq!(ours, Some(answer == "in"), "{version} {ranges:?}: semver says {answer}");
+    }
+}
+
+/// Compares mutations of real versions. `is_documented` tells the differences that `docs/accuracy.md` explains.
+fn agrees(scheme: Scheme, tool: &mut Command, is_documented: impl Fn(&str, &str) -> bool) {
+    let mut random = Random(42);
+    let mut seeds: Vec<String> = SEEDS
+        .iter()
+        .filter(|(of, _)| *of == scheme)
+        .flat_map(|(_, seeds)| seeds.iter().map(|seed| (*seed).to_owned()))
+        .collect();
+    seeds.extend(from_table(scheme));
+    let pairs: Vec<(String, String)> = (0..pairs())
+        .map(|_| {
+            let a = random.mutation(&seeds);
+            // Near each other, so that the answer lies in the details.
+            let b = if random.below(4) == 0 { random.mutation(&seeds) } else { random.mutated(&a) };
+            (a, b)
+        })
+        .collect();
+    let questions = pairs.iter().map(|(a, b)| format!("{a}\t{b}\n")).collect();
+    let Some(answers) = ask(tool, questions) else { return ignored(scheme, "the tool is missing or fails") };
+    if answers.lines().count() != pairs.len() {
+        return ignored(scheme, "the tool does not answer");
+    }
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for ((a, b), answer) in pairs.iter().zip(answers.lines()) {
+        let theirs = match answer {
+            "<" => Ordering::Less,
+            "=" => Ordering::Equal,
+            ">" => Ordering::Greater,
+            _ => continue,
+        };
+        compared += 1;
+        let ours = compare(scheme, a, b);
+        let is_ours = is_valid(scheme, a) && is_valid(scheme, b);
+        if ours != Some(theirs) && is_ours && !is_documented(a, b) {
+            wrong.push(format!("{a} {answer} {b}, found {ours:?}"));
+        }
+    }
+    assert!(compared * 10 > pairs.len(), "{scheme}: only {compared} of {} pairs were versions", pairs.len());
+    let shown: Vec<_> = wrong.iter().take(25).cloned().collect();
+    assert!(wrong.is_empty(), "{scheme}: {} of {compared} differ:\n{}", wrong.len(), shown.join("\n"));
+}
+
+/// The versions of the tables of the test data, where it is there.
+fn from_table(scheme: Scheme) -> Vec<String> {
+    let path = program::shared().map(|shared| shared.join(format!("versions/{}.tsv", scheme.name())));
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let versions = rows.flat_map(|line| line.split('\t').step_by(2).take(2).map(str::to_owned).collect::<Vec<_>>());
+    let harmless = |version: &String| {
+        !version.is_empty() && version.is_ascii() && version.len() < 60 && !version.contains(char::is_whitespace)
+    };
+    versions.filter(harmless).take(3000).collect()
+}
+
+fn pairs() -> usize {
+    std::env::var("PLIMSOLL_ORACLE_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles").join(name)
+}
+
+/// npm carries its semver with it.
+fn node_semver() -> Option<PathBuf> {
+    let places = ["/usr/lib/node_modules/npm/node_modules/semver", "/usr/share/nodejs/semver"];
+    let found = places.iter().map(PathBuf::from).find(|path| path.is_dir());
+    if found.is_none() {
+        ignored(Scheme::Npm, "no npm");
+    }
+    found
+}
+
+fn ignored(scheme: Scheme, why: &str) {
+    eprintln!("ignored: {scheme}: {why}");
+}
+
+/// One process of the tool, all questions in, all answers out.
+fn ask(tool: &mut Command, questions: String) -> Option<String> {
+    let child = tool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut child = child.ok()?;
+    let mut stdin = child.stdin.take()?;
+    let writer = std::thread::spawn(move || drop(stdin.write_all(questions.as_bytes())));
+    let output = child.wait_with_output().ok()?;
+    let _ = writer.join();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A small generator, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % below
+    }
+
+    fn mutation(&mut self, seeds: &[String]) -> String {
+        let seed = seeds[self.below(seeds.len())].clone();
+        if self.below(3) == 0 { seed } else { self.mutated(&seed) }
+    }
+
+    /// The text with one to three small changes of the kinds that version numbers go through.
+    fn mutated(&mut self, text: &str) -> String {
+        const PARTS: [&str; 28] = [
+            "0", "1", "2", "9", "10", "00", "09", ".", ".", "-", "-", "~", "+", "^", "_", "a", "b", "rc", "alpha",
+            "beta", "dev", "post", ".0", ".1", "-1", "final", "sp", "x",
+        ];
+        let mut text: Vec<char> = text.chars().collect();
+        for _ in 0..=self.below(3) {
+            let at = self.below(text.len() + 1);
+            match self.below(5) {
+                // A number one up.
+                0 | 1 => {
+                    if let Some(digit) = text.get_mut(at).filter(|c| c.is_ascii_digit()) {
+                        *digit = char::from(b'0' + ((*digit as u8 - b'0') + 1) % 10);
+                    }
+                }
+                2 if at < text.len() && text.len() > 1 => drop(text.remove(at)),
+                3 => text.truncate(at.max(1)),
+                _ => {
+                    let part = PARTS[self.below(PARTS.len())];
+                    let at = at.min(text.len());
+                    text.splice(at..at, part.chars());
+                }
+            }
+        }
+        text.into_iter().collect()
+    }
+}
