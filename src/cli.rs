@@ -59,6 +59,10 @@ pub enum Command {
     Scan(Box<ScanArgs>),
     /// Judge a scan document: exits 1 when the policy fails
     Gate(GateArgs),
+    /// Tell GitLab: the comment on the merge request, and the baseline for the next one
+    Publish(PublishArgs),
+    /// Check what a scan needs, and say what to change: registry, tokens, certificates, API, database
+    Doctor(DoctorArgs),
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
@@ -99,6 +103,9 @@ pub struct ScanArgs {
     /// List the suppressed findings in the table, with their reasons
     #[arg(long)]
     pub show_suppressed: bool,
+    /// What to compare with: a scan document, an image, or `none` [default: PLIMSOLL_BASELINE, or the target branch]
+    #[arg(long, value_name = "FILE|IMAGE")]
+    pub baseline: Option<String>,
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
@@ -147,9 +154,40 @@ pub struct GateArgs {
     /// The scan document
     #[arg(long, value_name = "FILE", default_value = "plimsoll.json")]
     pub report: PathBuf,
-    /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or critical]
+    /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or `new && critical`]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The scan document
+    #[arg(long, value_name = "FILE", default_value = "plimsoll.json")]
+    pub report: PathBuf,
+    /// When to comment on the merge request: changes (there is something new or fixed), always or never [default: PLIMSOLL_COMMENT, or changes]
+    #[arg(long, value_name = "WHEN")]
+    pub comment: Option<String>,
+    /// Open a thread at the Dockerfile's FROM line while the gate fails, and resolve it when it passes [default: PLIMSOLL_THREAD]
+    #[arg(long)]
+    pub thread: bool,
+    /// The policy whose verdict the comment tells [default: as for `gate`]
+    #[arg(long, value_name = "EXPR")]
+    pub fail_on: Option<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Images to check [default: those that this pipeline pushed]
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Advisory database [default: as for `scan`]
+    #[arg(long, value_name = "REF|DIR")]
+    pub db: Option<PathBuf>,
+    /// How to write the result: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
 }
 
 /// Who vouches for a database, and how old it may be.

@@ -1,14 +1,17 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
+mod baseline;
 mod compare_versions;
 mod database;
 mod db;
+mod doctor;
 mod explain;
 mod gate;
 mod judgement;
 mod log;
 mod output;
 mod progress;
+mod publish;
 mod scan;
 mod settings;
 mod terminal;
@@ -35,6 +38,8 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
     match &cli.command {
         Command::Scan(args) => scan::run(&settings::scan(args, &environment), &output, &environment, &settings),
         Command::Gate(args) => gate::run(args, &environment),
+        Command::Publish(args) => publish::run(args, &environment),
+        Command::Doctor(args) => doctor::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
         Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
         Command::Db(DbCommand::Update(args)) => db::update(args, &environment),

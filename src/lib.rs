@@ -14,6 +14,7 @@ pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod exit;
+pub mod gitlab;
 pub mod image;
 pub mod inventory;
 pub mod matching;

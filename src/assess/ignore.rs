@@ -278,6 +278,7 @@ pub(in crate::assess) mod tests {
             kev: None,
             epss: None,
             statements: vec![],
+            change: None,
         }
     }
 
@@ -321,6 +322,7 @@ pub(in crate::assess) mod tests {
             outcome: Outcome::Success,
             database: None,
             images: vec![image],
+            comparison: None,
             diagnoses: vec![],
             rules: vec![],
         }

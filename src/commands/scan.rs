@@ -19,10 +19,11 @@ use crate::model::{
 use crate::registry::Registry;
 use crate::settings::Settings;
 
+use super::baseline::{Baseline, Wanted};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{database, terminal};
+use super::{database, doctor, terminal};
 
 pub(super) fn run(
     args: &ScanArgs,
@@ -33,6 +34,7 @@ pub(super) fn run(
     let judgement = Judgement::of(settings, environment)?;
     let reports = Reports::chosen(args, output, environment)?;
     let platform = platform(args, environment)?;
+    let wanted = Wanted::of(args, environment)?;
     let started = Timestamp::now();
     let names = sources(args, environment);
     let mut document = ScanDocument {
@@ -43,6 +45,7 @@ pub(super) fn run(
         outcome: Outcome::Success,
         database: None,
         images: Vec::new(),
+        comparison: None,
         diagnoses: Vec::new(),
         rules: Vec::new(),
     };
@@ -51,7 +54,15 @@ pub(super) fn run(
     }
     let mut connection = Connection::new(environment, &names);
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
-    match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
+    let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
+    let baseline = match inventories.clone().next() {
+        Some(_) => wanted.fetch(environment, args.out.as_deref(), &names, |name| {
+            read_image(name, &platform, &mut connection, output)
+        }),
+        None => None,
+    };
+    let inventories = inventories.chain(baseline.iter().flat_map(Baseline::inventories));
+    match database::open(args, environment, inventories) {
         Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
@@ -60,6 +71,8 @@ pub(super) fn run(
                     inventory.gaps.extend_from_slice(&gaps);
                 }
             }
+            document.comparison =
+                baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment));
             judgement.apply(&mut document);
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
@@ -72,6 +85,9 @@ pub(super) fn run(
         !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
     document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
     document.finished = Timestamp::now();
+    if document.images.iter().filter_map(|image| image.diagnosis.as_ref()).any(is_about_the_way) {
+        info!("what surrounds the registry:\n{}", doctor::after_failure(environment).trim_end());
+    }
     reports.write(&document)?;
     Ok(exit(&document))
 }
@@ -108,7 +124,7 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
 }
 
 /// The registry client, made when the first image needs it, so that local sources need no network settings.
-struct Connection<'a> {
+pub(super) struct Connection<'a> {
     environment: &'a Environment,
     /// The images of this scan: variables without a host of their own speak about the registry of the first.
     images: Vec<ImageReference>,
@@ -116,7 +132,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(environment: &'a Environment, names: &[String]) -> Self {
+    pub(super) fn new(environment: &'a Environment, names: &[String]) -> Self {
         let reference = |name: &String| match name.parse() {
             Ok(Source::Registry(reference)) => Some(reference),
             _ => None,
@@ -124,7 +140,7 @@ impl<'a> Connection<'a> {
         Self { environment, images: names.iter().filter_map(reference).collect(), registry: None }
     }
 
-    fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
+    pub(super) fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
         let registry = match &self.registry {
             Some(registry) => Arc::clone(registry),
             None => self.connect()?,
@@ -169,20 +185,26 @@ pub(super) fn inventory_of(
 }
 
 /// Opens an image and reads what it holds.
+/// Opens an image and reads what it holds; a failure is told, and is part of the result.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
-    match open_image(name, platform, connection) {
-        Ok((source, image, limits)) => {
-            info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
-            let progress = Reading::start(&image.layers, output);
-            let inventory = inventory::take(&image, &limits, &progress);
-            progress.finish();
-            judge_inventory(source.to_string(), inventory)
-        }
-        Err(diagnosis) => {
-            terminal::error(&diagnosis.to_string());
-            failure(name.to_owned(), diagnosis, None)
-        }
-    }
+    read_image(name, platform, connection, output).unwrap_or_else(|diagnosis| {
+        terminal::error(&diagnosis.to_string());
+        failure(name.to_owned(), diagnosis, None)
+    })
+}
+
+fn read_image(
+    name: &str,
+    platform: &Platform,
+    connection: &mut Connection<'_>,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let (source, image, limits) = open_image(name, platform, connection)?;
+    info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
+    let progress = Reading::start(&image.layers, output);
+    let inventory = inventory::take(&image, &limits, &progress);
+    progress.finish();
+    Ok(judge_inventory(source.to_string(), inventory))
 }
 
 fn open_image(
@@ -332,6 +354,29 @@ fn nothing_to_scan(environment: &Environment) -> Diagnosis {
     };
     terminal::error(&diagnosis.to_string());
     diagnosis
+}
+
+/// Whether a failure lies between this machine and the image: then it helps to know what else works.
+fn is_about_the_way(diagnosis: &Diagnosis) -> bool {
+    use Code::{
+        ClockSkew, ConnectionRefused, HostUnknown, InsufficientScope, InvalidCertificate, JobTokenNotAllowed,
+        ProjectInvisible, ProxyFailed, TokenExpired, TokenServiceUnreachable, UntrustedCertificate, WrongCredentials,
+    };
+    matches!(
+        diagnosis.code,
+        HostUnknown
+            | ConnectionRefused
+            | UntrustedCertificate
+            | InvalidCertificate
+            | TokenServiceUnreachable
+            | WrongCredentials
+            | InsufficientScope
+            | TokenExpired
+            | ProjectInvisible
+            | JobTokenNotAllowed
+            | ClockSkew
+            | ProxyFailed
+    )
 }
 
 /// 3 where there was nothing to scan at all, 2 where something could not be completed, else 0.
