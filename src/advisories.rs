@@ -6,6 +6,7 @@
 mod build;
 mod cache;
 mod catalogue;
+mod compressed;
 mod database;
 pub mod delivery;
 mod feed;
@@ -14,14 +15,16 @@ mod fetch;
 mod index;
 mod parallel;
 mod signature;
+mod tarball;
 mod text;
 mod vector;
+mod xml;
 mod zip;
 
 pub use build::{BuildError, BuildOptions, BuildReport, ShardSize, SourceReport, build};
 pub use cache::{Cache, Collected};
 pub use database::{Database, DatabaseError, Shard, ShardStatus};
-pub use feed::{FEEDS, Feed, FeedError, Sink};
+pub use feed::{FEEDS, Feed, FeedError, Sink, address, base_variable};
 pub use fetch::{Fetch, FetchError, Folder};
 pub use signature::{PublicKeys, SignatureError, SigningKey, Trust};
 

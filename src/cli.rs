@@ -54,6 +54,7 @@ pub enum Color {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// Find the vulnerabilities of images and write the reports; exits 0 with findings
     Scan(Box<ScanArgs>),
@@ -234,6 +235,9 @@ pub struct ExplainArgs {
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
+    /// How far it is trusted.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// The verbs of `db`.
@@ -292,7 +296,7 @@ pub struct DbStatusArgs {
 /// Arguments of `db update`.
 #[derive(Debug, Args)]
 pub struct DbUpdateArgs {
-    /// The artifact [default: PLIMSOLL_DB]
+    /// The artifact [default: PLIMSOLL_DB; without one, shards are built from the upstreams]
     #[arg(value_name = "REF")]
     pub reference: Option<String>,
     /// Only what these need: shards (debian-12, npm, …) or images, as for `scan` [default: all shards]

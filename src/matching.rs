@@ -98,6 +98,9 @@ fn by_shard(inventory: &Inventory) -> BTreeMap<ShardName, Vec<usize>> {
     shards
 }
 
+/// What was looked up for a package, and the records under that name.
+type Found<'a> = (Subject<'a>, Rc<Vec<Advisory>>);
+
 /// Matches the packages of one shard, in the order of its keys: what lies together is read together, and binaries of
 /// one source share what was read.
 fn match_shard(
@@ -117,7 +120,7 @@ fn match_shard(
     }
     candidates.sort_by(|a, b| a.0.cmp(&b.0));
     let mut last: Option<(String, Rc<Vec<Advisory>>)> = None;
-    let mut packages: BTreeMap<usize, Vec<(Subject<'_>, Rc<Vec<Advisory>>)>> = BTreeMap::new();
+    let mut packages: BTreeMap<usize, Vec<Found<'_>>> = BTreeMap::new();
     for (key, index, _, subject) in candidates {
         let records = match &last {
             Some((known, records)) if *known == key => Rc::clone(records),
@@ -141,7 +144,7 @@ fn match_package(
     database: &Database,
     shard: &Shard,
     (index, package): (usize, &Package),
-    found: &[(Subject<'_>, Rc<Vec<Advisory>>)],
+    found: &[Found<'_>],
     matched: &mut Matched,
 ) -> Result<(), DatabaseError> {
     let judgements = judge_all(package, found, inventory.distribution.as_ref());
@@ -164,11 +167,7 @@ fn match_package(
     Ok(())
 }
 
-fn judge_all<'a>(
-    package: &Package,
-    found: &'a [(Subject<'a>, Rc<Vec<Advisory>>)],
-    distribution: Option<&Distribution>,
-) -> Vec<Judgement<'a>> {
+fn judge_all<'a>(package: &Package, found: &'a [Found<'a>], distribution: Option<&Distribution>) -> Vec<Judgement<'a>> {
     let records = found.iter().flat_map(|(subject, records)| records.iter().map(move |record| (subject, record)));
     records.map(|(subject, record)| judge::judge(record, package, *subject, distribution)).collect()
 }

@@ -8,6 +8,7 @@ mod diagnosis;
 mod digest;
 mod distribution;
 mod document;
+mod end_of_life;
 mod finding;
 mod gap;
 mod image_reference;
@@ -30,6 +31,7 @@ pub use distribution::Distribution;
 pub use document::{
     Comparison, Coverage, CoverageStatus, DatabaseInfo, ImageChange, ImageScan, Outcome, ScanDocument, SourceDate, Tool,
 };
+pub use end_of_life::EndOfLife;
 pub use finding::{Change, Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};
 pub use gap::{Gap, GapKind};
 pub use image_reference::{ImageReference, InvalidReference};

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll::advisories::{
-    BuildError, BuildOptions, BuildReport, Database, DatabaseError, Fetch, FetchError, Folder, SourceReport, build,
+    BuildError, BuildOptions, BuildReport, Database, DatabaseError, FEEDS, Fetch, FetchError, Folder, SourceReport,
+    address, base_variable, build,
 };
-use plimsoll::model::{Constraint, Event, FeedId, FixState, Severity, ShardName};
+use plimsoll::model::{Constraint, Distribution, Event, FeedId, FixState, Severity, ShardName};
 use program::shared;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -70,6 +71,11 @@ fn built(source: &Path, to: &Path) -> BuildReport {
     build(&Folder::new(source), to, &BuildOptions::default()).unwrap()
 }
 
+/// The feeds in their order, without some.
+fn all_but(feeds: &[FeedId]) -> Vec<FeedId> {
+    FEEDS.iter().map(|feed| feed.id()).filter(|id| !feeds.contains(id)).collect()
+}
+
 /// The records that were left out, over all files: reason and number.
 fn left_out(report: &BuildReport) -> Vec<(String, u64)> {
     let skipped = report.sources.iter().flat_map(|source| &source.skipped);
@@ -88,7 +94,7 @@ fn what_feeds_say_is_found_again() {
     assert_eq!(left_out(&report), [(malformed(), 1), ("withdrawn".to_owned(), 1), (malformed(), 1)], "{report:#?}");
     let broken = report.sources.iter().find(|source| source.source == "osv/broken.json").unwrap();
     assert!(broken.skipped.iter().any(|(_, _, named)| named[0].starts_with("osv/broken.json: ")), "{broken:?}");
-    assert_eq!(report.missing, [FeedId::AlpineSecdb, FeedId::Epss, FeedId::Cvss]);
+    assert_eq!(report.missing, all_but(&[FeedId::Osv, FeedId::DebianTracker, FeedId::Kev]));
     assert!(report.sources.iter().all(|source| source.failure.is_none()));
 
     let database = Database::open(to.path()).unwrap();
@@ -173,7 +179,8 @@ fn the_same_source_gives_the_same_bytes() {
 fn only_the_shards_asked_for_are_built() {
     let (source, to) = (source(), TempDir::new().unwrap());
     let only = Some(BTreeSet::from([shard("debian-12")]));
-    let report = build(&Folder::new(source.path()), to.path(), &BuildOptions { only }).unwrap();
+    let report =
+        build(&Folder::new(source.path()), to.path(), &BuildOptions { only, ..BuildOptions::default() }).unwrap();
     let names: Vec<&str> = report.shards.iter().map(|shard| shard.name.as_str()).collect();
     assert_eq!(names, ["cve", "debian-12"], "facts about CVEs come always");
 }
@@ -241,7 +248,7 @@ fn a_feed_that_cannot_be_had_costs_only_itself() {
     assert_eq!(failed.failure.as_deref(), Some("502 Bad Gateway"));
     assert!(!report.missing.contains(&FeedId::Kev), "it is there, but could not be had");
     // Without a listing and without `osv/ecosystems.txt` there is no way to know OSV's files.
-    assert_eq!(report.missing, [FeedId::Osv, FeedId::AlpineSecdb, FeedId::Epss, FeedId::Cvss]);
+    assert_eq!(report.missing, all_but(&[FeedId::DebianTracker, FeedId::Kev]));
     server.unreachable = true;
     let result = build(&server, to.path(), &BuildOptions::default());
     assert!(matches!(result, Err(BuildError::Unreachable(_))), "{result:?}");
@@ -392,7 +399,9 @@ fn real_feeds_are_read() {
     let Some(shared) = shared() else { return };
     let to = TempDir::new().unwrap();
     let report = built(&shared.join("feeds"), to.path());
-    assert!(report.missing.is_empty(), "{:?}", report.missing);
+    let there = [FeedId::Osv, FeedId::DebianTracker, FeedId::AlpineSecdb];
+    let facts = [FeedId::EndOfLife, FeedId::Kev, FeedId::Epss, FeedId::Cvss];
+    assert_eq!(report.missing, all_but(&[&there[..], &facts[..]].concat()));
     let failures: Vec<_> = report.sources.iter().filter(|source| source.failure.is_some()).collect();
     assert!(failures.is_empty(), "{failures:?}");
     for (reason, count) in left_out(&report) {
@@ -443,7 +452,7 @@ fn scores_are_those_that_others_compute() {
     let Some(shared) = shared() else { return };
     let to = TempDir::new().unwrap();
     let only = Some(BTreeSet::from([shard("debian-13")]));
-    build(&Folder::new(shared.join("feeds")), to.path(), &BuildOptions { only }).unwrap();
+    build(&Folder::new(shared.join("feeds")), to.path(), &BuildOptions { only, ..BuildOptions::default() }).unwrap();
     let database = Database::open(to.path()).unwrap();
     let mut text = String::new();
     let file = fs::File::open(shared.join("feeds/cve/cvss.csv.gz")).unwrap();
@@ -517,4 +526,129 @@ fn samples_of_other_upstreams_are_read() {
     assert!(memcached.iter().any(|advisory| advisory.covers == ["CVE-2024-34156"]), "{memcached:?}");
     let rocky = lookup("rocky-9", "bcel");
     assert_eq!(rocky.first().map(|advisory| advisory.severity), Some(Some(Severity::High)), "{rocky:?}");
+}
+
+/// Puts samples where the common layout has them.
+fn laid_out(samples: &[(&str, &str)]) -> Option<TempDir> {
+    let (shared, folder) = (shared()?, TempDir::new().unwrap());
+    for (from, path) in samples {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(shared.join("feeds/samples").join(from), path).unwrap();
+    }
+    Some(folder)
+}
+
+fn distribution(id: &str, version: &str) -> Distribution {
+    let (id, version, name) = (id.to_owned(), version.to_owned(), String::new());
+    Distribution { id, version, name, codename: None, id_like: vec![], repository_release: None }
+}
+
+#[test]
+fn vendors_of_rpm_packages_fill_their_own_shards() {
+    let Some(folder) = laid_out(&[
+        ("amazon/testdata/fixtures/updateinfo_2.xml.gz", "amazon/2/core/updateinfo.xml.gz"),
+        ("amazon/testdata/fixtures/updateinfo_2_kernel-5.15.xml.gz", "amazon/2/extras-kernel-5.15/updateinfo.xml.gz"),
+        ("oracle/linux/testdata/fixtures/com.oracle.elsa-all.xml.bz2", "oracle/com.oracle.elsa-all.xml.bz2"),
+        ("suse/oval/testdata/fixtures/happy/opensuse.leap.15.2.xml.gz", "suse/opensuse.leap.15.2.xml.gz"),
+        ("photon/oval/testdata/fixtures/happy/com.vmware.phsa-photon5.xml.gz", "photon/com.vmware.phsa-photon5.xml.gz"),
+        ("redhat/vex/v2/testdata/fixtures/vex-archive.tar.zst", "redhat/vex-archive.tar.zst"),
+    ]) else {
+        return;
+    };
+    // A later document takes the place of the one in the archive.
+    let later = r#"{"document":{},"product_tree":{"branches":[{"product":{"product_id":"red_hat_enterprise_linux_9",
+        "product_identification_helper":{"cpe":"cpe:/o:redhat:enterprise_linux:9"}}}],"relationships":[{"product_reference":"libtiff",
+        "relates_to_product_reference":"red_hat_enterprise_linux_9","full_product_name":{"product_id":"9:libtiff"}}]},
+        "vulnerabilities":[{"cve":"CVE-2023-6228","product_status":{"known_affected":["9:libtiff"]}}]}"#;
+    fs::create_dir_all(folder.path().join("redhat/2023")).unwrap();
+    fs::write(folder.path().join("redhat/2023/cve-2023-6228.json"), later).unwrap();
+    let changes = "\"2023/cve-2023-6228.json\",\"2026-08-04T10:17:22+00:00\"\n";
+    fs::write(folder.path().join("redhat/changes.csv"), changes).unwrap();
+    let ends = r#"[{"cycle":"9","eol":"2032-05-31"}]"#;
+    fs::create_dir_all(folder.path().join("endoflife/api")).unwrap();
+    fs::write(folder.path().join("endoflife/api/rhel.json"), ends).unwrap();
+
+    let to = TempDir::new().unwrap();
+    let report = built(folder.path(), to.path());
+    assert!(report.sources.iter().all(|source| source.failure.is_none()), "{report:#?}");
+    let database = Database::open(to.path()).unwrap();
+    for (name, feed) in [
+        ("amzn-2", FeedId::Amazon),
+        ("ol-5", FeedId::Oracle),
+        ("opensuse-leap-15.2", FeedId::Suse),
+        ("photon-5.0", FeedId::Photon),
+        ("rhel-9", FeedId::RedHat),
+    ] {
+        let package = match name {
+            "amzn-2" => "kernel",
+            "ol-5" => "bind",
+            "opensuse-leap-15.2" => "fastjar",
+            "photon-5.0" => "ansible",
+            _ => "openssl",
+        };
+        let found = database.shard(&shard(name)).unwrap().unwrap().lookup(package).unwrap();
+        assert!(!found.is_empty() && found.iter().all(|advisory| advisory.feed == feed), "{name}: {found:#?}");
+    }
+    let libtiff = database.shard(&shard("rhel-9")).unwrap().unwrap().lookup("libtiff").unwrap();
+    let [advisory] = libtiff.as_slice() else { panic!("{libtiff:#?}") };
+    assert_eq!((advisory.fix, advisory.severity), (FixState::NotFixed, None), "the later document");
+    let end = database.end_of_life(&distribution("rhel", "9.4")).unwrap().unwrap();
+    assert_eq!(end.ends.map(|day| day.to_string()).as_deref(), Some("2032-05-31"));
+    assert!(database.end_of_life(&distribution("rhel", "7.9")).unwrap().is_none());
+}
+
+#[test]
+fn a_feed_that_lost_records_leaves_its_shards_as_they_were() {
+    let (source, to) = (source(), TempDir::new().unwrap());
+    let keep = BuildOptions { keep_last_good: true, ..BuildOptions::default() };
+    let accept = BuildOptions::default();
+    let build = |options: &BuildOptions| build(&Folder::new(source.path()), to.path(), options).unwrap();
+    let failures = |report: &BuildReport| -> Vec<String> {
+        let failed = report.sources.iter().filter(|source| source.failure.is_some());
+        failed.map(|source| format!("{}: {}", source.source, source.failure.clone().unwrap_or_default())).collect()
+    };
+    let names =
+        || Database::open(to.path()).unwrap().shards().into_iter().map(|s| s.name.to_string()).collect::<Vec<_>>();
+    assert!(failures(&build(&keep)).is_empty(), "nothing is lost of nothing");
+    let before = names();
+
+    // A record becomes malformed, and a whole feed disappears.
+    fs::write(source.path().join("osv/PyPI/GHSA-aaaa-bbbb-cccc.json"), "{").unwrap();
+    fs::remove_dir_all(source.path().join("kev")).unwrap();
+    let report = build(&keep);
+    assert_eq!(
+        failures(&report),
+        [
+            "shard cve: kev has 0 records, 1 before: the last good one is kept",
+            "shard pypi: osv has 0 records, 1 before: the last good one is kept"
+        ]
+    );
+    assert_eq!(names(), before);
+    let database = Database::open(to.path()).unwrap();
+    assert_eq!(database.shard(&shard("pypi")).unwrap().unwrap().lookup("zope-interface").unwrap().len(), 1);
+    assert!(database.cve_facts("CVE-2024-1000").unwrap().unwrap().kev.is_some());
+
+    assert!(failures(&build(&accept)).is_empty(), "a setting overrules");
+    assert!(!names().contains(&"pypi".to_owned()));
+}
+
+#[test]
+fn every_feed_is_documented_and_can_be_mirrored() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/database.md")).unwrap();
+    for feed in FEEDS {
+        let (id, folder) = (feed.id(), feed.folder());
+        let row = document
+            .lines()
+            .find(|line| line.starts_with(&format!("| {id} |")))
+            .unwrap_or_else(|| panic!("no row for {id}"));
+        for part in [format!("`{folder}/"), format!("`{}`", base_variable(id)), format!("| {} |", feed.license())] {
+            assert!(row.contains(&part), "{id}: `{part}` is not in `{row}`");
+        }
+        let path = format!("{folder}/some file");
+        let mirror = address(&path, |asked| (asked == id).then(|| "https://mirror.example/x/".to_owned()));
+        assert_eq!(mirror.as_deref(), Some("https://mirror.example/x/some%20file"), "{id}");
+        let upstream = address(&path, |_| None);
+        assert_eq!(upstream.is_some(), id != FeedId::Cvss, "{id}: {upstream:?}");
+    }
 }

@@ -229,7 +229,7 @@ fn an_update_brings_what_is_needed_and_then_nothing() {
     let update = job.run(&["db", "update", &reference, "--for", "debian-12"]).expect(0);
     assert!(update.stdout.contains("nothing new"), "{}", update.stdout);
     let requests = content_requests(&front).split_off(before);
-    assert_eq!(requests, ["HEAD /v2/grp/proj/needed/manifests/1"; 2], "one for the catalogue, one for the shards");
+    assert_eq!(requests, ["HEAD /v2/grp/proj/needed/manifests/1"]);
 
     // A scan brings what its image needs on top.
     let before = content_requests(&front).len();
@@ -702,4 +702,24 @@ fn shards_are_built_on_demand_and_kept() {
     let home = folder.path().display().to_string();
     let status = program::run(&["db", "status"], &[("PLIMSOLL_CACHE_DIR", &home)]).expect(0);
     assert!(status.stdout.contains("debian-12") && status.stdout.contains("pypi"), "{}", status.stdout);
+}
+
+#[test]
+fn without_an_artifact_the_upstreams_are_asked_and_said_to_be_away() {
+    // A proxy that is not there stands between this test and the network.
+    let proxy = [("HTTPS_PROXY", "http://127.0.0.1:1"), ("https_proxy", "http://127.0.0.1:1")];
+    let run = program::run(&["db", "update", "--for", "debian-12"], &proxy).expect(2);
+    assert!(run.stderr.contains("[D21]"), "{}", run.stderr);
+    // What was built before is used where the network may not be.
+    let feeds = feeds(None);
+    let home = TempDir::new().unwrap();
+    let wanted = [ShardName::new("debian-12")].into();
+    on_demand(&Folder::new(feeds.path()), &wanted, &Cache::new(home.path()), Duration::ZERO).unwrap();
+    let image = root(false);
+    let (source, cache) = (format!("dir:{}", image.path().display()), home.path().display().to_string());
+    let scan = scan_with(&[&source, "--offline"], &[("PLIMSOLL_CACHE_DIR", &cache)]);
+    assert_eq!(scan.run.code, 0, "{}", scan.run.stderr);
+    assert!(scan.image().findings.len() > 10);
+    let nothing = program::run(&["db", "update"], &[]).expect(2);
+    assert!(nothing.stderr.contains("--for"), "{}", nothing.stderr);
 }

@@ -13,13 +13,13 @@ use std::time::Instant;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{CveFacts, Digest, FeedId, ShardName, SourceDate};
+use crate::model::{CveFacts, Digest, EndOfLife, FeedId, ShardName, SourceDate};
 
 use super::catalogue::{Catalogue, FILE_NAME, FORMAT, ShardEntry};
 use super::database::CVE_SHARD;
 use super::feed::{FEEDS, Feed, Records, Sink, SourceState};
 use super::fetch::{Fetch, FetchError};
-use super::index::{self, TableWriter, WriteError};
+use super::index::{self, IndexFile, TableWriter, WriteError};
 use super::parallel;
 
 /// How to build.
@@ -27,6 +27,8 @@ use super::parallel;
 pub struct BuildOptions {
     /// The shards to build (facts per CVE come always); `None`: all.
     pub only: Option<BTreeSet<ShardName>>,
+    /// Keep the shards of the database that is there where a feed has lost more than 1 % of its records since.
+    pub keep_last_good: bool,
 }
 
 /// What was built.
@@ -41,7 +43,7 @@ pub struct BuildReport {
 }
 
 /// What came of one file of a feed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SourceReport {
     /// `osv/npm/all.zip`.
     pub source: String,
@@ -93,13 +95,21 @@ pub enum BuildError {
 /// # Errors
 /// There is nothing to read, or the directory cannot be written.
 pub fn build(fetch: &dyn Fetch, to: &Path, options: &BuildOptions) -> Result<BuildReport, BuildError> {
-    let (sink, sources, missing) = read_all(fetch, options)?;
+    let (sink, mut sources, missing) = read_all(fetch, options)?;
     if sink.shards.is_empty() {
         return Err(BuildError::NothingFound(fetch.origin()));
     }
     let fact_sources: Vec<SourceDate> =
         sources.iter().filter(|file| file.facts > 0).filter_map(FileReport::source_date).collect();
-    let entries = write_shards(plans(sink, merged(fact_sources)), to)?;
+    let mut plans = plans(sink, merged(fact_sources));
+    let kept = if options.keep_last_good { losses(&plans, to, options) } else { Vec::new() };
+    plans.retain(|plan| !kept.iter().any(|(entry, _)| entry.name == plan.name));
+    let mut entries = write_shards(plans, to)?;
+    for (entry, report) in kept {
+        entries.push(entry);
+        sources.push(FileReport { report, name: String::new(), facts: 0, newest: None });
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
     let shards = entries.iter().map(|e| ShardSize { name: e.name.clone(), size: e.size, records: e.records }).collect();
     let catalogue = Catalogue {
         format: FORMAT.to_owned(),
@@ -148,12 +158,23 @@ fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Result<(Sink, Vec<File
     let mut all = Sink::default();
     let mut reports = Vec::new();
     let mut missing: Vec<FeedId> = FEEDS.iter().map(|feed| feed.id()).collect();
+    let mut sinks = Vec::new();
     for ((feed, _), result) in files.iter().zip(read) {
         if let Some((sink, report)) = result.map_err(BuildError::Unreachable)? {
             missing.retain(|id| *id != feed.id());
             reports.push(report);
-            all.append(sink);
+            sinks.push(sink);
         }
+    }
+    let mut superseding: BTreeMap<(FeedId, String), usize> = BTreeMap::new();
+    for (place, sink) in sinks.iter_mut().enumerate() {
+        superseding.extend(std::mem::take(&mut sink.superseding).into_iter().map(|id| (id, place)));
+    }
+    for (place, mut sink) in sinks.into_iter().enumerate() {
+        if !superseding.is_empty() {
+            sink.remove(|feed, id| superseding.get(&(feed, id.to_owned())).is_some_and(|later| *later > place));
+        }
+        all.append(sink);
     }
     Ok((all, reports, missing))
 }
@@ -166,7 +187,7 @@ fn read_file(
     options: &BuildOptions,
 ) -> Result<Option<(Sink, FileReport)>, FetchError> {
     let started = Instant::now();
-    let mut sink = Sink::new(options.only.clone(), source_name(path));
+    let mut sink = Sink::new(options.only.clone(), feed.source(path));
     let failure = match fetch.get(path) {
         Ok(Some(bytes)) => feed.read(path, &bytes, &mut sink).err().map(|error| error.to_string()),
         Ok(None) => return Ok(None),
@@ -182,11 +203,6 @@ fn read_file(
         seconds: started.elapsed().as_secs_f64(),
     };
     Ok(Some((sink, FileReport { report, name, facts, newest })))
-}
-
-/// `osv/npm/all.zip` is the source `osv/npm`, a loose `osv/x.json` is one of `osv`.
-fn source_name(path: &str) -> String {
-    path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned()
 }
 
 /// One entry per source, in the order of their first files.
@@ -213,14 +229,14 @@ struct Plan {
 
 enum Content {
     Advisories(Records),
-    Facts(BTreeMap<String, CveFacts>),
+    Facts(BTreeMap<String, CveFacts>, BTreeMap<ShardName, EndOfLife>),
 }
 
 impl Plan {
     fn records(&self) -> u64 {
         match &self.content {
             Content::Advisories(records) => records.advisories.values().map(|list| list.len() as u64).sum(),
-            Content::Facts(facts) => facts.len() as u64,
+            Content::Facts(facts, _) => facts.len() as u64,
         }
     }
 }
@@ -237,12 +253,50 @@ fn plans(sink: Sink, fact_sources: Vec<SourceDate>) -> Vec<Plan> {
         let sources = std::mem::take(&mut records.sources).into_values().collect();
         plans.push(Plan { name, sources, content: Content::Advisories(records) });
     }
-    if !sink.cves.is_empty() {
+    if !sink.cves.is_empty() || !sink.ends.is_empty() {
         let name = ShardName::new(CVE_SHARD);
-        plans.push(Plan { name, sources: fact_sources, content: Content::Facts(sink.cves) });
+        plans.push(Plan { name, sources: fact_sources, content: Content::Facts(sink.cves, sink.ends) });
     }
     plans.sort_by_key(|plan| std::cmp::Reverse(plan.records()));
     plans
+}
+
+/// The shards of the database in `to` that are better kept, with the reason: a feed has lost too much of them since.
+fn losses(plans: &[Plan], to: &Path, options: &BuildOptions) -> Vec<(ShardEntry, SourceReport)> {
+    let previous = fs::read(to.join(FILE_NAME)).ok().and_then(|bytes| Catalogue::read(&bytes).ok());
+    let wanted = |entry: &ShardEntry| options.only.as_ref().is_none_or(|only| only.contains(&entry.name));
+    let mut kept = Vec::new();
+    for entry in previous.into_iter().flat_map(|catalogue| catalogue.shards).filter(wanted) {
+        let before = File::open(to.join(&entry.file)).ok().and_then(|file| IndexFile::open(file).ok());
+        let Some(before) = before.map(|index| per_feed(&index.header().sources)) else { continue };
+        let plan = plans.iter().find(|plan| plan.name == entry.name);
+        let now = plan.map(|plan| per_feed(&plan.sources)).unwrap_or_default();
+        let lost: Vec<String> = before
+            .into_iter()
+            .map(|(feed, before)| (now.get(&feed).copied().unwrap_or(0), feed, before))
+            .filter(|(now, _, before)| u128::from(*now) * 100 < u128::from(*before) * 99)
+            .map(|(now, feed, before)| format!("{feed} has {now} records, {before} before"))
+            .collect();
+        if !lost.is_empty() {
+            let failure = Some(format!("{}: the last good one is kept", lost.join(", ")));
+            kept.push((
+                entry.clone(),
+                SourceReport { source: format!("shard {}", entry.name), failure, ..SourceReport::default() },
+            ));
+        }
+    }
+    kept
+}
+
+/// Records by feed: the first part of a source's name.
+fn per_feed(sources: &[SourceDate]) -> BTreeMap<String, u64> {
+    let mut feeds: BTreeMap<String, u64> = BTreeMap::new();
+    for source in sources {
+        let feed = source.source.split('/').next().unwrap_or_default();
+        let records = feeds.entry(feed.to_owned()).or_default();
+        *records = records.saturating_add(source.records);
+    }
+    feeds
 }
 
 /// Writes the shards; their entries come by name.
@@ -278,9 +332,12 @@ fn shard_file(plan: &Plan) -> Result<Vec<u8>, WriteError> {
                 details.add(id, text)?;
             }
         }
-        Content::Facts(facts) => {
+        Content::Facts(facts, ends) => {
             for (cve, facts) in facts {
                 records.add(cve, &postcard::to_stdvec(facts)?)?;
+            }
+            for (release, end) in ends {
+                details.add(release.as_str(), &postcard::to_stdvec(end)?)?;
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, ShardName};
+use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, Distribution, EndOfLife, ShardName};
 
 use super::cache::{Cache, digest_of};
 use super::catalogue::{Catalogue, FILE_NAME, LARGEST, Layer, SIGNATURE_NAME, ShardEntry};
@@ -215,6 +215,17 @@ impl Database {
     pub fn cve_facts(&self, cve: &str) -> Result<Option<CveFacts>, DatabaseError> {
         match self.shard(&ShardName::new(CVE_SHARD))? {
             Some(shard) => shard.value(Table::Records, cve),
+            None => Ok(None),
+        }
+    }
+
+    /// When support of a distribution's release ends, where that is known.
+    ///
+    /// # Errors
+    /// The shard `cve`, which holds it, cannot be read.
+    pub fn end_of_life(&self, distribution: &Distribution) -> Result<Option<EndOfLife>, DatabaseError> {
+        match self.shard(&ShardName::new(CVE_SHARD))? {
+            Some(shard) => shard.value(Table::Details, distribution.shard().as_str()),
             None => Ok(None),
         }
     }

@@ -26,7 +26,7 @@ use super::{BuildError, DatabaseError, SignatureError};
 pub use archive::{Exported, Imported, export, import};
 pub use mirror::mirror;
 pub use on_demand::{OnDemand, on_demand, stored};
-pub use pull::{Source, Update, Wanted, update};
+pub use pull::{Artifact, Source, Update, Wanted, find, update};
 pub use push::{PushReport, push, sign};
 
 /// What was moved.

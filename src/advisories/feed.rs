@@ -6,10 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Advisory, AdvisoryDetails, CveFacts, FeedId, ShardName, SourceDate};
+use crate::model::{Advisory, AdvisoryDetails, CveFacts, EndOfLife, FeedId, ShardName, SourceDate};
 
 use super::Fetch;
-use super::feeds::{alpine_secdb, cvss, debian_tracker, epss, kev, osv};
+use super::feeds::{
+    alpine_secdb, amazon, azure_linux, cvss, debian_tracker, endoflife, epss, fedora, govulndb, kev, oracle, osv,
+    photon, redhat, suse,
+};
 
 /// One upstream: which files it has, and how their bytes become records. Fetching is done for it.
 pub trait Feed: Sync {
@@ -19,11 +22,19 @@ pub trait Feed: Sync {
     /// The licence of the data, for documentation.
     fn license(&self) -> &'static str;
 
+    /// The folder of the common layout that holds its files.
+    fn folder(&self) -> &'static str;
+
     /// The upstream's own address of a path in the common layout; `None` where there is no public one.
     fn upstream(&self, path: &str) -> Option<String>;
 
     /// The files to read, of those shards only that are wanted (`None`: all). Naming one that is not there is fine.
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String>;
+
+    /// What people know a file by, the same from build to build: by default its folder.
+    fn source(&self, path: &str) -> String {
+        path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned()
+    }
 
     /// Reads one file. A malformed record is told to the sink and skipped.
     ///
@@ -33,8 +44,40 @@ pub trait Feed: Sync {
 }
 
 /// All feeds.
-pub static FEEDS: &[&dyn Feed] =
-    &[&osv::Osv, &debian_tracker::DebianTracker, &alpine_secdb::AlpineSecdb, &kev::Kev, &epss::Epss, &cvss::Cvss];
+pub static FEEDS: &[&dyn Feed] = &[
+    &osv::Osv,
+    &debian_tracker::DebianTracker,
+    &alpine_secdb::AlpineSecdb,
+    &redhat::RedHat,
+    &oracle::Oracle,
+    &suse::Suse,
+    &amazon::Amazon,
+    &fedora::Fedora,
+    &photon::Photon,
+    &azure_linux::AzureLinux,
+    &govulndb::GoVulndb,
+    &endoflife::EndOfLifeDate,
+    &kev::Kev,
+    &epss::Epss,
+    &cvss::Cvss,
+];
+
+/// The address of a path in the common layout: under the base that is set for its feed, else the upstream's own.
+#[must_use]
+pub fn address(path: &str, base_of: impl Fn(FeedId) -> Option<String>) -> Option<String> {
+    let (folder, rest) = path.split_once('/')?;
+    let feed = FEEDS.iter().find(|feed| feed.folder() == folder)?;
+    match base_of(feed.id()) {
+        Some(base) => Some(format!("{}/{}", base.trim_end_matches('/'), rest.replace(' ', "%20"))),
+        None => feed.upstream(path),
+    }
+}
+
+/// The variable that sets the base address of a feed, for mirrors: `PLIMSOLL_FEED_ALPINE_SECDB`.
+#[must_use]
+pub fn base_variable(feed: FeedId) -> String {
+    format!("PLIMSOLL_FEED_{}", feed.name().to_ascii_uppercase().replace('-', "_"))
+}
 
 /// A feed's file is malformed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +96,9 @@ impl FeedError {
 pub struct Sink {
     pub(super) shards: BTreeMap<ShardName, Records>,
     pub(super) cves: BTreeMap<String, CveFacts>,
+    pub(super) ends: BTreeMap<ShardName, EndOfLife>,
+    /// Records that take the place of those of the same feed and id in earlier files.
+    pub(super) superseding: BTreeSet<(FeedId, String)>,
     wanted: Option<BTreeSet<ShardName>>,
     /// Of the file that is being read.
     pub(super) source: SourceState,
@@ -174,6 +220,35 @@ impl Sink {
         self.cves.entry(id.to_owned()).or_default()
     }
 
+    /// Says that this file's records of an id replace those of earlier files, even where there are none now.
+    pub fn supersedes(&mut self, feed: FeedId, id: &str) {
+        self.superseding.insert((feed, id.to_owned()));
+    }
+
+    /// Removes the records that `is_superseded`.
+    pub(super) fn remove(&mut self, is_superseded: impl Fn(FeedId, &str) -> bool) {
+        for records in self.shards.values_mut() {
+            let mut removed = 0;
+            for advisories in records.advisories.values_mut() {
+                let before = advisories.len();
+                advisories.retain(|advisory| !is_superseded(advisory.feed, &advisory.id));
+                removed += (before - advisories.len()) as u64;
+            }
+            // A sink is of one file, so of one source.
+            for source in records.sources.values_mut() {
+                source.records = source.records.saturating_sub(removed);
+            }
+            records.advisories.retain(|_, advisories| !advisories.is_empty());
+        }
+    }
+
+    /// When support of the release of a shard ends; the first word about a release stays.
+    pub fn end_of_life(&mut self, release: ShardName, end: EndOfLife) {
+        self.source.records += 1;
+        self.source.facts += 1;
+        self.ends.entry(release).or_insert(end);
+    }
+
     /// Another name of a CVE, for feeds that list both without saying that they are one.
     pub fn alias(&mut self, id: &str, cve: &str) {
         self.cves.entry(id.to_owned()).or_default().alias_of = Some(cve.to_owned());
@@ -210,6 +285,9 @@ impl Sink {
                     None => drop(records.sources.insert(name, more)),
                 }
             }
+        }
+        for (release, end) in later.ends {
+            self.ends.entry(release).or_insert(end);
         }
         for (cve, more) in later.cves {
             let facts = self.cves.entry(cve).or_default();

@@ -48,8 +48,10 @@ impl Wanted {
     /// # Errors
     /// The file that is named is no scan document.
     pub(super) fn of(args: &ScanArgs, environment: &Environment) -> Result<Self, Diagnosis> {
-        let named =
-            [("--baseline", args.baseline.as_deref()), ("PLIMSOLL_BASELINE", environment.get("PLIMSOLL_BASELINE"))];
+        let named = [
+            ("--baseline", args.baseline.as_deref()),
+            (environment.origin("PLIMSOLL_BASELINE"), environment.get("PLIMSOLL_BASELINE")),
+        ];
         let job = Job::from_environment(environment).map(Box::new);
         match named.into_iter().find_map(|(origin, value)| Some((origin, value?))) {
             Some((_, "none")) => Ok(Self::Nothing),
@@ -70,7 +72,7 @@ impl Wanted {
             )),
             None => Ok(match (job, environment.get("CS_DEFAULT_BRANCH_IMAGE")) {
                 (Some(job), Some(image)) if job.reference != job.default_branch => {
-                    info!("baseline {image} (from CS_DEFAULT_BRANCH_IMAGE)");
+                    info!("baseline {image} (from {})", environment.origin("CS_DEFAULT_BRANCH_IMAGE"));
                     Self::Image { reference: image.to_owned(), or_else: Some(job) }
                 }
                 (Some(job), _) => Self::Branch(job),

@@ -86,12 +86,15 @@ fn open_wanted(
             Ok(Opened { database, gaps })
         }
         None if Path::new(PUBLISHED).is_dir() => local(Path::new(PUBLISHED)),
-        None if args.offline => Err(Diagnosis::new(
-            Code::DatabaseUnavailable,
-            "there is no advisory database",
-            "--offline forbids to fetch advisories and no database is named",
-            "name one with --db or PLIMSOLL_DB; `plimsoll db build` makes one",
-        )),
+        None if args.offline => match delivery::stored(&cache) {
+            Some(database) => Ok(Opened { database, gaps: Vec::new() }),
+            None => Err(Diagnosis::new(
+                Code::DatabaseUnavailable,
+                "there is no advisory database",
+                "--offline forbids to fetch advisories and no database is named",
+                "name one with --db or PLIMSOLL_DB; `plimsoll db build` makes one",
+            )),
+        },
         None => from_upstreams(wanted, &cache, environment),
     }
 }
@@ -124,7 +127,11 @@ pub(super) fn open_or_build(path: &Path, cache: &Path, keys: Option<&PublicKeys>
 }
 
 /// The shards that are needed, from the upstreams' own servers or as they were built a short while ago.
-fn from_upstreams(wanted: &BTreeSet<ShardName>, cache: &Cache, environment: &Environment) -> Result<Opened, Diagnosis> {
+pub(super) fn from_upstreams(
+    wanted: &BTreeSet<ShardName>,
+    cache: &Cache,
+    environment: &Environment,
+) -> Result<Opened, Diagnosis> {
     let names: Vec<&str> = wanted.iter().map(ShardName::as_str).collect();
     let names = names.join(", ");
     info!("no database is named: advisories for {names} from their upstreams");

@@ -26,7 +26,11 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
         Some(folder) if !is_url(&folder) => Box::new(Folder::new(folder)),
         base => Box::new(database::Upstreams::new(base.as_deref(), environment)?),
     };
-    let report = advisories::build(fetch.as_ref(), &args.to, &BuildOptions::default());
+    // After a real clean-up at an upstream, a job sets this once.
+    let accept_losses =
+        environment.get("PLIMSOLL_DB_ACCEPT_LOSSES").is_some_and(|value| value == "true" || value == "1");
+    let options = BuildOptions { keep_last_good: !accept_losses, ..BuildOptions::default() };
+    let report = advisories::build(fetch.as_ref(), &args.to, &options);
     let report = report.map_err(|error| database::not_built(&error))?;
     delivery::sign(&args.to, key.as_ref()).map_err(|error| database::not_delivered(&error))?;
     log(&report);

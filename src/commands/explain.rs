@@ -21,6 +21,7 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
         db: args.db.clone(),
         platform: args.platform.clone(),
         offline: args.offline,
+        trust: args.trust.clone(),
         ..ScanArgs::default()
     };
     let mut images = match &args.image {

@@ -78,11 +78,14 @@ enum When {
 
 impl When {
     fn of(args: &PublishArgs, environment: &Environment) -> Result<Self, Diagnosis> {
-        let named = [("--comment", args.comment.as_deref()), ("PLIMSOLL_COMMENT", environment.get("PLIMSOLL_COMMENT"))];
+        let named = [
+            ("--comment", args.comment.as_deref()),
+            (environment.origin("PLIMSOLL_COMMENT"), environment.get("PLIMSOLL_COMMENT")),
+        ];
         match named.into_iter().find_map(|(origin, value)| Some((origin, value?))) {
-            None | Some((_, "changes" | "true")) => Ok(Self::Changes),
+            None | Some((_, "changes")) => Ok(Self::Changes),
             Some((_, "always")) => Ok(Self::Always),
-            Some((_, "never" | "false")) => Ok(Self::Never),
+            Some((_, "never")) => Ok(Self::Never),
             Some((origin, value)) => Err(Diagnosis::new(
                 Code::InvalidInput,
                 format!("{origin} is `{value}`"),

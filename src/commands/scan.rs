@@ -184,7 +184,6 @@ pub(super) fn inventory_of(
     }
 }
 
-/// Opens an image and reads what it holds.
 /// Opens an image and reads what it holds; a failure is told, and is part of the result.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
     read_image(name, platform, connection, output).unwrap_or_else(|diagnosis| {

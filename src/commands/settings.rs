@@ -77,6 +77,7 @@ fn flags(cli: &Cli) -> Flags {
             add("--max-db-age", args.trust.max_db_age.iter().cloned().collect());
             let action = args.trust.stale_db.map(|action| if action == StaleDb::Fail { "fail" } else { "warn" });
             add("--stale-db", action.iter().map(ToString::to_string).collect());
+            add("--baseline", args.baseline.iter().cloned().collect());
             let filter = &args.filter;
             add("--severity-threshold", filter.severity_threshold.iter().cloned().collect());
             add("--ignore-unfixed", switch(filter.ignore_unfixed));
@@ -86,6 +87,11 @@ fn flags(cli: &Cli) -> Flags {
             add("--vex", filter.vex.iter().map(path).collect());
         }
         Command::Gate(args) => add("--fail-on", args.fail_on.iter().cloned().collect()),
+        Command::Publish(args) => {
+            add("--fail-on", args.fail_on.iter().cloned().collect());
+            add("--comment", args.comment.iter().cloned().collect());
+            add("--thread", switch(args.thread));
+        }
         _ => {}
     }
     flags

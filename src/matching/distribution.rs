@@ -15,7 +15,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// Distributions of rpm packages whose advisories name source packages (some of their feeds name binaries too).
-const RPM_BY_SOURCE: [&str; 6] = ["sles", "sled", "mageia", "openeuler", "azurelinux", "mariner"];
+const RPM_BY_SOURCE: [&str; 7] = ["sles", "sled", "sl-micro", "mageia", "openeuler", "azurelinux", "mariner"];
 
 /// What to look up, the most telling first; empty where the kind has no order of versions.
 ///
@@ -92,7 +92,10 @@ pub(super) fn has_product(distribution: Option<&Distribution>, cpe: &str) -> boo
     match vendor {
         "redhat" => {
             let plain = matches!(edition, "" | "baseos" | "appstream" | "crb" | "server" | "workstation" | "client");
-            product == "enterprise_linux" && plain && version == release
+            // Since release 10 some name its minor release.
+            let is_of_release =
+                version.strip_prefix(release.as_str()).is_some_and(|m| m.is_empty() || m.starts_with('.'));
+            product == "enterprise_linux" && plain && is_of_release
         }
         "suse" | "opensuse" | "novell" => {
             let pack = update.strip_prefix("sp").unwrap_or("0");
@@ -247,6 +250,8 @@ mod tests {
             ("rhel", "9.3", "cpe:/a:redhat:enterprise_linux:9::appstream", true),
             ("rhel", "8.10", "cpe:2.3:o:redhat:enterprise_linux:8:*:baseos:*:*:*:*:*", true),
             ("rhel", "7.9", "cpe:/o:redhat:enterprise_linux:7::server", true),
+            ("rhel", "10.1", "cpe:/o:redhat:enterprise_linux:10.0", true),
+            ("rhel", "1.0", "cpe:/o:redhat:enterprise_linux:10.0", false),
             ("rhel", "9.3", "cpe:/o:redhat:enterprise_linux:8::baseos", false),
             ("rhel", "9.2", "cpe:/o:redhat:rhel_eus:9.2::baseos", false),
             ("rhel", "7.9", "cpe:/o:redhat:rhel_els:7", false),

@@ -98,6 +98,22 @@ pub enum FeedId {
     DebianTracker,
     /// Alpine's secdb and the same format of Wolfi and Chainguard.
     AlpineSecdb,
+    /// Red Hat's VEX documents.
+    RedHat,
+    /// Oracle Linux's errata.
+    Oracle,
+    /// SUSE's and openSUSE's OVAL.
+    Suse,
+    /// Amazon Linux's errata.
+    Amazon,
+    /// Fedora's updates.
+    Fedora,
+    /// Photon OS's errata.
+    Photon,
+    /// OVAL of Azure Linux and CBL-Mariner.
+    AzureLinux,
+    /// The Go vulnerability database.
+    GoVulndb,
     /// An OSV export.
     Osv,
     /// CISA's catalogue of known exploited vulnerabilities.
@@ -117,6 +133,14 @@ impl FeedId {
         match self {
             Self::DebianTracker => "debian-tracker",
             Self::AlpineSecdb => "alpine-secdb",
+            Self::RedHat => "redhat",
+            Self::Oracle => "oracle",
+            Self::Suse => "suse",
+            Self::Amazon => "amazon",
+            Self::Fedora => "fedora",
+            Self::Photon => "photon",
+            Self::AzureLinux => "azure-linux",
+            Self::GoVulndb => "govulndb",
             Self::Osv => "osv",
             Self::Kev => "kev",
             Self::Epss => "epss",

@@ -52,7 +52,7 @@ impl Distribution {
         let release = self.release();
         match (self.id.as_str(), release.as_str()) {
             ("raspbian", release) => ShardName::new(format!("debian-{release}")),
-            ("wolfi" | "chainguard" | "arch", _) | (_, "") => ShardName::new(self.id.clone()),
+            ("wolfi" | "chainguard" | "arch" | "opensuse-tumbleweed", _) | (_, "") => ShardName::new(self.id.clone()),
             (id, release) => ShardName::new(format!("{id}-{release}")),
         }
     }
@@ -89,6 +89,8 @@ mod tests {
             ("almalinux", "9.3", "almalinux-9"),
             ("rhel", "8.10", "rhel-8"),
             ("wolfi", "20230201", "wolfi"),
+            ("opensuse-tumbleweed", "20240101", "opensuse-tumbleweed"),
+            ("opensuse-leap", "15.6", "opensuse-leap-15.6"),
             ("raspbian", "11", "debian-11"),
             ("mariner", "2.0", "mariner-2.0"),
         ] {

@@ -195,12 +195,44 @@ pub static SETTINGS: &[Setting] = &[
         about: "Do not verify the certificates of registries",
     },
     Setting {
+        key: "baseline",
+        flag: Some("--baseline"),
+        variables: &[plain("PLIMSOLL_BASELINE")],
+        kind: Kind::Text,
+        default: "the target branch's last scan",
+        about: "What to compare with: a scan document, an image, or `none`",
+    },
+    Setting {
+        key: "comment",
+        flag: Some("--comment"),
+        variables: &[plain("PLIMSOLL_COMMENT")],
+        kind: Kind::Word(&["changes", "always", "never"]),
+        default: "changes",
+        about: "When `publish` comments on the merge request",
+    },
+    Setting {
+        key: "thread",
+        flag: Some("--thread"),
+        variables: &[plain("PLIMSOLL_THREAD")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "Keep a thread at the Dockerfile's `FROM` line while the gate fails",
+    },
+    Setting {
+        key: "dockerfile",
+        flag: None,
+        variables: &[plain("PLIMSOLL_DOCKERFILE"), plain("CS_DOCKERFILE_PATH")],
+        kind: Kind::Text,
+        default: "Dockerfile",
+        about: "The Dockerfile's path in the repository, for the thread",
+    },
+    Setting {
         key: "default_branch_image",
         flag: None,
         variables: &[plain("PLIMSOLL_DEFAULT_BRANCH_IMAGE"), plain("CS_DEFAULT_BRANCH_IMAGE")],
         kind: Kind::Text,
         default: "none",
-        about: "The image of the default branch",
+        about: "The image of the default branch: the baseline of other branches",
     },
     Setting {
         key: "quiet",
@@ -227,7 +259,6 @@ pub static NO_EFFECT: &[(&str, &str)] = &[
     ("CS_SCHEMA_MODEL", "the report's schema is 15.0.7"),
     ("CS_DISABLE_DEPENDENCY_LIST", "GitLab removed it in 17.0"),
     ("CS_INCLUDE_LICENSES", "licences are always in the SBOM"),
-    ("CS_DOCKERFILE_PATH", "no remediation diffs are written"),
     ("CS_REPORT_OS_EOL", "a release without support shows in the findings' fix state, not as a finding of its own"),
     ("CS_REPORT_OS_EOL_SEVERITY", "see CS_REPORT_OS_EOL"),
     ("CS_TRIVY_JAVA_DB", "Java archives are known without a database"),
@@ -244,6 +275,8 @@ pub static NO_EFFECT: &[(&str, &str)] = &[
 /// Variables that are read and are no settings: secrets, files of the system, and what the component hands over.
 pub static OTHER_VARIABLES: &[(&str, &str)] = &[
     ("PLIMSOLL_CONFIG", "the settings file, as `--config`; `.plimsoll.yml` of the working directory else"),
+    ("PLIMSOLL_DB_ACCEPT_LOSSES", "`true`: `db build` takes a feed that has lost more than 1 % of its records"),
+    ("PLIMSOLL_FEED_…", "the base address of one advisory feed, for a mirror ([table](database.md#feeds))"),
     ("PLIMSOLL_DB_KEY", "the public key that must have signed the database, PEM text or a path"),
     ("PLIMSOLL_DB_SIGNING_KEY", "the private key that `db build` and `db push` sign with, PEM text or a path"),
     (
@@ -264,6 +297,10 @@ pub static OTHER_VARIABLES: &[(&str, &str)] = &[
     ("SSL_CERT_FILE", "further certificate authorities: the path of a file"),
     ("SSL_CERT_DIR", "further certificate authorities: folders, separated by colons"),
     ("HTTPS_PROXY", "proxies; `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` as well"),
+    (
+        "PLIMSOLL_GITLAB_TOKEN",
+        "a project access token (scope `api`) for the [comment](gitlab.md#the-comment-on-the-merge-request)",
+    ),
     ("NO_COLOR", "no colour"),
     ("CONTAINER_SCANNING_DISABLED", "`true` or `1`: the component adds no jobs"),
     ("AST_ENABLE_MR_PIPELINES", "`true`: the component runs in merge-request pipelines"),

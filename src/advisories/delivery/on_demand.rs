@@ -100,7 +100,7 @@ fn make(
     report: &mut OnDemand,
 ) -> Result<(), DeliveryError> {
     let scratch = cache.scratch().map_err(|cause| unwritable(cache, cause))?;
-    let result = build(fetch, &scratch, &BuildOptions { only: Some(names.clone()) })
+    let result = build(fetch, &scratch, &BuildOptions { only: Some(names.clone()), ..BuildOptions::default() })
         .map_err(DeliveryError::from)
         .and_then(|built| {
             let failed = |source: crate::advisories::SourceReport| Some((source.source, source.failure?));

@@ -67,14 +67,33 @@ pub(super) struct Note {
     pub(super) checked: Timestamp,
 }
 
+/// An artifact whose catalogue is here, and whose shards can be brought.
+#[derive(Debug)]
+pub struct Artifact<'a> {
+    source: Source<'a>,
+    cache: &'a Cache,
+    catalogue: Catalogue,
+    trust: Trust,
+    update: Update,
+}
+
 /// Brings the cache up to date and opens the database.
 ///
 /// # Errors
 /// The registry fails and the cache does not hold what is wanted; what is there is no database, or not signed by one of
 /// the keys.
 pub fn update(source: Source<'_>, cache: &Cache, wanted: Wanted<'_>) -> Result<(Database, Update), DeliveryError> {
+    find(source, cache)?.bring(wanted)
+}
+
+/// The first half of [`update`]: what the registry has now, else what the cache has.
+///
+/// # Errors
+/// As [`update`].
+pub fn find<'a>(source: Source<'a>, cache: &'a Cache) -> Result<Artifact<'a>, DeliveryError> {
     let mut update = Update::default();
-    let known: Option<Note> = cache.note(&note_name(source.reference)).filter(|note: &Note| cache.has(&note.catalogue));
+    let name = note_name(source.reference);
+    let known: Option<Note> = cache.note(&name).filter(|note: &Note| cache.has(&note.catalogue));
     let note = match ask(source, cache, known.as_ref(), &mut update) {
         Ok(Some(note)) => note,
         Ok(None) => known.ok_or_else(|| not_cached(source, Vec::new()))?,
@@ -85,16 +104,32 @@ pub fn update(source: Source<'_>, cache: &Cache, wanted: Wanted<'_>) -> Result<(
         Err(error) => return Err(error),
     };
     let (catalogue, trust) = open_note(source, cache, &note)?;
-    bring(source, cache, &catalogue, wanted, &mut update)?;
     // Also when nothing has changed: what is asked for is not cleaned away.
-    let name = note_name(source.reference);
     if source.registry.is_some() {
         cache
             .write_note(&name, &Note { checked: Timestamp::now(), ..note })
             .map_err(|cause| DeliveryError::File { path: name.into(), cause })?;
     }
-    let origin = source.reference.to_string();
-    Ok((Database::of_cache(cache.clone(), catalogue, origin, trust), update))
+    Ok(Artifact { source, cache, catalogue, trust, update })
+}
+
+impl Artifact<'_> {
+    /// The shards that it has.
+    #[must_use]
+    pub fn shards(&self) -> BTreeSet<ShardName> {
+        self.catalogue.shards.iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// The second half of [`update`].
+    ///
+    /// # Errors
+    /// As [`update`].
+    pub fn bring(self, wanted: Wanted<'_>) -> Result<(Database, Update), DeliveryError> {
+        let Self { source, cache, catalogue, trust, mut update } = self;
+        fetch_missing(source, cache, &catalogue, wanted, &mut update)?;
+        let origin = source.reference.to_string();
+        Ok((Database::of_cache(cache.clone(), catalogue, origin, trust), update))
+    }
 }
 
 /// What the registry has now; `None` where the cache knows it already or nobody may be asked.
@@ -167,7 +202,7 @@ fn open_note(source: Source<'_>, cache: &Cache, note: &Note) -> Result<(Catalogu
 }
 
 /// Fetches the files of wanted shards that are not here.
-fn bring(
+fn fetch_missing(
     source: Source<'_>,
     cache: &Cache,
     catalogue: &Catalogue,

@@ -26,6 +26,10 @@ impl Feed for AlpineSecdb {
         "MIT (Alpine), Apache-2.0 (Wolfi)"
     }
 
+    fn folder(&self) -> &'static str {
+        "alpine-secdb"
+    }
+
     fn upstream(&self, path: &str) -> Option<String> {
         match path {
             "alpine-secdb/wolfi/os.json" => Some("https://packages.wolfi.dev/os/security.json".to_owned()),

@@ -20,6 +20,10 @@ impl Feed for Cvss {
         "CC0-1.0"
     }
 
+    fn folder(&self) -> &'static str {
+        "cve"
+    }
+
     fn upstream(&self, _path: &str) -> Option<String> {
         None
     }

@@ -42,6 +42,10 @@ impl Feed for DebianTracker {
         "MIT"
     }
 
+    fn folder(&self) -> &'static str {
+        "debian"
+    }
+
     fn upstream(&self, path: &str) -> Option<String> {
         path.strip_prefix("debian/").map(|rest| format!("https://security-tracker.debian.org/{rest}"))
     }

@@ -21,6 +21,10 @@ impl Feed for Epss {
         "free to use with attribution to FIRST"
     }
 
+    fn folder(&self) -> &'static str {
+        "epss"
+    }
+
     fn upstream(&self, path: &str) -> Option<String> {
         path.strip_prefix("epss/").map(|file| format!("https://epss.empiricalsecurity.com/{file}"))
     }

@@ -23,6 +23,10 @@ impl Feed for Kev {
         "CC0-1.0"
     }
 
+    fn folder(&self) -> &'static str {
+        "kev"
+    }
+
     fn upstream(&self, path: &str) -> Option<String> {
         path.strip_prefix("kev/").map(|file| format!("https://www.cisa.gov/sites/default/files/feeds/{file}"))
     }

@@ -6,7 +6,7 @@
 
 mod ecosystem;
 mod record;
-mod statement;
+pub(super) mod statement;
 
 use std::collections::BTreeSet;
 
@@ -23,6 +23,10 @@ impl Feed for Osv {
 
     fn license(&self) -> &'static str {
         "per source: CC-BY-4.0, CC0-1.0 and others, see the OSV data sources page"
+    }
+
+    fn folder(&self) -> &'static str {
+        "osv"
     }
 
     fn upstream(&self, path: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What reaches a database: where it is, keys, the age policy, the registry, the upstreams, and what people are told
 //! when it does not work.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +11,11 @@ use tracing::{debug, info, warn};
 
 use crate::advisories::delivery::DeliveryError;
 use crate::advisories::{
-    BuildError, Cache, Database, DatabaseError, FEEDS, Fetch, FetchError, PublicKeys, SignatureError, SigningKey,
+    self, BuildError, Cache, Database, DatabaseError, FEEDS, Fetch, FetchError, PublicKeys, SignatureError, SigningKey,
 };
 use crate::cli::{StaleDb, TrustArgs};
 use crate::context::{Credentials, Environment, NetworkSettings};
-use crate::model::{Code, Diagnosis, Gap, GapKind, ImageReference};
+use crate::model::{Code, Diagnosis, FeedId, Gap, GapKind, ImageReference};
 use crate::net::HttpFetch;
 use crate::registry::Registry;
 
@@ -229,6 +230,8 @@ pub(in crate::commands) fn collect_garbage(cache: &Cache) {
 pub(in crate::commands) struct Upstreams {
     http: HttpFetch,
     base: Option<String>,
+    /// Mirrors of single feeds.
+    bases: BTreeMap<FeedId, String>,
 }
 
 impl Upstreams {
@@ -246,7 +249,10 @@ impl Upstreams {
         // A machine without a network should be told so, not kept waiting.
         network.retry_budget = network.retry_budget.min(FEED_RETRY_BUDGET);
         let http = HttpFetch::new(&network).map_err(|error| invalid(error.to_string()))?;
-        Ok(Self { http, base: base.map(|base| base.trim_end_matches('/').to_owned()) })
+        let base_of =
+            |feed: FeedId| environment.get(&advisories::base_variable(feed)).map(|base| (feed, base.to_owned()));
+        let bases = FEEDS.iter().filter_map(|feed| base_of(feed.id())).collect();
+        Ok(Self { http, base: base.map(|base| base.trim_end_matches('/').to_owned()), bases })
     }
 }
 
@@ -254,8 +260,7 @@ impl Fetch for Upstreams {
     fn get(&self, path: &str) -> Result<Option<Vec<u8>>, FetchError> {
         let url = match &self.base {
             Some(base) => Some(format!("{base}/{}", path.replace(' ', "%20"))),
-            None if path == "osv/ecosystems.txt" => Some(format!("{OSV}/ecosystems.txt")),
-            None => FEEDS.iter().find_map(|feed| feed.upstream(path)),
+            None => advisories::address(path, |feed| self.bases.get(&feed).cloned()),
         };
         let Some(url) = url else { return Ok(None) };
         info!("fetching {url}");
@@ -323,8 +328,6 @@ const UNTRUSTED: &str = "do not use it: give the public key of who pushes the da
 
 /// Where the published container image carries its database.
 pub(in crate::commands) const PUBLISHED: &str = "/usr/share/plimsoll/database";
-
-const OSV: &str = "https://osv-vulnerabilities.storage.googleapis.com";
 const FEED_RETRY_BUDGET: Duration = Duration::from_secs(8);
 const UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
 const DEFAULT_AGE: &str = "7d";

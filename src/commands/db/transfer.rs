@@ -19,27 +19,25 @@ use crate::model::{Code, Diagnosis, ImageReference, Limits, Platform, ShardName}
 use crate::registry::Registry;
 
 pub(in crate::commands) fn update(args: &DbUpdateArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
-    let reference = artifact(args.reference.as_deref(), environment)?;
     let policy = database::policy(&args.trust, environment)?;
     let keys = database::public_keys(args.trust.db_key.as_deref(), environment)?;
     let cache = Cache::new(database::cache_directory(args.cache_dir.as_deref(), environment));
-    let registry = Arc::new(database::registry(environment, std::slice::from_ref(&reference))?);
+    let Some(reference) = artifact(args.reference.as_deref(), environment)? else {
+        return from_upstreams(args, &cache, environment);
+    };
+    let registry = database::registry(environment, std::slice::from_ref(&reference))?;
     let source = Source { reference: &reference, registry: Some(&registry), keys: keys.as_ref() };
     let failed = |error| database::not_delivered(&error);
+    let found = delivery::find(source, &cache).map_err(failed)?;
     let mut names = BTreeSet::new();
-    let mut moved = delivery::Moved::default();
-    if !args.wanted.is_empty() {
-        let (catalogue, first) = delivery::update(source, &cache, Wanted::Catalogue).map_err(failed)?;
-        moved = first.moved;
-        for wanted in &args.wanted {
-            names.extend(needed(wanted, &catalogue, environment)?);
-        }
+    for wanted in &args.wanted {
+        names.extend(needed(wanted, Some(&found.shards()), environment)?);
     }
     let wanted = if args.wanted.is_empty() { Wanted::All } else { Wanted::Shards(&names) };
-    let (database, update) = delivery::update(source, &cache, wanted).map_err(failed)?;
+    let (database, update) = found.bring(wanted).map_err(failed)?;
     database::collect_garbage(&cache);
     let gap = database::said(&reference.to_string(), &update);
-    let (files, bytes) = (moved.files + update.moved.files, moved.bytes + update.moved.bytes);
+    let (files, bytes) = (update.moved.files, update.moved.bytes);
     let signed = if database.trust() == Trust::Verified { ", signature verified" } else { "" };
     let text = if files == 0 {
         format!("{reference}: nothing new{signed}\n")
@@ -51,44 +49,85 @@ pub(in crate::commands) fn update(args: &DbUpdateArgs, environment: &Environment
     Ok(if gap.is_some() { Exit::Incomplete } else { Exit::Done })
 }
 
-/// The artifact that is named by argument or variable.
-fn artifact(argument: Option<&str>, environment: &Environment) -> Result<ImageReference, Diagnosis> {
-    if let Some(text) = argument {
-        return database::reference(text);
-    }
-    match database::named(None, environment)? {
-        Some((Place::Artifact(reference), _)) => Ok(reference),
-        _ => Err(Diagnosis::new(
-            Code::InvalidInput,
-            "no artifact is named",
-            "there is no REF, and PLIMSOLL_DB does not name an artifact in a registry",
-            "give registry/group/project/name:tag; without an artifact a scan builds the shards that it needs",
-        )),
-    }
-}
-
-/// The shards that are meant: one of that name, or those of an image's packages.
-fn needed(wanted: &str, catalogue: &Database, environment: &Environment) -> Result<BTreeSet<ShardName>, Diagnosis> {
-    let name = ShardName::new(wanted);
-    let known: BTreeSet<ShardName> = catalogue.shards().into_iter().map(|shard| shard.name).collect();
-    if known.contains(&name) {
-        return Ok(BTreeSet::from([name]));
-    }
-    let is_image = wanted.contains([':', '/', '@']);
-    if !is_image {
-        let known: Vec<&str> = known.iter().map(ShardName::as_str).collect();
+/// Without an artifact: builds the shards that are named, for scans of the next hours.
+fn from_upstreams(args: &DbUpdateArgs, cache: &Cache, environment: &Environment) -> Result<Exit, Diagnosis> {
+    if args.wanted.is_empty() {
         return Err(Diagnosis::new(
             Code::InvalidInput,
-            format!("there is no shard `{wanted}`"),
-            format!("the database has {}", known.join(", ")),
-            "name one of them, or an image with its registry or tag",
+            "it is not said what to bring",
+            "there is no REF, and PLIMSOLL_DB does not name an artifact in a registry",
+            "give registry/group/project/name:tag, or name shards with --for to build them from the upstreams",
         ));
     }
+    let mut names = BTreeSet::new();
+    for wanted in &args.wanted {
+        names.extend(needed(wanted, None, environment)?);
+    }
+    let opened = database::from_upstreams(&names, cache, environment)?;
+    let built: BTreeSet<ShardName> = opened.database.shards().into_iter().map(|shard| shard.name).collect();
+    let text: String = opened
+        .database
+        .shards()
+        .iter()
+        .map(|shard| format!("{}: {} records, {} bytes\n", shard.name, shard.records, shard.size))
+        .collect();
+    terminal::print(text.as_bytes());
+    for missing in names.difference(&built) {
+        warn!("the upstreams have nothing for `{missing}`");
+    }
+    let complete = opened.gaps.is_empty() && names.is_subset(&built);
+    Ok(if complete { Exit::Done } else { Exit::Incomplete })
+}
+
+/// The artifact that is named by argument or variable.
+fn artifact(argument: Option<&str>, environment: &Environment) -> Result<Option<ImageReference>, Diagnosis> {
+    if let Some(text) = argument {
+        return database::reference(text).map(Some);
+    }
+    Ok(match database::named(None, environment)? {
+        Some((Place::Artifact(reference), _)) => Some(reference),
+        _ => None,
+    })
+}
+
+/// The shards that are meant: one of that name, or those of an image's packages. `known`: those that there are.
+fn needed(
+    wanted: &str,
+    known: Option<&BTreeSet<ShardName>>,
+    environment: &Environment,
+) -> Result<BTreeSet<ShardName>, Diagnosis> {
+    let name = ShardName::new(wanted);
+    let is_image = wanted.contains([':', '/', '@']);
+    match known {
+        Some(known) if known.contains(&name) => return Ok(BTreeSet::from([name])),
+        Some(known) if !is_image => {
+            let known: Vec<&str> = known.iter().map(ShardName::as_str).collect();
+            return Err(Diagnosis::new(
+                Code::InvalidInput,
+                format!("there is no shard `{wanted}`"),
+                format!("the database has {}", known.join(", ")),
+                "name one of them, or an image with its registry or tag",
+            ));
+        }
+        None if !is_image => return Ok(BTreeSet::from([name])),
+        _ => {}
+    }
+    let shards = of_image(wanted, environment)?;
+    let names: Vec<&str> = shards.iter().map(ShardName::as_str).collect();
+    info!("{wanted} needs {}", names.join(", "));
+    for missing in shards.iter().filter(|name| known.is_some_and(|known| !known.contains(*name))) {
+        warn!("the database has no shard `{missing}`");
+    }
+    Ok(shards)
+}
+
+/// The shards that an image's packages need.
+fn of_image(name: &str, environment: &Environment) -> Result<BTreeSet<ShardName>, Diagnosis> {
     let invalid = |error: image::InvalidSource| {
         let fix = "name a shard of the database or an image, as for `plimsoll scan`";
         Diagnosis::new(Code::InvalidInput, "this is neither a shard nor an image", error.to_string(), fix)
     };
-    let source: image::Source = wanted.parse().map_err(invalid)?;
+    let source: image::Source = name.parse().map_err(invalid)?;
     let registry: Option<Arc<Registry>> = match &source {
         image::Source::Registry(reference) => {
             Some(Arc::new(database::registry(environment, std::slice::from_ref(reference))?))
@@ -98,13 +137,7 @@ fn needed(wanted: &str, catalogue: &Database, environment: &Environment) -> Resu
     let limits = Limits::default();
     let opened = image::open(&source, &Platform::linux_amd64(), &limits, registry.as_ref());
     let image = opened.map_err(|error| error.diagnosis())?;
-    let shards = database::shards(&inventory::take(&image, &limits, &NoProgress));
-    let names: Vec<&str> = shards.iter().map(ShardName::as_str).collect();
-    info!("{wanted} needs {}", names.join(", "));
-    for missing in shards.iter().filter(|name| !known.contains(*name)) {
-        warn!("the database has no shard `{missing}`");
-    }
-    Ok(shards)
+    Ok(database::shards(&inventory::take(&image, &limits, &NoProgress)))
 }
 
 pub(in crate::commands) fn push(args: &DbPushArgs, environment: &Environment) -> Result<Exit, Diagnosis> {

@@ -54,6 +54,11 @@ fn changed(old: &IndexFile, is_facts: bool) -> (Vec<u8>, u64) {
     })
     .unwrap();
     old.each(Table::Details, |key, value| {
+        if is_facts {
+            // Ends of releases.
+            tables[1].add(key, value)?;
+            return Ok(());
+        }
         let mut details: AdvisoryDetails = postcard::from_bytes(value).unwrap();
         if changes(key) {
             details.modified = Some("2026-11-21T07:00:00Z".parse().unwrap());
@@ -73,7 +78,8 @@ fn a_hundredth_of_the_records_is_less_than_a_twentieth_of_the_bytes() {
     let cache = Cache::new(folder.path().join("cache"));
     let wanted = ["debian-12", "alpine-3.20", "pypi", "npm", "go"];
     let only = Some(wanted.iter().map(ShardName::new).collect());
-    build(&Folder::new(feeds), &folder.path().join("built"), &BuildOptions { only }).unwrap();
+    build(&Folder::new(feeds), &folder.path().join("built"), &BuildOptions { only, ..BuildOptions::default() })
+        .unwrap();
     let built = directory::read(&folder.path().join("built")).unwrap().catalogue;
     let (mut whole, mut moved, mut after) = (0, 0, built.clone());
     for (entry, after) in built.shards.iter().zip(&mut after.shards) {

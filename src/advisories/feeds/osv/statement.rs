@@ -19,12 +19,21 @@ use super::record::{
 
 const MOST_CWES: usize = 10;
 
-/// Reads one record; what is wrong with it is told to the sink.
+/// Reads one record of the export; what is wrong with it is told to the sink.
 pub(super) fn read(name: &str, bytes: &[u8], sink: &mut Sink) {
+    read_of(FeedId::Osv, name, bytes, sink);
+}
+
+/// Reads one record of a feed in OSV's form.
+pub(in crate::advisories::feeds) fn read_of(feed: FeedId, name: &str, bytes: &[u8], sink: &mut Sink) {
     let record: Record<'_> = match serde_json::from_slice(bytes) {
         Ok(record) => record,
         Err(error) => return sink.skip(&format!("{name}: {error}"), "malformed record"),
     };
+    if feed != FeedId::Osv {
+        // The export repeats it; the feed itself comes first.
+        sink.supersedes(FeedId::Osv, &record.id);
+    }
     if record.id.is_empty() {
         return sink.skip(name, "no identifier");
     }
@@ -46,7 +55,8 @@ pub(super) fn read(name: &str, bytes: &[u8], sink: &mut Sink) {
         }
         match statement(&record, affected, &target) {
             Ok(advisory) => {
-                for advisory in per_module(advisory, &record, &target) {
+                for mut advisory in per_module(advisory, &record, &target) {
+                    advisory.feed = feed;
                     sink.advisory(&target.shard, lookup_key(target.kind, &package.name), &advisory);
                 }
                 shards.insert(target.shard);
