@@ -47,7 +47,7 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Db(DbCommand::Mirror(args)) => db::mirror(args, &environment),
         Command::Db(DbCommand::Export(args)) => db::export(args, &environment),
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
-        Command::Explain(args) => explain::run(args, &cli.output, &environment),
+        Command::Explain(args) => explain::run(args, &output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
     }
 }

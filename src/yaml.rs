@@ -260,7 +260,7 @@ mod tests {
             ("é: ü\nn: 1e999 # big\n", r#"1:{é@1=1:"ü" n@2=2:"1e999"}"#),
             ("l:\n  - a\n  - b: 007\n    c:\n", r#"1:{l@1=2:[2:"a" 3:{b@3=3:"007" c@4=4:~}]}"#),
             ("l: [x, 1, {y: ~}]", r#"1:{l@1=1:[1:"x" 1:"1" 1:{y@1=1:~}]}"#),
-            ("t: |\n  two\n  lines\n", "1:{t@1=1:\"two\\nlines\\n\"}"),
+            ("t: |\n  two\n  lines\n", "1:{t@1=2:\"two\\nlines\\n\"}"),
             ("1: a\ntrue: b\n", r#"1:{1@1=1:"a" true@2=2:"b"}"#),
         ] {
             assert_eq!(parse(text).map(|node| shown(&node)), Ok(expected.to_owned()), "{text:?}");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing::{info, warn};
 
-use crate::cli::{Cli, Command, OutputArgs, ScanArgs};
+use crate::cli::{Cli, Command, OutputArgs, ScanArgs, StaleDb};
 use crate::context::Environment;
 use crate::model::{Code, Diagnosis};
 use crate::settings::{self, Flags, Settings, SettingsFile};
@@ -74,6 +74,9 @@ fn flags(cli: &Cli) -> Flags {
             add("--out", args.out.iter().map(path).collect());
             add("--cache-dir", args.cache_dir.iter().map(path).collect());
             add("--offline", switch(args.offline));
+            add("--max-db-age", args.trust.max_db_age.iter().cloned().collect());
+            let action = args.trust.stale_db.map(|action| if action == StaleDb::Fail { "fail" } else { "warn" });
+            add("--stale-db", action.iter().map(ToString::to_string).collect());
             add("--baseline", args.baseline.iter().cloned().collect());
             let filter = &args.filter;
             add("--severity-threshold", filter.severity_threshold.iter().cloned().collect());

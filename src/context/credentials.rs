@@ -1,6 +1,6 @@
 //! Which user name and password a registry gets, and from which variable.
 //!
-//! Order: `CS_REGISTRY_USER`/`_PASSWORD` → `DOCKER_AUTH_CONFIG` → Docker's `config.json` → `CI_REGISTRY_USER`/`_PASSWORD`
+//! Order: `CS_REGISTRY_USER`/`_PASSWORD` (formerly `DOCKER_USER`/`_PASSWORD`) → `DOCKER_AUTH_CONFIG` → Docker's `config.json` → `CI_REGISTRY_USER`/`_PASSWORD`
 //! → `CI_DEPLOY_USER`/`_PASSWORD` → `CI_DEPENDENCY_PROXY_USER`/`_PASSWORD` → `SNYK_REGISTRY_USERNAME`/`_PASSWORD` →
 //! `TRIVY_USERNAME`/`_PASSWORD` → anonymous. A credential goes to the host that it was declared for and to no other:
 //! `CI_*` to the hosts that GitLab names beside them; those that come without a host (`CS_*`, `SNYK_*`, `TRIVY_*`) to the
@@ -110,6 +110,7 @@ impl Credentials {
 
         let mut add = |host: &Option<String>, user, password| credentials.add(environment, host, user, password);
         add(&declared, "CS_REGISTRY_USER", "CS_REGISTRY_PASSWORD")?;
+        add(&declared, "DOCKER_USER", "DOCKER_PASSWORD")?;
         let after_scanning = credentials.sources.len();
         let mut add = |host: &Option<String>, user, password| credentials.add(environment, host, user, password);
         add(&registry, "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD")?;
@@ -252,6 +253,13 @@ mod tests {
             ("another port is another host", with(&[]), own, "reg.example.com/g/p", "anonymous"),
             ("another registry", with(&[]), own, "alpine", "anonymous"),
             ("CS_ before CI_", with(&[("CS_REGISTRY_USER", "cs"), ("CS_REGISTRY_PASSWORD", "p")]), own, own, "cs:p"),
+            (
+                "the old names of CS_",
+                with(&[("DOCKER_USER", "old"), ("DOCKER_PASSWORD", "p"), ("DOCKER_AUTH_CONFIG", docker)]),
+                own,
+                own,
+                "old:p",
+            ),
             (
                 "CS_ belongs to CS_IMAGE",
                 with(&[

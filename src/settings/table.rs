@@ -126,9 +126,25 @@ pub static SETTINGS: &[Setting] = &[
         key: "db",
         flag: Some("--db"),
         variables: &[plain("PLIMSOLL_DB")],
-        kind: Kind::Path,
+        kind: Kind::Text,
         default: "where the published image keeps it, else the upstreams",
-        about: "The advisory database, or a folder of feeds",
+        about: "The advisory database: an artifact in a registry, a directory, or a folder of feeds",
+    },
+    Setting {
+        key: "max_db_age",
+        flag: Some("--max-db-age"),
+        variables: &[plain("PLIMSOLL_MAX_DB_AGE")],
+        kind: Kind::Text,
+        default: "7d",
+        about: "Age from which a database is stale, such as `36h` or `7d`",
+    },
+    Setting {
+        key: "stale_db",
+        flag: Some("--stale-db"),
+        variables: &[plain("PLIMSOLL_STALE_DB")],
+        kind: Kind::Word(&["warn", "fail"]),
+        default: "warn",
+        about: "What to do with a stale database",
     },
     Setting {
         key: "fallback_db",
@@ -152,7 +168,7 @@ pub static SETTINGS: &[Setting] = &[
         variables: &[plain("PLIMSOLL_CACHE_DIR")],
         kind: Kind::Path,
         default: "the user's cache",
-        about: "Where databases built on the way are kept",
+        about: "Where databases that are brought or built on the way are kept; any number of jobs may share it",
     },
     Setting {
         key: "out",
@@ -259,6 +275,10 @@ pub static NO_EFFECT: &[(&str, &str)] = &[
 /// Variables that are read and are no settings: secrets, files of the system, and what the component hands over.
 pub static OTHER_VARIABLES: &[(&str, &str)] = &[
     ("PLIMSOLL_CONFIG", "the settings file, as `--config`; `.plimsoll.yml` of the working directory else"),
+    ("PLIMSOLL_DB_ACCEPT_LOSSES", "`true`: `db build` takes a feed that has lost more than 1 % of its records"),
+    ("PLIMSOLL_FEED_…", "the base address of one advisory feed, for a mirror ([table](database.md#feeds))"),
+    ("PLIMSOLL_DB_KEY", "the public key that must have signed the database, PEM text or a path"),
+    ("PLIMSOLL_DB_SIGNING_KEY", "the private key that `db build` and `db push` sign with, PEM text or a path"),
     (
         "CS_REGISTRY_USER",
         "credentials for the registry of the image; the order is in [In GitLab](gitlab.md#credentials)",

@@ -125,7 +125,7 @@ impl AgePolicy {
         };
         let (age, name) = match (&args.max_db_age, environment.get("PLIMSOLL_MAX_DB_AGE")) {
             (Some(age), _) => (age.as_str(), "--max-db-age"),
-            (None, Some(age)) => (age, "PLIMSOLL_MAX_DB_AGE"),
+            (None, Some(age)) => (age, environment.origin("PLIMSOLL_MAX_DB_AGE")),
             (None, None) => (DEFAULT_AGE, ""),
         };
         let limit = duration(age).ok_or_else(|| invalid(name, age, "write hours or days, such as 36h or 7d"))?;

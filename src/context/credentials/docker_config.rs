@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,19 +33,31 @@ struct Entry {
 pub(super) fn from_environment(environment: &Environment) -> Result<Vec<DockerConfig>, CredentialsError> {
     let mut found = Vec::new();
     if let Some(text) = environment.get("DOCKER_AUTH_CONFIG") {
-        found.push(DockerConfig::parse("DOCKER_AUTH_CONFIG", text)?);
+        // A variable of type "file" holds a path.
+        let config = match read(Path::new(text)) {
+            Some(content) if !text.trim_start().starts_with('{') => {
+                DockerConfig::parse(&format!("DOCKER_AUTH_CONFIG (`{text}`)"), &content)?
+            }
+            _ => DockerConfig::parse("DOCKER_AUTH_CONFIG", text)?,
+        };
+        found.push(config);
     }
     let folder = environment
         .get("DOCKER_CONFIG")
         .map(PathBuf::from)
         .or_else(|| environment.get("HOME").map(|home| PathBuf::from(home).join(".docker")));
     if let Some(path) = folder.map(|folder| folder.join("config.json"))
-        && fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() < MAX_BYTES)
-        && let Ok(text) = fs::read_to_string(&path)
+        && let Some(text) = read(&path)
     {
         found.push(DockerConfig::parse(&format!("`{}`", path.display()), &text)?);
     }
     Ok(found)
+}
+
+/// A file of a size that is believable.
+fn read(path: &Path) -> Option<String> {
+    let believable = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() < MAX_BYTES);
+    if believable { fs::read_to_string(path).ok() } else { None }
 }
 
 impl DockerConfig {
@@ -165,6 +177,10 @@ mod tests {
         fs::write(&file, r#"{"auths":{"reg.io":{"auth":"dTpw"}}}"#).unwrap();
         let configs = from_environment(&environment).unwrap();
         assert!(configs.first().unwrap().find("reg.io", "a").is_some());
+        let environment_with_path = Environment::from_iter([("DOCKER_AUTH_CONFIG", file.to_str().unwrap())]);
+        let configs = from_environment(&environment_with_path).unwrap();
+        let (_, origin) = configs.first().and_then(|config| config.find("reg.io", "a")).unwrap();
+        assert!(origin.starts_with("DOCKER_AUTH_CONFIG (`"), "{origin}");
         for bad in ["{", r#"{"auths":{"reg.io":{"auth":"§"}}}"#, r#"{"auths":{"reg.io":{"auth":"dXA="}}}"#] {
             fs::write(&file, bad).unwrap();
             let error = from_environment(&environment).expect_err(bad).to_string();
