@@ -1,3 +1,13 @@
-//! Judgements about findings: pure functions over what was found.
+//! Judging findings: the gate's policy, and what does not count: VEX statements, ignore rules, filters.
+//!
+//! Pure functions over a scan document; files are handed in as text. What is suppressed stays in the document with
+//! its reason.
 
+pub mod baseline;
+pub mod filter;
+mod glob;
+pub mod ignore;
 pub mod policy;
+mod purl_pattern;
+mod subject;
+pub mod vex;

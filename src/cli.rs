@@ -19,6 +19,9 @@ pub struct Cli {
     /// The verb.
     #[command(subcommand)]
     pub command: Command,
+    /// Settings for what no flag or variable says [default: PLIMSOLL_CONFIG, or .plimsoll.yml if it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub config: Option<PathBuf>,
     /// How the program talks.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -56,6 +59,10 @@ pub enum Command {
     Scan(ScanArgs),
     /// Judge a scan document: exits 1 when the policy fails
     Gate(GateArgs),
+    /// Tell GitLab: the comment on the merge request, and the baseline for the next one
+    Publish(PublishArgs),
+    /// Check what a scan needs, and say what to change: registry, tokens, certificates, API, database
+    Doctor(DoctorArgs),
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
@@ -66,7 +73,7 @@ pub enum Command {
 }
 
 /// Arguments of `scan`.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(after_help = SOURCES)]
 pub struct ScanArgs {
     /// Images to scan [default: those that this pipeline pushed]
@@ -96,12 +103,42 @@ pub struct ScanArgs {
     /// List the suppressed findings in the table, with their reasons
     #[arg(long)]
     pub show_suppressed: bool,
+    /// What to compare with: a scan document, an image, or `none` [default: PLIMSOLL_BASELINE, or the target branch]
+    #[arg(long, value_name = "FILE|IMAGE")]
+    pub baseline: Option<String>,
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
     /// Where databases and, if named, what layers hold are kept [default: PLIMSOLL_CACHE_DIR, or the user's cache]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// What counts.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// What counts; the rest is suppressed, and shown as such.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What counts")]
+pub struct FilterArgs {
+    /// Lowest severity that counts: critical, high, medium, low, info or unknown
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity_threshold: Option<String>,
+    /// Only findings that an upgrade removes
+    #[arg(long)]
+    pub ignore_unfixed: bool,
+    /// No findings whose fix has one of these statuses, such as will_not_fix
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub ignore_statuses: Vec<String>,
+    /// No findings in language packages
+    #[arg(long)]
+    pub exclude_app_vulns: bool,
+    /// Ignore rules of another tool: .trivyignore, .snyk, vulnerability-allowlist.yml; repeat for more
+    #[arg(long = "ignore-file", value_name = "FILE")]
+    pub ignore_files: Vec<PathBuf>,
+    /// A VEX document: OpenVEX, CSAF or CycloneDX; repeat for more
+    #[arg(long, value_name = "FILE")]
+    pub vex: Vec<PathBuf>,
 }
 
 const SOURCES: &str = "\
@@ -117,9 +154,40 @@ pub struct GateArgs {
     /// The scan document
     #[arg(long, value_name = "FILE", default_value = "plimsoll.json")]
     pub report: PathBuf,
-    /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or critical]
+    /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or `new && critical`]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The scan document
+    #[arg(long, value_name = "FILE", default_value = "plimsoll.json")]
+    pub report: PathBuf,
+    /// When to comment on the merge request: changes (there is something new or fixed), always or never [default: PLIMSOLL_COMMENT, or changes]
+    #[arg(long, value_name = "WHEN")]
+    pub comment: Option<String>,
+    /// Open a thread at the Dockerfile's FROM line while the gate fails, and resolve it when it passes [default: PLIMSOLL_THREAD]
+    #[arg(long)]
+    pub thread: bool,
+    /// The policy whose verdict the comment tells [default: as for `gate`]
+    #[arg(long, value_name = "EXPR")]
+    pub fail_on: Option<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Images to check [default: those that this pipeline pushed]
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Advisory database [default: as for `scan`]
+    #[arg(long, value_name = "REF|DIR")]
+    pub db: Option<PathBuf>,
+    /// How to write the result: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
 }
 
 /// Who vouches for a database, and how old it may be.

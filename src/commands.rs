@@ -1,14 +1,19 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
+mod baseline;
 mod compare_versions;
 mod database;
 mod db;
+mod doctor;
 mod explain;
 mod gate;
+mod judgement;
 mod log;
 mod output;
 mod progress;
+mod publish;
 mod scan;
+mod settings;
 mod terminal;
 
 use std::process::ExitCode;
@@ -21,10 +26,20 @@ use crate::model::Diagnosis;
 /// Runs the command line.
 #[must_use]
 pub fn run(cli: &Cli) -> ExitCode {
-    let environment = Environment::of_process();
-    let result = log::start(&cli.output, &environment).and_then(|()| match &cli.command {
-        Command::Scan(args) => scan::run(args, &cli.output, &environment),
+    execute(cli, &Environment::of_process()).unwrap_or_else(|diagnosis| fail(&diagnosis)).into()
+}
+
+fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
+    let settings = settings::settle(cli, environment)?;
+    let environment = settings.entered_into(environment);
+    let output = settings::output(&cli.output, &environment);
+    log::start(&output, &environment)?;
+    settings::log(&settings);
+    match &cli.command {
+        Command::Scan(args) => scan::run(&settings::scan(args, &environment), &output, &environment, &settings),
         Command::Gate(args) => gate::run(args, &environment),
+        Command::Publish(args) => publish::run(args, &environment),
+        Command::Doctor(args) => doctor::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),
         Command::Db(DbCommand::Status(args)) => db::status(args, &environment),
         Command::Db(DbCommand::Update(args)) => db::update(args, &environment),
@@ -34,8 +49,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
         Command::Explain(args) => explain::run(args, &cli.output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
-    });
-    result.unwrap_or_else(|diagnosis| fail(&diagnosis)).into()
+    }
 }
 
 /// Tells people, once, why a command could not do its work.

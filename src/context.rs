@@ -2,13 +2,17 @@
 
 mod credentials;
 mod environment;
+mod job;
 mod network;
 mod pipeline;
+mod suggestion;
 
 pub use credentials::{Credential, Credentials, CredentialsError, Login, LoginKind};
 pub use environment::Environment;
+pub use job::{ApiToken, Job, MergeRequest};
 pub use network::{CertificateAuthorities, NetworkSettings, NetworkSettingsError, Proxies};
 pub use pipeline::{PipelineImage, pipeline_images};
+pub use suggestion::nearest;
 
 use crate::model::ImageReference;
 

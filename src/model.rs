@@ -16,6 +16,7 @@ mod limits;
 mod package;
 mod platform;
 mod purl;
+mod rule;
 mod secret;
 mod severity;
 
@@ -26,8 +27,10 @@ pub use advisory::{
 pub use diagnosis::{Code, Diagnosis};
 pub use digest::{Digest, InvalidDigest};
 pub use distribution::Distribution;
-pub use document::{Coverage, CoverageStatus, DatabaseInfo, ImageScan, Outcome, ScanDocument, SourceDate, Tool};
-pub use finding::{Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};
+pub use document::{
+    Comparison, Coverage, CoverageStatus, DatabaseInfo, ImageChange, ImageScan, Outcome, ScanDocument, SourceDate, Tool,
+};
+pub use finding::{Change, Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};
 pub use gap::{Gap, GapKind};
 pub use image_reference::{ImageReference, InvalidReference};
 pub use inventory::{ImageConfig, ImageIdentity, Inventory, Layer};
@@ -35,5 +38,6 @@ pub use limits::Limits;
 pub use package::{Location, Package, PackageKind, SourcePackage};
 pub use platform::{InvalidPlatform, Platform};
 pub use purl::Purl;
+pub use rule::{RuleState, RuleUse};
 pub use secret::Secret;
 pub use severity::Severity;

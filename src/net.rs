@@ -8,11 +8,11 @@ mod failure;
 mod fetch;
 pub mod retry;
 
-pub use client::{USER_AGENT, Verification, client, has_system_roots};
+pub use client::{USER_AGENT, Verification, client, client_without_redirects, has_system_roots};
 pub use failure::{Failure, FailureKind};
 pub use fetch::HttpFetch;
 
-pub use crate::context::{Credential, Credentials, Login, LoginKind, NetworkSettings};
+pub use crate::context::{ApiToken, Credential, Credentials, Login, LoginKind, NetworkSettings};
 
 /// Why something could not be fetched.
 #[derive(Debug, Clone, thiserror::Error)]

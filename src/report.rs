@@ -5,7 +5,9 @@
 //! format neutralises their text in its own way and keeps the limits that its readers set. None decides what counts.
 
 mod action;
+mod change;
 mod code_quality;
+pub mod comment;
 mod cyclonedx;
 mod dotenv;
 mod gitlab;

@@ -6,13 +6,15 @@
 //! term       = "!" term | "(" expression ")" | flag | severity | field operator value
 //! operator   = "==" | "!=" | ">=" | "<=" | ">" | "<"
 //! ```
-//! A bare severity means "at least": `high` is `severity>=high`. `none` alone never matches. Names that are not known
+//! A bare severity means "at least": `high` is `severity>=high`. `none` alone never matches. `new` is what the baseline does
+//! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. Names that are not known
 //! are errors that name the nearest known one, before any finding is read.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::model::{Finding, FixState, PackageKind, Severity};
+use crate::context::nearest;
+use crate::model::{Change, Finding, FixState, PackageKind, Severity};
 
 /// A parsed policy expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,10 @@ enum Flag {
     Kev,
     Os,
     Language,
+    New,
+    Introduced,
+    Disclosed,
+    Existing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +98,12 @@ impl Policy {
         Ok(Self { text: text.to_owned(), root })
     }
 
+    /// Whether the verdict depends on a baseline.
+    #[must_use]
+    pub fn needs_baseline(&self) -> bool {
+        self.root.needs_baseline()
+    }
+
     /// Whether the policy concerns a finding.
     #[must_use]
     pub fn matches(&self, finding: &Finding) -> bool {
@@ -106,6 +118,15 @@ impl fmt::Display for Policy {
 }
 
 impl Node {
+    fn needs_baseline(&self) -> bool {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().any(Self::needs_baseline),
+            Self::Not(node) => node.needs_baseline(),
+            Self::Flag(flag) => matches!(flag, Flag::New | Flag::Introduced | Flag::Disclosed | Flag::Existing),
+            Self::Never | Self::Severity(..) | Self::Number(..) | Self::Text(..) => false,
+        }
+    }
+
     fn matches(&self, finding: &Finding) -> bool {
         match self {
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(finding)),
@@ -116,6 +137,11 @@ impl Node {
             Self::Flag(Flag::Kev) => finding.kev.is_some(),
             Self::Flag(Flag::Os) => finding.package.kind.is_os(),
             Self::Flag(Flag::Language) => !finding.package.kind.is_os(),
+            // Without a baseline nobody knows what is new, so everything may be.
+            Self::Flag(Flag::New) => matches!(finding.change, None | Some(Change::Introduced)),
+            Self::Flag(Flag::Introduced) => finding.change == Some(Change::Introduced),
+            Self::Flag(Flag::Disclosed) => finding.change == Some(Change::Disclosed),
+            Self::Flag(Flag::Existing) => finding.change == Some(Change::Existing),
             Self::Severity(operator, severity) => operator.holds(finding.severity.cmp(severity)),
             Self::Number(field, operator, wanted) => {
                 let value = match field {
@@ -221,7 +247,7 @@ impl Parser<'_> {
         self.position = start;
         let known = FLAGS.iter().map(|(name, _)| *name).chain(FIELDS.iter().map(|(name, _)| *name));
         let known = known.chain(["critical", "high", "medium", "low", "unknown", "none"]);
-        let nearest = known.min_by_key(|candidate| edit_distance(candidate, &name)).unwrap_or("severity");
+        let nearest = nearest(&name, known).map_or("severity", |(name, _)| name);
         Err(self.error(&format!("`{name}` is not known; did you mean `{nearest}`?")))
     }
 
@@ -307,23 +333,6 @@ impl Parser<'_> {
     }
 }
 
-/// Levenshtein distance of two short names.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), i + 1);
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let above = *cell;
-            left = (above + 1).min(left + 1).min(diagonal + usize::from(x != *y));
-            *cell = left;
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 /// The name of a fix state, as in the scan document.
 #[must_use]
 pub fn fix_name(state: FixState) -> &'static str {
@@ -348,8 +357,16 @@ enum Field {
 
 const MAX_DEPTH: usize = 32;
 
-const FLAGS: [(&str, Flag); 4] =
-    [("fixable", Flag::Fixable), ("kev", Flag::Kev), ("os", Flag::Os), ("language", Flag::Language)];
+const FLAGS: [(&str, Flag); 8] = [
+    ("fixable", Flag::Fixable),
+    ("kev", Flag::Kev),
+    ("os", Flag::Os),
+    ("language", Flag::Language),
+    ("new", Flag::New),
+    ("introduced", Flag::Introduced),
+    ("disclosed", Flag::Disclosed),
+    ("existing", Flag::Existing),
+];
 
 const FIELDS: [(&str, Field); 7] = [
     ("severity", Field::Severity),
@@ -410,6 +427,32 @@ mod tests {
             kev: None,
             epss: Some(Epss { score: 0.2, percentile: 0.9, date: None }),
             statements: vec![],
+            change: None,
+        }
+    }
+
+    #[test]
+    fn only_changes_need_a_baseline() {
+        assert!(!Policy::parse("critical && (fixable || !kev)").unwrap().needs_baseline());
+    }
+
+    #[test]
+    fn changes_judge_a_finding() {
+        let matches =
+            |expression: &str, change| Policy::parse(expression).unwrap().matches(&Finding { change, ..finding() });
+        for (expression, introduced, disclosed, existing, without) in [
+            ("new", true, false, false, true),
+            ("introduced", true, false, false, false),
+            ("disclosed", false, true, false, false),
+            ("existing", false, false, true, false),
+            ("new && high", true, false, false, true),
+            ("new && critical", false, false, false, false),
+            ("!existing", true, true, false, true),
+        ] {
+            let found = [Some(Change::Introduced), Some(Change::Disclosed), Some(Change::Existing), None]
+                .map(|change| matches(expression, change));
+            assert_eq!(found, [introduced, disclosed, existing, without], "{expression}");
+            assert!(Policy::parse(expression).unwrap().needs_baseline(), "{expression}");
         }
     }
 

@@ -321,6 +321,7 @@ fn suppression(reason: SuppressionReason) -> &'static str {
         SuppressionReason::NotComparable => "version that cannot be compared",
         SuppressionReason::Vex => "VEX statement",
         SuppressionReason::IgnoreRule => "ignore rule",
+        SuppressionReason::Setting => "setting",
     }
 }
 

@@ -13,15 +13,7 @@ use crate::model::{Code, Diagnosis, Finding, Outcome, ScanDocument};
 use super::terminal;
 
 pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
-    let (text, origin) = match (&args.fail_on, environment.get("PLIMSOLL_FAIL_ON")) {
-        (Some(text), _) => (text.as_str(), "--fail-on"),
-        (None, Some(text)) => (text, "PLIMSOLL_FAIL_ON"),
-        (None, None) => (DEFAULT_POLICY, "default"),
-    };
-    let policy = Policy::parse(text).map_err(|error| {
-        let fix = "write for example `high`, `critical && fixable` or `severity>=high && !kev`";
-        Diagnosis::new(Code::InvalidInput, format!("the policy given by {origin} is wrong"), error.to_string(), fix)
-    })?;
+    let (policy, origin) = policy(args.fail_on.as_deref(), environment)?;
     let document = read_document(&args.report)?;
     let mut text = String::new();
     let mut failing = 0;
@@ -41,6 +33,13 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
         if matching.len() > SHOWN {
             let _ = writeln!(text, "  … and {} more in {}", matching.len() - SHOWN, image.name);
         }
+    }
+    match &document.comparison {
+        _ if !policy.needs_baseline() => {}
+        Some(comparison) => {
+            let _ = writeln!(text, "  compared with {}", comparison.baseline);
+        }
+        None => text.push_str("  no baseline to compare with: every finding counts as new\n"),
     }
     let incomplete = document.outcome == Outcome::Failure;
     let total = document.findings().count();
@@ -64,6 +63,20 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     })
 }
 
+/// The policy of the gate, and where it comes from.
+pub(super) fn policy<'a>(flag: Option<&str>, environment: &'a Environment) -> Result<(Policy, &'a str), Diagnosis> {
+    let (text, origin) = match (flag, environment.get("PLIMSOLL_FAIL_ON")) {
+        (Some(text), _) => (text, "--fail-on"),
+        (None, Some(text)) => (text, environment.origin("PLIMSOLL_FAIL_ON")),
+        (None, None) => (DEFAULT_POLICY, "default"),
+    };
+    let policy = Policy::parse(text).map_err(|error| {
+        let fix = "write for example `new && high`, `critical && fixable` or `severity>=high && !kev`";
+        Diagnosis::new(Code::InvalidInput, format!("the policy given by {origin} is wrong"), error.to_string(), fix)
+    })?;
+    Ok((policy, origin))
+}
+
 /// Reads a scan document.
 pub(super) fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
     let invalid = |why: String| {
@@ -84,7 +97,8 @@ pub(super) fn read_document(path: &Path) -> Result<ScanDocument, Diagnosis> {
     }
 }
 
-const DEFAULT_POLICY: &str = "critical";
+/// What an image brings, not what was there before; everything where there is no baseline.
+const DEFAULT_POLICY: &str = "new && critical";
 
 /// Findings listed per image; the report has them all.
 const SHOWN: usize = 20;

@@ -1,5 +1,6 @@
 //! `plimsoll scan`: resolve → inventory → match → reports.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,14 +18,24 @@ use crate::model::{
     ScanDocument, Tool,
 };
 use crate::registry::Registry;
+use crate::settings::Settings;
 
+use super::baseline::{Baseline, Wanted};
+use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{database, terminal};
+use super::{database, doctor, terminal};
 
-pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
+pub(super) fn run(
+    args: &ScanArgs,
+    output: &OutputArgs,
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<Exit, Diagnosis> {
+    let judgement = Judgement::of(settings, environment)?;
     let reports = Reports::chosen(args, output, environment)?;
     let platform = platform(args, environment)?;
+    let wanted = Wanted::of(args, environment)?;
     let started = Timestamp::now();
     let names = sources(args, environment);
     let mut document = ScanDocument {
@@ -35,14 +46,24 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
         outcome: Outcome::Success,
         database: None,
         images: Vec::new(),
+        comparison: None,
         diagnoses: Vec::new(),
+        rules: Vec::new(),
     };
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
-    let mut connection = Connection::new(environment, &names, args);
+    let mut connection = Connection::new(environment, &names).caching(args.cache_dir.as_deref());
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
-    match database::open(args, environment, document.images.iter().filter_map(|image| image.inventory.as_ref())) {
+    let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
+    let baseline = match inventories.clone().next() {
+        Some(_) => wanted.fetch(environment, args.out.as_deref(), &names, |name| {
+            read_image(name, &platform, &mut connection, output)
+        }),
+        None => None,
+    };
+    let inventories = inventories.chain(baseline.iter().flat_map(Baseline::inventories));
+    match database::open(args, environment, inventories) {
         Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
             for image in &mut document.images {
@@ -51,6 +72,9 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
                     inventory.gaps.extend_from_slice(&gaps);
                 }
             }
+            document.comparison =
+                baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment));
+            judgement.apply(&mut document);
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
             terminal::error(&diagnosis.to_string());
@@ -62,6 +86,9 @@ pub(super) fn run(args: &ScanArgs, output: &OutputArgs, environment: &Environmen
         !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
     document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
     document.finished = Timestamp::now();
+    if document.images.iter().filter_map(|image| image.diagnosis.as_ref()).any(is_about_the_way) {
+        info!("what surrounds the registry:\n{}", doctor::after_failure(environment).trim_end());
+    }
     reports.write(&document)?;
     Ok(exit(&document))
 }
@@ -84,11 +111,10 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
     }
     for name in ["PLIMSOLL_PLATFORM", "TRIVY_PLATFORM"] {
         if let Some(text) = environment.get(name) {
-            info!("platform {text} (from {name})");
             return text.parse().map_err(|error: crate::model::InvalidPlatform| {
                 Diagnosis::new(
                     Code::InvalidInput,
-                    format!("{name} is wrong"),
+                    format!("{} is wrong", environment.origin(name)),
                     error.to_string(),
                     "write for example linux/arm64",
                 )
@@ -99,7 +125,7 @@ fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diag
 }
 
 /// The registry client, made when the first image needs it, so that local sources need no network settings.
-struct Connection<'a> {
+pub(super) struct Connection<'a> {
     environment: &'a Environment,
     /// The images of this scan: variables without a host of their own speak about the registry of the first.
     images: Vec<ImageReference>,
@@ -109,17 +135,22 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(environment: &'a Environment, names: &[String], args: &ScanArgs) -> Self {
+    pub(super) fn new(environment: &'a Environment, names: &[String]) -> Self {
         let reference = |name: &String| match name.parse() {
             Ok(Source::Registry(reference)) => Some(reference),
             _ => None,
         };
-        let named = args.cache_dir.clone().or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(Into::into));
-        let layers = named.map(|directory| LayerCache::new(&directory));
+        let layers = environment.get("PLIMSOLL_CACHE_DIR").map(|directory| LayerCache::new(Path::new(directory)));
         Self { environment, images: names.iter().filter_map(reference).collect(), registry: None, layers }
     }
 
-    fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
+    /// The same with what is known of layers in a directory that is named.
+    fn caching(mut self, directory: Option<&Path>) -> Self {
+        self.layers = directory.map(LayerCache::new).or(self.layers);
+        self
+    }
+
+    pub(super) fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
         let registry = match &self.registry {
             Some(registry) => Arc::clone(registry),
             None => self.connect()?,
@@ -155,7 +186,7 @@ pub(super) fn inventory_of(
     output: &OutputArgs,
 ) -> Result<ImageScan, Diagnosis> {
     let names = [name.to_owned()];
-    let mut connection = Connection::new(environment, &names, args);
+    let mut connection = Connection::new(environment, &names).caching(args.cache_dir.as_deref());
     let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
     match image.diagnosis.take() {
         Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
@@ -163,21 +194,26 @@ pub(super) fn inventory_of(
     }
 }
 
-/// Opens an image and reads what it holds.
+/// Opens an image and reads what it holds; a failure is told, and is part of the result.
 fn take_inventory(name: &str, platform: &Platform, connection: &mut Connection<'_>, output: &OutputArgs) -> ImageScan {
-    match open_image(name, platform, connection) {
-        Ok((source, image, limits)) => {
-            info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
-            let progress = Reading::start(&image.layers, output);
-            let inventory = inventory::take_cached(&image, &limits, &progress, connection.layers.as_ref());
-            progress.finish();
-            judge_inventory(source.to_string(), inventory)
-        }
-        Err(diagnosis) => {
-            terminal::error(&diagnosis.to_string());
-            failure(name.to_owned(), diagnosis, None)
-        }
-    }
+    read_image(name, platform, connection, output).unwrap_or_else(|diagnosis| {
+        terminal::error(&diagnosis.to_string());
+        failure(name.to_owned(), diagnosis, None)
+    })
+}
+
+fn read_image(
+    name: &str,
+    platform: &Platform,
+    connection: &mut Connection<'_>,
+    output: &OutputArgs,
+) -> Result<ImageScan, Diagnosis> {
+    let (source, image, limits) = open_image(name, platform, connection)?;
+    info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
+    let progress = Reading::start(&image.layers, output);
+    let inventory = inventory::take_cached(&image, &limits, &progress, connection.layers.as_ref());
+    progress.finish();
+    Ok(judge_inventory(source.to_string(), inventory))
 }
 
 fn open_image(
@@ -327,6 +363,29 @@ fn nothing_to_scan(environment: &Environment) -> Diagnosis {
     };
     terminal::error(&diagnosis.to_string());
     diagnosis
+}
+
+/// Whether a failure lies between this machine and the image: then it helps to know what else works.
+fn is_about_the_way(diagnosis: &Diagnosis) -> bool {
+    use Code::{
+        ClockSkew, ConnectionRefused, HostUnknown, InsufficientScope, InvalidCertificate, JobTokenNotAllowed,
+        ProjectInvisible, ProxyFailed, TokenExpired, TokenServiceUnreachable, UntrustedCertificate, WrongCredentials,
+    };
+    matches!(
+        diagnosis.code,
+        HostUnknown
+            | ConnectionRefused
+            | UntrustedCertificate
+            | InvalidCertificate
+            | TokenServiceUnreachable
+            | WrongCredentials
+            | InsufficientScope
+            | TokenExpired
+            | ProjectInvisible
+            | JobTokenNotAllowed
+            | ClockSkew
+            | ProxyFailed
+    )
 }
 
 /// 3 where there was nothing to scan at all, 2 where something could not be completed, else 0.

@@ -114,12 +114,12 @@ impl NetworkSettings {
 impl Proxies {
     fn from_environment(environment: &Environment) -> Self {
         let either = |name: &str| {
-            environment.get(name).or_else(|| environment.get(&name.to_ascii_lowercase())).map(str::to_owned)
+            environment.get(name).or_else(|| environment.get(&name.to_ascii_lowercase())).map(without_login)
         };
         Self {
             https: either("HTTPS_PROXY").or_else(|| either("ALL_PROXY")),
             http: either("HTTP_PROXY").or_else(|| either("ALL_PROXY")),
-            exceptions: either("NO_PROXY"),
+            exceptions: environment.get("NO_PROXY").or_else(|| environment.get("no_proxy")).map(str::to_owned),
         }
     }
 
@@ -135,6 +135,13 @@ impl Proxies {
         }
         if plain_http { self.http.as_deref() } else { self.https.as_deref() }
     }
+}
+
+/// A proxy's address as it may be shown. The HTTP client reads the variables itself.
+fn without_login(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("http", address));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{host}")
 }
 
 fn certificate_authorities(environment: &Environment) -> Result<Vec<CertificateAuthorities>, NetworkSettingsError> {
@@ -282,6 +289,18 @@ mod tests {
             &[image],
         );
         assert_eq!(settings.unwrap().plain_http, ["other.example.com"]);
+    }
+
+    #[test]
+    fn proxies_are_shown_without_passwords() {
+        for (value, shown) in [
+            ("http://proxy:3128", "http://proxy:3128"),
+            ("http://user:p@ss@proxy:3128/", "http://proxy:3128/"),
+            ("user:pass@proxy:3128", "http://proxy:3128"),
+        ] {
+            let environment = Environment::from_iter([("https_proxy", value)]);
+            assert_eq!(Proxies::from_environment(&environment).https.as_deref(), Some(shown), "{value}");
+        }
     }
 
     #[test]

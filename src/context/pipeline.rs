@@ -8,7 +8,7 @@ pub struct PipelineImage {
     /// The image, as a source for `scan`.
     pub image: String,
     /// For the log: which variables it comes from.
-    pub origin: &'static str,
+    pub origin: String,
 }
 
 /// The images to scan when nobody names one, by the order of GitLab's own analyzer: `PLIMSOLL_IMAGES` (separated by
@@ -21,9 +21,10 @@ pub fn pipeline_images(environment: &Environment) -> Vec<PipelineImage> {
     if let Some(list) = get("PLIMSOLL_IMAGES") {
         let separator = |c: char| c.is_whitespace() || c == ',';
         let images = list.split(separator).filter(|image| !image.is_empty());
-        return images.map(|image| PipelineImage { image: image.to_owned(), origin: "PLIMSOLL_IMAGES" }).collect();
+        let origin = environment.origin("PLIMSOLL_IMAGES");
+        return images.map(|image| PipelineImage { image: image.to_owned(), origin: origin.to_owned() }).collect();
     }
-    let one = |image: String, origin| vec![PipelineImage { image, origin }];
+    let one = |image: String, origin: &str| vec![PipelineImage { image, origin: origin.to_owned() }];
     if let Some(image) = get("CS_IMAGE") {
         return one(image.to_owned(), "CS_IMAGE");
     }

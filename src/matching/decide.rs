@@ -158,6 +158,7 @@ pub(super) fn decide(
         modified: details.modified,
         kev: facts.kev,
         epss: facts.epss,
+        change: None,
         statements: said
             .iter()
             .chain(fix_from.iter())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Finding, Inventory, PackageKind, Severity, ShardName, Suppressed};
+use super::{Diagnosis, Finding, Inventory, PackageKind, RuleUse, Severity, ShardName, Suppressed};
 
 /// `plimsoll.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,15 @@ pub struct ScanDocument {
     pub database: Option<DatabaseInfo>,
     /// The images, in the order asked for.
     pub images: Vec<ImageScan>,
+    /// What the images were compared with; absent where there was no baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// Failures that belong to no single image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnoses: Vec<Diagnosis>,
+    /// What became of the project's ignore rules and VEX statements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleUse>,
 }
 
 /// The program that wrote a document.
@@ -92,6 +98,29 @@ pub struct ImageScan {
     pub suppressed: Vec<Suppressed>,
     /// What there was advisory data for, and what not.
     pub coverage: Vec<Coverage>,
+}
+
+/// What a scan was compared with, both sides judged by the same advisories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The baseline in words: `branch main`, a file, an image.
+    pub baseline: String,
+    /// When the baseline was scanned, UTC; absent where it was read for this scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanned: Option<Timestamp>,
+    /// The images that have a counterpart in the baseline. In others everything is introduced.
+    pub images: Vec<ImageChange>,
+}
+
+/// What an image has no longer; what is new in it says each finding's [`super::Change`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageChange {
+    /// [`ImageScan::name`].
+    pub name: String,
+    /// The name of its counterpart.
+    pub baseline: String,
+    /// Findings of the counterpart that this image does not have, most severe first.
+    pub fixed: Vec<Finding>,
 }
 
 /// Whether the packages of one distribution or ecosystem could be judged.

@@ -49,6 +49,21 @@ pub struct Finding {
     pub epss: Option<Epss>,
     /// Why it is a finding: the statements that were compared.
     pub statements: Vec<Statement>,
+    /// How it stands to the baseline; absent where the scan was compared with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// How a finding stands to the baseline, the image that this one is to replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Not in the baseline: this image brought it.
+    Introduced,
+    /// In the baseline too, but not known when that was scanned: the advisories are new, not the package.
+    Disclosed,
+    /// In the baseline, and known then.
+    Existing,
 }
 
 /// A package of the inventory, with what readers of a finding need at hand.
@@ -135,4 +150,6 @@ pub enum SuppressionReason {
     Vex,
     /// An ignore rule of the project.
     IgnoreRule,
+    /// A setting leaves it out: a severity threshold, or the status of its fix.
+    Setting,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
@@ -27,8 +28,22 @@ pub enum Verification {
 /// # Errors
 /// A configured certificate is not one, or a proxy variable is malformed.
 pub fn client(settings: &NetworkSettings, verification: Verification) -> Result<Client, NetError> {
+    build(settings, verification, Policy::default())
+}
+
+/// The same, always verified, and it gives redirects back instead of following them: for those who send headers of
+/// their own that another host must not get.
+///
+/// # Errors
+/// See [`client`].
+pub fn client_without_redirects(settings: &NetworkSettings) -> Result<Client, NetError> {
+    build(settings, Verification::Required, Policy::none())
+}
+
+fn build(settings: &NetworkSettings, verification: Verification, redirects: Policy) -> Result<Client, NetError> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
+        .redirect(redirects)
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.read_timeout);
     if verification == Verification::AsConfigured && settings.unverified_tls {

@@ -52,8 +52,16 @@ impl<'a> Action<'a> {
 
 /// The actions for an image: upgrades first, then what has no fix; each part with the most severe package first.
 pub(super) fn actions(image: &ImageScan) -> Vec<Action<'_>> {
+    actions_for(image, &image.findings)
+}
+
+/// The same for some findings, of this image or of its baseline.
+pub(super) fn actions_for<'a>(
+    image: &'a ImageScan,
+    findings: impl IntoIterator<Item = &'a Finding>,
+) -> Vec<Action<'a>> {
     let mut groups: BTreeMap<(PackageKind, &str, &str, Option<&str>), Vec<&Finding>> = BTreeMap::new();
-    for finding in &image.findings {
+    for finding in findings {
         let package = &finding.package;
         let subject = Subject::of(image, finding);
         let name = subject.source_name(finding);

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::model::{Outcome, ScanDocument, Severity};
 
 use super::Renderer;
+use super::change;
 use super::renderer::only_part;
 use super::text::date_time;
 use super::verdict::Verdict;
@@ -53,6 +54,10 @@ impl Renderer for Dotenv {
         writeln!(out, "PLIMSOLL_EXPLOITED={exploited}")?;
         writeln!(out, "PLIMSOLL_SUPPRESSED={suppressed}")?;
         writeln!(out, "PLIMSOLL_GAPS={gaps}")?;
+        if let Some(total) = change::total(document) {
+            writeln!(out, "PLIMSOLL_NEW={}", total.introduced.len())?;
+            writeln!(out, "PLIMSOLL_FIXED={}", change::fixed(document))?;
+        }
         writeln!(out, "PLIMSOLL_WORST={}", worst.map_or("none", Severity::label).to_lowercase())?;
         match document.database.as_ref().and_then(|database| date_time(database.built)) {
             Some(built) => writeln!(out, "PLIMSOLL_DATABASE_BUILT={built}"),

@@ -10,12 +10,13 @@ use std::io::{self, Write};
 use crate::model::{CoverageStatus, ImageScan, Outcome, ScanDocument, Severity};
 
 use super::Renderer;
-use super::action::{Action, actions};
+use super::action::{Action, actions, actions_for};
+use super::change::{self, Changes};
 use super::renderer::only_part;
 use super::text::{count, day};
 use super::verdict::{Verdict, uncovered};
 use super::wording::{self, EXAMPLE_DATA};
-use escape::{code, linked};
+pub(super) use escape::{code, linked};
 
 /// A summary in GitLab Flavored Markdown.
 pub(super) struct Markdown;
@@ -64,7 +65,10 @@ fn headline(document: &ScanDocument) -> String {
         (_, Outcome::Failure) => {
             format!("Container scan, incomplete: {}", count(document.findings().count(), "finding"))
         }
-        (_, Outcome::Success) => format!("Container scan: {}", count(document.findings().count(), "finding")),
+        (_, Outcome::Success) => {
+            let news = change::total(document).map(|total| format!(", {}", change::news(total.introduced.len())));
+            format!("Container scan: {}{}", count(document.findings().count(), "finding"), news.unwrap_or_default())
+        }
     }
 }
 
@@ -108,6 +112,7 @@ fn about(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io:
         }
         _ => writeln!(out, "{} **{}**", mark(verdict), verdict.sentence(image))?,
     }
+    changed(document, image, out)?;
     let covered = wording::coverage(image, CoverageStatus::Covered);
     if !covered.is_empty() {
         writeln!(out, "\nJudged by {}.", code(&covered))?;
@@ -147,7 +152,24 @@ fn about(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io:
     gaps(image, out)
 }
 
-fn ids(action: &Action<'_>) -> String {
+/// What the image changes, where it was compared with another.
+fn changed(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io::Result<()> {
+    let (Some(changes), Some(comparison)) = (Changes::of(document, image), &document.comparison) else { return Ok(()) };
+    writeln!(out, "\nAgainst {}: {}.", code(&comparison.baseline), changes.sentence())?;
+    if changes.introduced.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n| New | installed | fixed in | |\n|---|---|---|---|")?;
+    let actions = actions_for(image, changes.introduced);
+    for action in actions.iter().take(MOST_ACTIONS) {
+        let fix = action.fix.map_or_else(|| "no fix yet".into(), code);
+        writeln!(out, "| {} | {} | {fix} | {} |", code(action.name), code(action.version), ids(action))?;
+    }
+    more(actions.len(), MOST_ACTIONS, "package", out)
+}
+
+/// The vulnerabilities of an action, with links, severity and whether they are exploited.
+pub(super) fn ids(action: &Action<'_>) -> String {
     let shown = action.findings.iter().take(MOST_IDS).map(|finding| {
         let exploited = if finding.kev.is_some() { " (exploited)" } else { "" };
         format!("{} {}{exploited}", linked(&finding.id), finding.severity)

@@ -135,6 +135,7 @@ pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
         SuppressionReason::NotComparable => "with a version that cannot be compared",
         SuppressionReason::Vex => "not affected according to VEX",
         SuppressionReason::IgnoreRule => "ignored by rule",
+        SuppressionReason::Setting => "left out by a setting",
     }
 }
 
@@ -147,6 +148,7 @@ pub(super) fn suppressed(image: &ImageScan) -> String {
         SuppressionReason::NotComparable,
         SuppressionReason::Vex,
         SuppressionReason::IgnoreRule,
+        SuppressionReason::Setting,
     ];
     let parts = reasons.into_iter().filter_map(|reason| {
         let number = image.suppressed.iter().filter(|suppressed| suppressed.reason == reason).count();

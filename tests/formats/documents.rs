@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plimsoll::model::{
-    Code, Coverage, CoverageStatus, Cvss, DatabaseInfo, Diagnosis, Digest, Distribution, Epss, FeedId, Finding, Fix,
-    FixState, Gap, GapKind, ImageConfig, ImageIdentity, ImageScan, Inventory, Kev, Layer, Location, Outcome, Package,
-    PackageKind, PackageRef, Platform, Reference, ScanDocument, Severity, ShardName, SourceDate, SourcePackage,
-    Statement, Suppressed, SuppressionReason, Tool,
+    Change, Code, Comparison, Coverage, CoverageStatus, Cvss, DatabaseInfo, Diagnosis, Digest, Distribution, Epss,
+    FeedId, Finding, Fix, FixState, Gap, GapKind, ImageChange, ImageConfig, ImageIdentity, ImageScan, Inventory, Kev,
+    Layer, Location, Outcome, Package, PackageKind, PackageRef, Platform, Reference, ScanDocument, Severity, ShardName,
+    SourceDate, SourcePackage, Statement, Suppressed, SuppressionReason, Tool,
 };
 
 fn time(text: &str) -> Timestamp {
@@ -35,7 +35,9 @@ pub(crate) fn document() -> ScanDocument {
             sources: vec![source("debian-tracker", 41_000), source("osv/npm", 9_000)],
         }),
         images: Vec::new(),
+        comparison: None,
         diagnoses: Vec::new(),
+        rules: Vec::new(),
     }
 }
 
@@ -154,6 +156,7 @@ pub(crate) fn finding(image: &ImageScan, package: usize, id: &str, severity: Sev
             name: found.source.as_ref().map_or(&found.name, |source| &source.name).clone(),
             comparison: format!("{} < {} (deb)", found.version, fix.unwrap_or("∞")),
         }],
+        change: None,
     }
 }
 
@@ -243,6 +246,26 @@ pub(crate) fn typical() -> ScanDocument {
     let mut clean = debian("registry.example.com/shop/worker:main");
     add(&mut clean, deb("zlib1g", "1:1.3-1", "zlib"));
     ScanDocument { images: vec![image, clean], ..document() }
+}
+
+/// A document as after a comparison: something is new, disclosed, already there and fixed.
+pub(crate) fn compared(mut document: ScanDocument) -> ScanDocument {
+    let mut images = Vec::new();
+    for image in &mut document.images {
+        let fixed: Vec<Finding> = image.findings.last().cloned().into_iter().collect();
+        for (number, finding) in image.findings.iter_mut().enumerate() {
+            finding.change = Some(match number {
+                0 => Change::Introduced,
+                1 => Change::Disclosed,
+                n if n % 2 == 0 && finding.severity < Severity::Medium => Change::Introduced,
+                _ => Change::Existing,
+            });
+        }
+        images.push(ImageChange { name: image.name.clone(), baseline: image.name.clone(), fixed });
+    }
+    let scanned = Some(time("2026-11-20T07:00:00Z"));
+    document.comparison = Some(Comparison { baseline: "branch main".into(), scanned, images });
+    document
 }
 
 /// The same with example data.

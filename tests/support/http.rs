@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 
-/// A request without a body.
+/// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
     pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 /// What to answer.
@@ -113,7 +114,10 @@ fn answer<S: Read + Write>(stream: S, handler: &(dyn Fn(&Request) -> Reply + Sen
         stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n")?;
         return Ok(Some(stream));
     }
-    let request = Request { method, target, headers };
+    let mut request = Request { method, target, headers, body: Vec::new() };
+    if let Some(length) = request.header("Content-Length").and_then(|length| length.parse().ok()) {
+        reader.by_ref().take(length).read_to_end(&mut request.body)?;
+    }
     let reply = handler(&request);
     let mut stream = reader.into_inner();
     let mut head = format!("HTTP/1.1 {} Reply\r\nConnection: close\r\n", reply.status);

@@ -9,6 +9,7 @@
 
 pub mod bench;
 pub mod front;
+pub mod gitlab;
 pub mod http;
 pub mod keys;
 pub mod layout;
@@ -19,6 +20,7 @@ use std::process::{Command, Stdio};
 
 pub use bench::Bench;
 pub use front::Front;
+pub use gitlab::GitLabDouble;
 
 /// A file or folder of the test data (`PLIMSOLL_TEST_DATA`, else `../shared`); `None` means: skip this test.
 pub fn test_data(path: &str) -> Option<PathBuf> {

@@ -28,13 +28,13 @@ pub(in crate::commands) enum Place {
 }
 
 /// The database that is named by flag or variable, and which of them.
-pub(in crate::commands) fn named(
+pub(in crate::commands) fn named<'a>(
     flag: Option<&Path>,
-    environment: &Environment,
-) -> Result<Option<(Place, &'static str)>, Diagnosis> {
+    environment: &'a Environment,
+) -> Result<Option<(Place, &'a str)>, Diagnosis> {
     let (text, origin) = match (flag, environment.get("PLIMSOLL_DB")) {
         (Some(path), _) => (path.to_owned(), "--db"),
-        (None, Some(text)) => (PathBuf::from(text), "PLIMSOLL_DB"),
+        (None, Some(text)) => (PathBuf::from(text), environment.origin("PLIMSOLL_DB")),
         (None, None) => return Ok(None),
     };
     Ok(Some((place(&text)?, origin)))

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::model::{CoverageStatus, Diagnosis, ImageScan, Inventory, ScanDocument};
-use crate::report::action::{Action, actions};
+use crate::report::action::{Action, actions, actions_for};
+use crate::report::change::Changes;
 use crate::report::identifier::Identifier;
 use crate::report::text::count;
 use crate::report::verdict::{Verdict, uncovered};
@@ -36,6 +37,7 @@ pub(super) fn section(document: &ScanDocument, image: &ImageScan) -> String {
         }
         html.push_str("</ul>");
     }
+    changes(document, image, &mut html);
     coverage(image, &mut html);
     let (upgrades, unfixed): (Vec<_>, Vec<_>) = actions(image).into_iter().partition(|action| action.fix.is_some());
     self::upgrades(&upgrades, &mut html);
@@ -47,6 +49,32 @@ pub(super) fn section(document: &ScanDocument, image: &ImageScan) -> String {
     gaps(image, &mut html);
     html.push_str("</section>");
     html
+}
+
+/// What the image changes against its baseline: the sentence, and the packages with what they bring.
+fn changes(document: &ScanDocument, image: &ImageScan, html: &mut String) {
+    let (Some(changes), Some(comparison)) = (Changes::of(document, image), &document.comparison) else { return };
+    let _ = write!(
+        html,
+        "<h3>What changed</h3><p>{} <span class=\"meta\">against {}</span></p>",
+        changes.sentence(),
+        escape(&comparison.baseline)
+    );
+    let parts = [
+        ("New", actions_for(image, changes.introduced), " open"),
+        ("Newly disclosed", actions_for(image, changes.disclosed), ""),
+        ("Fixed", actions_for(image, changes.fixed), ""),
+    ];
+    for (name, actions, open) in parts.iter().filter(|(_, actions, _)| !actions.is_empty()) {
+        let number = count(actions.len(), "package");
+        let _ = write!(html, "<details class=\"part\"{open}><summary>{name}: {number}</summary><ol class=\"actions\">");
+        for action in actions.iter().take(MOST) {
+            item(action, html);
+        }
+        html.push_str("</ol>");
+        more(actions.len(), "package", html);
+        html.push_str("</details>");
+    }
 }
 
 /// A failure with its cause and what to do.

@@ -4,7 +4,7 @@ use crate::report::identifier::Identifier;
 use crate::report::text::short;
 
 /// A code span that holds the text whatever it is, also in the cell of a table.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::report) fn code(text: &str) -> String {
     let text = short(text, LONGEST);
     let text = text.trim();
     if text.is_empty() {
@@ -19,7 +19,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// An id with a link to the page about it.
-pub(super) fn linked(id: &str) -> String {
+pub(in crate::report) fn linked(id: &str) -> String {
     let identifier = Identifier::of(id);
     match identifier.url {
         // Ids with a page hold nothing but letters, digits and `-:._`; an underscore is the only one that could mark up.

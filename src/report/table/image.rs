@@ -4,6 +4,7 @@ use std::io;
 
 use crate::model::{CoverageStatus, Diagnosis, ImageScan, Inventory, ScanDocument, Severity};
 use crate::report::action::{Action, actions};
+use crate::report::change::Changes;
 use crate::report::text::{count, short};
 use crate::report::verdict::{Verdict, uncovered};
 use crate::report::wording;
@@ -38,6 +39,12 @@ pub(super) fn render(
         }
         line.words(&verdict.sentence(image), style);
     })?;
+    if let (Some(changes), Some(comparison)) = (Changes::of(document, image), &document.comparison) {
+        page.paragraph(2, |line| {
+            line.words(&changes.sentence(), if changes.introduced.is_empty() { GOOD } else { WARNING });
+            line.words(&format!("· against {}", comparison.baseline), DIM);
+        })?;
+    }
     if let Verdict::Failed(Some(diagnosis)) = verdict {
         self::diagnosis(diagnosis, 2, page)?;
     }

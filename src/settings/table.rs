@@ -1,0 +1,253 @@
+//! Every setting, once: parsing, suggestions, the log, the page of the documentation and the schema come from here.
+
+use super::foreign::{Translated, same, trivy_package_types, trivy_severities, trivy_vex};
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in `.plimsoll.yml`.
+    pub key: &'static str,
+    /// Its flag, with the dashes.
+    pub flag: Option<&'static str>,
+    /// Its variables, the strongest first; the first is `PLIMSOLL_*`.
+    pub variables: &'static [Variable],
+    /// What it holds.
+    pub kind: Kind,
+    /// What holds when nobody says anything, for people.
+    pub default: &'static str,
+    /// What it does, in one line of Markdown.
+    pub about: &'static str,
+}
+
+/// A variable that gives a setting.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// How its values are read, where they are not those of the setting.
+    pub translate: Option<fn(&str) -> Translated>,
+}
+
+const fn plain(name: &'static str) -> Variable {
+    Variable { name, translate: None }
+}
+
+const fn foreign(name: &'static str, translate: fn(&str) -> Translated) -> Variable {
+    Variable { name, translate: Some(translate) }
+}
+
+/// All settings, in the order of the documentation.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "images",
+        flag: None,
+        variables: &[plain("PLIMSOLL_IMAGES"), foreign("CS_IMAGE", same), foreign("DOCKER_IMAGE", same)],
+        kind: Kind::Names,
+        default: "the image that this pipeline pushed",
+        about: "What to scan, where the command names no source",
+    },
+    Setting {
+        key: "platform",
+        flag: Some("--platform"),
+        variables: &[plain("PLIMSOLL_PLATFORM"), plain("TRIVY_PLATFORM")],
+        kind: Kind::Platform,
+        default: "linux/amd64",
+        about: "What to take from an image index",
+    },
+    Setting {
+        key: "fail_on",
+        flag: Some("--fail-on"),
+        variables: &[plain("PLIMSOLL_FAIL_ON")],
+        kind: Kind::Text,
+        default: "see `plimsoll gate --help`",
+        about: "The policy of `gate`: what fails it",
+    },
+    Setting {
+        key: "severity_threshold",
+        flag: Some("--severity-threshold"),
+        variables: &[
+            plain("PLIMSOLL_SEVERITY_THRESHOLD"),
+            plain("CS_SEVERITY_THRESHOLD"),
+            foreign("TRIVY_SEVERITY", trivy_severities),
+            plain("SNYK_SEVERITY_THRESHOLD"),
+        ],
+        kind: Kind::Severity,
+        default: "unknown: all count",
+        about: "Findings below it are suppressed, with this as the reason",
+    },
+    Setting {
+        key: "ignore_unfixed",
+        flag: Some("--ignore-unfixed"),
+        variables: &[plain("PLIMSOLL_IGNORE_UNFIXED"), plain("CS_IGNORE_UNFIXED"), plain("TRIVY_IGNORE_UNFIXED")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "Suppress findings that no upgrade removes",
+    },
+    Setting {
+        key: "ignore_statuses",
+        flag: Some("--ignore-statuses"),
+        variables: &[plain("PLIMSOLL_IGNORE_STATUSES"), plain("CS_IGNORE_STATUSES"), plain("TRIVY_IGNORE_STATUS")],
+        kind: Kind::Statuses,
+        default: "none",
+        about: "Suppress findings whose fix has one of these statuses: `unknown`, `not_affected`, `affected`, `fixed`, \
+                `under_investigation`, `will_not_fix`, `fix_deferred`, `end_of_life`",
+    },
+    Setting {
+        key: "exclude_app_vulns",
+        flag: Some("--exclude-app-vulns"),
+        variables: &[
+            plain("PLIMSOLL_EXCLUDE_APP_VULNS"),
+            plain("CS_DISABLE_LANGUAGE_VULNERABILITY_SCAN"),
+            foreign("TRIVY_PKG_TYPES", trivy_package_types),
+            foreign("TRIVY_VULN_TYPE", trivy_package_types),
+        ],
+        kind: Kind::Bool,
+        default: "false: language packages are judged",
+        about: "Suppress findings in language packages. GitLab's own analyzer leaves them out unless told otherwise",
+    },
+    Setting {
+        key: "ignore_files",
+        flag: Some("--ignore-file"),
+        variables: &[plain("PLIMSOLL_IGNORE_FILES"), foreign("TRIVY_IGNOREFILE", same)],
+        kind: Kind::Paths,
+        default: "those of `vulnerability-allowlist.yml`, `.trivyignore`, `.trivyignore.yaml` and `.snyk` that are there",
+        about: "Files with ignore rules of other tools; the rules of `.plimsoll.yml` always apply",
+    },
+    Setting {
+        key: "vex",
+        flag: Some("--vex"),
+        variables: &[plain("PLIMSOLL_VEX"), foreign("TRIVY_VEX", trivy_vex)],
+        kind: Kind::Paths,
+        default: "none",
+        about: "VEX documents: OpenVEX, CSAF or CycloneDX, as JSON",
+    },
+    Setting {
+        key: "db",
+        flag: Some("--db"),
+        variables: &[plain("PLIMSOLL_DB")],
+        kind: Kind::Path,
+        default: "where the published image keeps it, else the upstreams",
+        about: "The advisory database, or a folder of feeds",
+    },
+    Setting {
+        key: "fallback_db",
+        flag: Some("--fallback-db"),
+        variables: &[plain("PLIMSOLL_FALLBACK_DB")],
+        kind: Kind::Path,
+        default: "none",
+        about: "A folder of feeds to use, and to name in all reports, when no database can be had",
+    },
+    Setting {
+        key: "offline",
+        flag: Some("--offline"),
+        variables: &[plain("PLIMSOLL_OFFLINE"), plain("TRIVY_OFFLINE_SCAN")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "Use the network for registries only, never for advisories",
+    },
+    Setting {
+        key: "cache_dir",
+        flag: Some("--cache-dir"),
+        variables: &[plain("PLIMSOLL_CACHE_DIR")],
+        kind: Kind::Path,
+        default: "the user's cache",
+        about: "Where databases built on the way are kept",
+    },
+    Setting {
+        key: "out",
+        flag: Some("--out"),
+        variables: &[plain("PLIMSOLL_OUT")],
+        kind: Kind::Path,
+        default: "the working directory",
+        about: "Where all reports go",
+    },
+    Setting {
+        key: "registry_insecure",
+        flag: None,
+        variables: &[plain("PLIMSOLL_REGISTRY_INSECURE"), plain("CS_REGISTRY_INSECURE"), plain("TRIVY_NON_SSL")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "Speak plain HTTP to the registry of the (first) image, on any port",
+    },
+    Setting {
+        key: "docker_insecure",
+        flag: None,
+        variables: &[plain("PLIMSOLL_DOCKER_INSECURE"), plain("CS_DOCKER_INSECURE"), plain("TRIVY_INSECURE")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "Do not verify the certificates of registries",
+    },
+    Setting {
+        key: "default_branch_image",
+        flag: None,
+        variables: &[plain("PLIMSOLL_DEFAULT_BRANCH_IMAGE"), plain("CS_DEFAULT_BRANCH_IMAGE")],
+        kind: Kind::Text,
+        default: "none",
+        about: "The image of the default branch",
+    },
+    Setting {
+        key: "quiet",
+        flag: Some("--quiet"),
+        variables: &[plain("PLIMSOLL_QUIET"), plain("CS_QUIET"), plain("TRIVY_QUIET")],
+        kind: Kind::Bool,
+        default: "false",
+        about: "No table and no progress, only warnings and errors",
+    },
+    Setting {
+        key: "log_level",
+        flag: Some("--log-level"),
+        variables: &[plain("PLIMSOLL_LOG_LEVEL"), plain("SECURE_LOG_LEVEL")],
+        kind: Kind::Word(&["fatal", "error", "warn", "info", "debug", "trace", "off"]),
+        default: "info",
+        about: "What the log says",
+    },
+];
+
+/// Variables of GitLab's analyzer and of Trivy that have no effect, and why. They are named in the log when they are set.
+pub static NO_EFFECT: &[(&str, &str)] = &[
+    ("CS_ANALYZER_IMAGE", "the component's input `analyzer_image` names the image"),
+    ("CS_IMAGE_SUFFIX", "there is one image for all"),
+    ("CS_SCHEMA_MODEL", "the report's schema is 15.0.7"),
+    ("CS_DISABLE_DEPENDENCY_LIST", "GitLab removed it in 17.0"),
+    ("CS_INCLUDE_LICENSES", "licences are always in the SBOM"),
+    ("CS_DOCKERFILE_PATH", "no remediation diffs are written"),
+    ("CS_REPORT_OS_EOL", "a release without support shows in the findings' fix state, not as a finding of its own"),
+    ("CS_REPORT_OS_EOL_SEVERITY", "see CS_REPORT_OS_EOL"),
+    ("CS_TRIVY_JAVA_DB", "Java archives are known without a database"),
+    ("CS_TRIVY_DETECTION_PRIORITY", "matching follows the distribution's own data"),
+    ("TRIVY_DB_REPOSITORY", "the database is named by PLIMSOLL_DB"),
+    ("TRIVY_JAVA_DB_REPOSITORY", "Java archives are known without a database"),
+    ("TRIVY_TIMEOUT", "every wait has a limit of its own; the job's `timeout` limits the whole"),
+    ("TRIVY_CACHE_DIR", "the cache is named by PLIMSOLL_CACHE_DIR"),
+    ("TRIVY_DEBUG", "the log is set by SECURE_LOG_LEVEL"),
+    ("SNYK_TOKEN", "no account is needed"),
+    ("SNYK_ORG", "no account is needed"),
+];
+
+/// Variables that are read and are no settings: secrets, files of the system, and what the component hands over.
+pub static OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("PLIMSOLL_CONFIG", "the settings file, as `--config`; `.plimsoll.yml` of the working directory else"),
+    (
+        "CS_REGISTRY_USER",
+        "credentials for the registry of the image; the order is in [In GitLab](gitlab.md#credentials)",
+    ),
+    ("CS_REGISTRY_PASSWORD", "see `CS_REGISTRY_USER`"),
+    ("DOCKER_USER", "the old names of `CS_REGISTRY_USER` and `CS_REGISTRY_PASSWORD`"),
+    ("DOCKER_PASSWORD", "see `DOCKER_USER`"),
+    ("SNYK_REGISTRY_USERNAME", "credentials for the registry of the image"),
+    ("SNYK_REGISTRY_PASSWORD", "see `SNYK_REGISTRY_USERNAME`"),
+    ("TRIVY_USERNAME", "credentials for the registry of the image"),
+    ("TRIVY_PASSWORD", "see `TRIVY_USERNAME`"),
+    ("DOCKER_AUTH_CONFIG", "credentials per registry and path: Docker's configuration, or the path of a file with it"),
+    ("DOCKER_CONFIG", "the folder of Docker's `config.json`"),
+    ("ADDITIONAL_CA_CERT_BUNDLE", "further certificate authorities: PEM text, or the path of a file"),
+    ("CI_SERVER_TLS_CA_FILE", "further certificate authorities: the path of a file"),
+    ("SSL_CERT_FILE", "further certificate authorities: the path of a file"),
+    ("SSL_CERT_DIR", "further certificate authorities: folders, separated by colons"),
+    ("HTTPS_PROXY", "proxies; `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` as well"),
+    ("NO_COLOR", "no colour"),
+    ("CONTAINER_SCANNING_DISABLED", "`true` or `1`: the component adds no jobs"),
+    ("AST_ENABLE_MR_PIPELINES", "`true`: the component runs in merge-request pipelines"),
+    ("GIT_STRATEGY", "of the job: with `none` there is no `.plimsoll.yml` in the working directory; set `fetch`"),
+];

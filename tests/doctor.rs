@@ -1,0 +1,318 @@
+//! `plimsoll doctor` against servers that misbehave in exactly one way each: it names the cause, and what to change.
+
+mod program;
+mod support;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use program::run_in;
+use serde_json::{Value, json};
+use support::bench::{JOB_TOKEN, WEAK_TOKEN, WEAK_USER};
+use support::gitlab::Token;
+use support::http::{Reply, Server};
+use support::layout::Layout;
+use support::{Bench, Front, GitLabDouble};
+
+type Variables = Vec<(String, String)>;
+
+fn doctor(image: &str, variables: &[(String, String)], more: &[&str]) -> (i32, Vec<Value>) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    doctor_in(directory.path(), image, variables, more)
+}
+
+fn doctor_in(directory: &Path, image: &str, variables: &[(String, String)], more: &[&str]) -> (i32, Vec<Value>) {
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let mut arguments = vec!["doctor", "--format", "json", "--log-level", "trace"];
+    arguments.extend(more);
+    if !image.is_empty() {
+        arguments.push(image);
+    }
+    let run = run_in(directory, &arguments, &borrowed);
+    for (name, secret) in variables.iter().filter(|(name, _)| name.contains("PASSWORD") || name.contains("TOKEN")) {
+        assert!(!(run.stdout.clone() + &run.stderr).contains(secret.as_str()), "{name} is shown");
+    }
+    let result: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", run.stdout, run.stderr));
+    (run.code, result["checks"].as_array().expect("checks").clone())
+}
+
+#[track_caller]
+fn check<'a>(checks: &'a [Value], name: &str) -> &'a Value {
+    checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check `{name}`: {checks:?}"))
+}
+
+fn image(bench: &Bench, name: &str) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let layout = Layout::new(folder.path());
+    let image = layout.image("amd64", &[b"layer"]);
+    bench.push(&format!("oci:{}:latest", layout.finish(image).display()), name);
+}
+
+fn with(variables: &Variables, more: &[(&str, &str)]) -> Variables {
+    let mut variables = variables.clone();
+    for (name, value) in more {
+        variables.retain(|(known, _)| known != name);
+        variables.push(((*name).to_owned(), (*value).to_owned()));
+    }
+    variables
+}
+
+#[test]
+fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
+    let Some(bench) = Bench::shared() else { return };
+    image(bench, "doctor:1");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let layout = Layout::new(folder.path());
+    let index = layout.index(&[layout.image("amd64", &[b"a"]), layout.image("arm64", &[b"b"])]);
+    bench.push(&format!("oci:{}:latest", layout.finish(index).display()), "doctor-index:1");
+
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port").port();
+    let plain = Front::start_plain(bench, |request, registry| registry(request));
+    let web =
+        Front::start(bench, |_, _| Reply::new(200, "text/html", "<html>Sign in</html>").with("X-Gitlab-Meta", "{}"));
+    let silent = Front::start(bench, |_, _| Reply::new(401, "text/plain", "no"));
+    let busy = Front::start(bench, |request, registry| match request.target.as_str() {
+        "/v2/" => registry(request),
+        _ => Reply::new(429, "text/plain", "slow down").with("Retry-After", "3600"),
+    });
+    let forgetful = Front::start(bench, |request, registry| match request.header("Authorization") {
+        None => registry(request),
+        Some(_) => Reply::new(401, "application/json", "{}").with(
+            "WWW-Authenticate",
+            r#"Bearer realm="https://localhost/jwt/auth",service="container_registry",error="invalid_token""#,
+        ),
+    });
+    // A registry whose token service is elsewhere.
+    let realm = |url: String| {
+        Front::start(bench, move |_, _| {
+            let challenge = format!(r#"Bearer realm="{url}",service="container_registry""#);
+            Reply::new(401, "application/json", "{}").with("WWW-Authenticate", challenge)
+        })
+    };
+    let lost = realm(format!("https://localhost:{closed}/jwt/auth"));
+    let strict_service = Server::start(Some(bench.keys.server()), |_| {
+        let words = "HTTP Basic: Access denied. If you have 2FA enabled, use a personal access token";
+        Reply::new(401, "application/json", json!({"errors": [{"code": "UNAUTHORIZED", "message": words}]}).to_string())
+    });
+    let strict = realm(format!("https://localhost:{}/jwt/auth", strict_service.port));
+    let disabled_service = Server::start(Some(bench.keys.server()), |_| {
+        let error = json!({"errors": [{"code": "UNAVAILABLE", "message": "registry not enabled"}]});
+        Reply::new(404, "application/json", error.to_string())
+    });
+    let disabled = realm(format!("https://localhost:{}/jwt/auth", disabled_service.port));
+
+    let login = |user: &'static str, password: &'static str| {
+        vec![("CS_REGISTRY_USER", user), ("CS_REGISTRY_PASSWORD", password)]
+    };
+    let host = bench.host();
+    let address = format!("127.0.0.1:{}", bench.port());
+    let proxy = format!("http://alice:proxy-password@127.0.0.1:{closed}");
+    for (what, registry, path, more, code, fix) in [
+        ("registry switched off", disabled.host(), "grp/proj/doctor:1", vec![], "D01", "Visibility"),
+        ("unknown host", "registry.invalid".into(), "grp/proj/doctor:1", vec![], "D02", "DNS"),
+        ("wrong port", format!("localhost:{closed}"), "grp/proj/doctor:1", vec![], "D03", &host),
+        (
+            "unknown authority",
+            host.clone(),
+            "grp/proj/doctor:1",
+            vec![("ADDITIONAL_CA_CERT_BUNDLE", "")],
+            "D04",
+            "ADDITIONAL_CA_CERT_BUNDLE",
+        ),
+        ("another name", address, "grp/proj/doctor:1", vec![], "D05", "certificate"),
+        ("plain HTTP", plain.host(), "grp/proj/doctor:1", vec![], "D06", "CS_REGISTRY_INSECURE"),
+        ("the web interface", web.host(), "grp/proj/doctor:1", vec![], "D07", &host),
+        ("no challenge", silent.host(), "grp/proj/doctor:1", vec![], "D08", "WWW-Authenticate"),
+        ("no token service", lost.host(), "grp/proj/doctor:1", vec![], "D09", "NO_PROXY"),
+        (
+            "a deploy token with another's name",
+            host.clone(),
+            "grp/proj/doctor:1",
+            login("alice", "gldt-of-bob"),
+            "D10",
+            "own user name",
+        ),
+        ("two factors", strict.host(), "grp/proj/doctor:1", login("alice", "her-password"), "D11", "token"),
+        ("no right to pull", host.clone(), "grp/proj/doctor:1", login(WEAK_USER, WEAK_TOKEN), "D12", "read_registry"),
+        ("a rejected token", forgetful.host(), "grp/proj/doctor:1", vec![], "D13", "token"),
+        ("another project", host.clone(), "other/project:1", vec![], "D15", "Job token permissions"),
+        ("no such tag", host.clone(), "grp/proj/doctor:2", vec![], "D16", "1"),
+        (
+            "no such platform",
+            host.clone(),
+            "grp/proj/doctor-index:1",
+            vec![("TRIVY_PLATFORM", "linux/s390x")],
+            "D17",
+            "platform",
+        ),
+        ("too many requests", busy.host(), "grp/proj/doctor:1", vec![], "D18", "later"),
+        (
+            "a dead proxy",
+            "registry.invalid".into(),
+            "grp/proj/doctor:1",
+            vec![("HTTPS_PROXY", proxy.as_str())],
+            "D22",
+            "NO_PROXY",
+        ),
+    ] {
+        let variables = with(&with(&bench.job(&registry), &[("CI_REGISTRY", &host)]), &more);
+        let variables = if more.is_empty() { bench_login(&variables, &registry) } else { variables };
+        let (exit, checks) = doctor(&format!("{registry}/{path}"), &variables, &[]);
+        let found = check(&checks, "registry");
+        assert_eq!((exit, found["diagnosis"]["code"].as_str()), (2, Some(code)), "{what}: {found:#}");
+        let texts = format!("{} {}", found["diagnosis"]["fix"], found["diagnosis"]["why"]);
+        assert!(texts.contains(fix), "{what}: {found:#}");
+        let all = serde_json::to_string(&checks).expect("JSON");
+        assert!(!all.contains("proxy-password"), "{what}: the proxy's password is shown");
+    }
+    let (exit, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &bench.job(&host), &[]);
+    assert_eq!((exit, &check(&checks, "registry")["state"]), (0, &json!("fine")), "{checks:#?}");
+    // Nobody's request.
+    let anonymous: Variables = bench.job(&host).into_iter().filter(|(name, _)| !name.starts_with("CI_")).collect();
+    let (_, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &anonymous, &[]);
+    assert_eq!(check(&checks, "registry")["diagnosis"]["code"], "D14");
+}
+
+/// The job token, declared for another host than `CI_REGISTRY`.
+fn bench_login(variables: &Variables, host: &str) -> Variables {
+    let auth =
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("gitlab-ci-token:{JOB_TOKEN}"));
+    let config = json!({"auths": {host: {"auth": auth}}}).to_string();
+    with(variables, &[("DOCKER_AUTH_CONFIG", &config)])
+}
+
+fn job(gitlab: &GitLabDouble) -> Variables {
+    gitlab.add_project(7, "grp/proj");
+    gitlab.add_merge_request(7, 5, "main");
+    gitlab.add_token(Token::job(JOB_TOKEN, 7));
+    let mut variables: Variables = [
+        ("GITLAB_CI", "true"),
+        ("CI_REGISTRY", "registry.example.com"),
+        ("CI_PROJECT_ID", "7"),
+        ("CI_PROJECT_PATH", "grp/proj"),
+        ("CI_JOB_NAME", "doctor"),
+        ("CI_JOB_TOKEN", JOB_TOKEN),
+        ("CI_DEFAULT_BRANCH", "main"),
+        ("CI_COMMIT_REF_NAME", "topic"),
+        ("CI_MERGE_REQUEST_IID", "5"),
+        ("CI_MERGE_REQUEST_PROJECT_ID", "7"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    variables.push(("CI_API_V4_URL".into(), gitlab.api()));
+    variables
+}
+
+#[test]
+fn tokens_are_told_what_they_can_do() {
+    let gitlab = GitLabDouble::start();
+    let base = job(&gitlab);
+    let ends = |days: i64| {
+        let day = jiff::Zoned::now().date() + jiff::Span::new().days(days);
+        Some(day.to_string())
+    };
+    for (value, scopes, expires_at, expired) in [
+        ("glpat-writer-token", "api", ends(200), false),
+        ("glpat-reader-token", "read_api", ends(200), false),
+        ("glpat-ending-token", "api", ends(5), false),
+        ("glpat-expired-token", "api", ends(-5), true),
+    ] {
+        gitlab.add_token(Token { expires_at, expired, ..Token::access(value, 7, &[scopes]) });
+    }
+    for (token, access, comment, code) in [
+        ("glpat-writer-token", "fine", "fine", None),
+        ("glpat-reader-token", "fine", "failed", Some("D12")),
+        ("glpat-ending-token", "warning", "fine", None),
+        ("glpat-expired-token", "failed", "failed", Some("D13")),
+        ("", "off", "off", None),
+    ] {
+        let (exit, checks) =
+            doctor("", &with(&base, &[("PLIMSOLL_GITLAB_TOKEN", token)][..usize::from(!token.is_empty())]), &[]);
+        let state = |name: &str| check(&checks, name)["state"].as_str().map(str::to_owned);
+        assert_eq!(
+            (state("access token"), state("comment")),
+            (Some(access.into()), Some(comment.into())),
+            "{token}: {checks:#?}"
+        );
+        assert_eq!(state("job token").as_deref(), Some("fine"), "{token}");
+        assert_eq!(check(&checks, "comment")["diagnosis"]["code"].as_str(), code, "{token}");
+        assert_eq!(exit, if code.is_some() { 2 } else { 0 }, "{token}: {checks:#?}");
+    }
+    // The job has ended.
+    let (exit, checks) = doctor("", &with(&base, &[("CI_JOB_TOKEN", "glcbt-of-yesterday")]), &[]);
+    assert_eq!((exit, &check(&checks, "job token")["state"]), (2, &json!("failed")));
+    // Clocks differ by ten minutes.
+    gitlab.state().clock = 600;
+    let (_, checks) = doctor("", &base, &[]);
+    assert_eq!(check(&checks, "API")["diagnosis"]["code"], "D19");
+}
+
+#[test]
+fn what_is_around_is_checked_too() {
+    let outside: Variables = Vec::new();
+    let (exit, checks) = doctor("", &outside, &[]);
+    assert_eq!(exit, 0, "{checks:#?}");
+    for (name, state) in [
+        ("pipeline", "off"),
+        ("certificates", "fine"),
+        ("proxy", "off"),
+        ("API", "off"),
+        ("registry", "off"),
+        ("reports", "fine"),
+    ] {
+        assert_eq!(check(&checks, name)["state"], state, "{name}");
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port").port();
+    let api = format!("http://localhost:{closed}/api/v4");
+    let gitlab = Arc::new(GitLabDouble::start());
+    let inside = job(&gitlab);
+    for (what, change, arguments, name, code) in [
+        ("no registry", vec![("CI_REGISTRY", "")], vec![], "pipeline", "D01"),
+        ("GitLab does not answer", vec![("CI_API_V4_URL", api.as_str())], vec![], "API", "D03"),
+        ("no database", vec![], vec!["--db", "/nonexistent"], "database", "D21"),
+        ("bad authorities", vec![("ADDITIONAL_CA_CERT_BUNDLE", "/nonexistent.pem")], vec![], "certificates", "D30"),
+    ] {
+        let (exit, checks) = doctor("", &with(&inside, &change), &arguments);
+        let found = check(&checks, name);
+        assert_eq!((exit, found["diagnosis"]["code"].as_str()), (2, Some(code)), "{what}: {found:#}");
+    }
+    // Nobody, not even root, writes there.
+    let (exit, checks) = doctor_in(Path::new("/proc/sys"), "", &outside, &[]);
+    assert_eq!((exit, &check(&checks, "reports")["diagnosis"]["code"]), (2, &json!("D23")), "{checks:#?}");
+}
+
+#[test]
+fn people_read_it_line_by_line() {
+    let gitlab = GitLabDouble::start();
+    let variables = job(&gitlab);
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let run = program::run(&["doctor", "oci:/nonexistent"], &borrowed).expect(2);
+    for line in [
+        "✓ pipeline",
+        "✓ job token",
+        "– access token",
+        "– baseline",
+        "– comment",
+        "✗ registry      error[D31]",
+        "fix: ",
+    ] {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    let run = program::run(&["doctor", "--format", "yaml"], &[]).expect(2);
+    assert!(run.stderr.contains("error[D30]"), "{}", run.stderr);
+}
+
+/// A scan that fails on the way says by itself what else works.
+#[test]
+fn a_failed_scan_is_examined() {
+    let gitlab = GitLabDouble::start();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port").port();
+    let image = format!("localhost:{closed}/grp/proj:1");
+    let variables = with(&job(&gitlab), &[("CS_IMAGE", &image)]);
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let run = program::run(&["scan", "--offline"], &borrowed).expect(2);
+    assert!(run.stderr.contains("error[D03]") && run.stderr.contains("✓ job token"), "{}", run.stderr);
+}
