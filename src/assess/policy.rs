@@ -6,7 +6,7 @@
 //! term       = "!" term | "(" expression ")" | flag | severity | field operator value
 //! operator   = "==" | "!=" | ">=" | "<=" | ">" | "<"
 //! ```
-//! A bare severity means "at least": `high` is `severity>=high`. `none` alone never matches. `new` is what the baseline does
+//! A bare severity means "at least": `high` is `severity>=high`. `none` and `never` match nothing. `new` is what the baseline does
 //! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. Names that are not known
 //! are errors that name the nearest known one, before any finding is read.
 
@@ -229,7 +229,7 @@ impl Parser<'_> {
         if name.is_empty() {
             return Err(self.error("expected a name such as `severity`, `fixable` or `high`"));
         }
-        if name == "none" {
+        if name == "none" || name == "never" {
             return Ok(Node::Never);
         }
         if let Some(flag) = FLAGS.iter().find(|(known, _)| *known == name) {
@@ -246,7 +246,7 @@ impl Parser<'_> {
         }
         self.position = start;
         let known = FLAGS.iter().map(|(name, _)| *name).chain(FIELDS.iter().map(|(name, _)| *name));
-        let known = known.chain(["critical", "high", "medium", "low", "unknown", "none"]);
+        let known = known.chain(["critical", "high", "medium", "low", "unknown", "none", "never"]);
         let nearest = nearest(&name, known).map_or("severity", |(name, _)| name);
         Err(self.error(&format!("`{name}` is not known; did you mean `{nearest}`?")))
     }
@@ -477,6 +477,7 @@ mod tests {
             ("kind==npm && language && !os", true),
             ("fix==will-not-fix", false),
             ("none", false),
+            ("never", false),
         ] {
             let policy = Policy::parse(expression).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(policy.matches(&finding), expected, "{expression}");
