@@ -110,7 +110,7 @@ pub struct ScanArgs {
     /// Use the network for registries only, never for advisories
     #[arg(long)]
     pub offline: bool,
-    /// Where databases built on the way are kept [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    /// Where databases and, if named, what layers hold are kept [default: PLIMSOLL_CACHE_DIR, or the user's cache]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
     /// What counts.

@@ -132,6 +132,12 @@ pub fn open(
 }
 
 impl Image {
+    /// The digest that a layer's bytes are checked against when they are read.
+    #[must_use]
+    pub fn verified_digest(&self, index: usize) -> Option<&Digest> {
+        self.blobs.get(index)?.promise.as_ref().map(|promise| &promise.digest)
+    }
+
     /// Reads a layer from its first byte to its last and shows its files to `visitor`.
     ///
     /// # Errors

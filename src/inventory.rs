@@ -5,6 +5,7 @@
 //! the facts of all layers mean together is decided in one place, [`merge`]. Nothing here fails: what cannot be read is
 //! a [`crate::model::Gap`].
 
+mod cache;
 pub mod coverage;
 pub mod extractor;
 pub mod fact;
@@ -18,24 +19,34 @@ use std::thread;
 
 use crate::image::{Image, Progress};
 use crate::model::{Inventory, Limits};
+pub use cache::LayerCache;
 pub use extractor::is_package_database;
-use layer::{LayerFacts, LinkedFacts};
+use layer::{LayerFacts, LinkedFacts, Targets};
 
 /// Takes the inventory of an image: walks all layers, the largest first, on as many threads as there are cores.
 #[must_use]
 pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress) -> Inventory {
+    take_cached(image, limits, progress, None)
+}
+
+/// The same, without reading layers that the `cache` knows.
+#[must_use]
+pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cache: Option<&LayerCache>) -> Inventory {
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
-    let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer::read(image, index, limits, progress));
+    let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer_facts(image, index, limits, progress, cache));
 
     // Hard links to files that nobody wanted under their own name: their layers are walked once more.
     let missing = merge::missing_targets(&layers);
     let order: Vec<usize> = missing.keys().copied().collect();
     let linked = in_parallel(&order, |index| match missing.get(&index) {
-        Some(targets) => layer::read_targets(image, index, targets, limits),
+        Some(targets) => linked_facts(image, index, targets, limits, cache),
         None => LinkedFacts::new(),
     });
     let linked: LinkedFacts = linked.into_iter().flatten().collect();
+    if let Some(cache) = cache {
+        cache.prune();
+    }
 
     let merged = merge::merge(&layers, &linked);
     Inventory {
@@ -45,6 +56,51 @@ pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress) -> Inventor
         packages: merged.packages,
         gaps: merged.gaps,
     }
+}
+
+/// What a layer says, from the cache or from the layer.
+fn layer_facts(
+    image: &Image,
+    index: usize,
+    limits: &Limits,
+    progress: &dyn Progress,
+    cache: Option<&LayerCache>,
+) -> LayerFacts {
+    let Some((cache, digest)) = cache.zip(image.verified_digest(index)) else {
+        return layer::read(image, index, limits, progress);
+    };
+    if let Some(known) = cache.layer(digest, limits) {
+        progress.read(index, image.layers.get(index).map_or(0, |layer| layer.size));
+        return known;
+    }
+    let facts = layer::read(image, index, limits, progress);
+    cache.keep_layer(digest, limits, &facts);
+    facts
+}
+
+/// The same for files that hard links lead to.
+fn linked_facts(
+    image: &Image,
+    index: usize,
+    targets: &Targets,
+    limits: &Limits,
+    cache: Option<&LayerCache>,
+) -> LinkedFacts {
+    let Some((cache, digest)) = cache.zip(image.verified_digest(index)) else {
+        return layer::read_targets(image, index, targets, limits);
+    };
+    if let Some(known) = cache.linked(digest, limits, targets, index) {
+        return known;
+    }
+    let facts = layer::read_targets(image, index, targets, limits);
+    // Files that the walk did not come to would be missing for ever.
+    if targets
+        .iter()
+        .all(|(target, paths)| paths.iter().all(|path| facts.contains_key(&(index, target.clone(), path.clone()))))
+    {
+        cache.keep_linked(digest, limits, targets, &facts);
+    }
+    facts
 }
 
 /// Does the work for each of `items`, which are taken in their order; the results come sorted by item.

@@ -541,7 +541,7 @@ fn laid_out(samples: &[(&str, &str)]) -> Option<TempDir> {
 
 fn distribution(id: &str, version: &str) -> Distribution {
     let (id, version, name) = (id.to_owned(), version.to_owned(), String::new());
-    Distribution { id, version, name, codename: None, id_like: vec![], repository_release: None }
+    Distribution { id, version, name, codename: None, id_like: vec![], repository_release: None, content_sets: vec![] }
 }
 
 #[test]

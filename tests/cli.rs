@@ -254,3 +254,36 @@ fn suppressed_findings_are_counted_and_listed_on_request() {
     let results = long.json("plimsoll.sarif")["runs"][0]["results"].as_array().cloned().unwrap_or_default();
     assert!(results.iter().any(|result| result["suppressions"].is_array()));
 }
+
+#[test]
+fn a_second_scan_with_a_cache_needs_no_layers() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let directory = tempfile::tempdir().expect("a directory");
+    let layout = directory.path().join("layout");
+    copy(&shared.join("images/edge-whiteouts/oci"), &layout);
+    let (source, cache) = (format!("oci:{}", layout.display()), directory.path().join("cache").display().to_string());
+    let arguments = [source.as_str(), "--db", &database, "--cache-dir", &cache];
+    let cold = scan(&arguments);
+    assert_eq!(cold.run.code, 0, "{}", cold.run.stderr);
+    let inventory = |scan: &Scan| scan.document.images[0].inventory.clone().expect("an inventory");
+    for layer in inventory(&cold).layers {
+        let digest = layer.digest.expect("a digest");
+        std::fs::remove_file(layout.join("blobs/sha256").join(digest.hex())).expect("a blob");
+    }
+    let warm = scan(&arguments);
+    assert_eq!(warm.run.code, 0, "{}", warm.run.stderr);
+    assert_eq!(inventory(&warm), inventory(&cold));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("a directory").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::write(target, std::fs::read(entry.path()).expect("a file")).expect("a copy");
+        }
+    }
+}

@@ -47,6 +47,7 @@ fn distribution(id: &str, version: &str) -> Distribution {
         codename: None,
         id_like: vec![],
         repository_release: None,
+        content_sets: vec![],
     }
 }
 

@@ -1,5 +1,6 @@
 //! `plimsoll scan`: resolve → inventory → match → reports.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use crate::cli::{OutputArgs, ScanArgs};
 use crate::context::{Credentials, Environment, NetworkSettings, pipeline_images};
 use crate::exit::Exit;
 use crate::image::{self, InvalidSource, Source};
-use crate::inventory;
+use crate::inventory::{self, LayerCache};
 use crate::matching;
 use crate::model::{
     Code, CoverageStatus, Diagnosis, Digest, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
@@ -52,7 +53,7 @@ pub(super) fn run(
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
-    let mut connection = Connection::new(environment, &names);
+    let mut connection = Connection::new(environment, &names, args.cache_dir.as_deref());
     document.images = names.iter().map(|name| take_inventory(name, &platform, &mut connection, output)).collect();
     let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
     let baseline = match inventories.clone().next() {
@@ -129,15 +130,19 @@ pub(super) struct Connection<'a> {
     /// The images of this scan: variables without a host of their own speak about the registry of the first.
     images: Vec<ImageReference>,
     registry: Option<Arc<Registry>>,
+    /// What is known of layers, where a directory for it is named.
+    layers: Option<LayerCache>,
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn new(environment: &'a Environment, names: &[String]) -> Self {
+    pub(super) fn new(environment: &'a Environment, names: &[String], cache: Option<&Path>) -> Self {
         let reference = |name: &String| match name.parse() {
             Ok(Source::Registry(reference)) => Some(reference),
             _ => None,
         };
-        Self { environment, images: names.iter().filter_map(reference).collect(), registry: None }
+        let named = cache.map(Path::to_owned).or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(PathBuf::from));
+        let layers = named.map(|directory| LayerCache::new(&directory));
+        Self { environment, images: names.iter().filter_map(reference).collect(), registry: None, layers }
     }
 
     pub(super) fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
@@ -176,7 +181,7 @@ pub(super) fn inventory_of(
     output: &OutputArgs,
 ) -> Result<ImageScan, Diagnosis> {
     let names = [name.to_owned()];
-    let mut connection = Connection::new(environment, &names);
+    let mut connection = Connection::new(environment, &names, args.cache_dir.as_deref());
     let mut image = take_inventory(name, &platform(args, environment)?, &mut connection, output);
     match image.diagnosis.take() {
         Some(diagnosis) if image.inventory.is_none() => Err(diagnosis),
@@ -201,7 +206,7 @@ fn read_image(
     let (source, image, limits) = open_image(name, platform, connection)?;
     info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
     let progress = Reading::start(&image.layers, output);
-    let inventory = inventory::take(&image, &limits, &progress);
+    let inventory = inventory::take_cached(&image, &limits, &progress, connection.layers.as_ref());
     progress.finish();
     Ok(judge_inventory(source.to_string(), inventory))
 }
@@ -267,7 +272,7 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
         let what = format!("{name} could be read in part only");
         let fix = "push the image again; what could be read is in the reports, and nothing is said about the rest";
         Some(Diagnosis::new(code, what, gap.to_string(), fix))
-    } else if inventory.packages.is_empty() {
+    } else if !inventory.packages.iter().any(|package| package.kind.is_os() || package.kind.shard().is_some()) {
         let what = format!("{name} holds nothing that can be judged");
         let os = inventory.distribution.as_ref().map_or("no distribution", |distribution| distribution.name.as_str());
         let why = format!(

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use serde::{Deserialize, Serialize};
+
 /// A regular file of a layer, before a byte of it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -106,7 +108,7 @@ impl BufRead for Content<'_> {
 
 /// The shape of one layer: what [`super::Overlay`] needs besides the visitor's own results. It is the layer's effect as
 /// a whole: of several entries with the same path the last one counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerTree {
     /// Paths of the regular files that the visitor wanted, in archive order; a path may occur more than once, the last
     /// one counts.

@@ -5,18 +5,32 @@
 //! merge's business. All content is hostile: whatever it holds, an extractor answers with facts or an error.
 
 mod apk;
+mod by_folder;
 mod bytes;
+mod chisel;
 mod composer;
+mod conda;
+mod content_manifest;
 mod dotnet;
 mod dpkg;
+mod erlang;
 mod executable;
+mod fields;
 mod gem;
 mod java;
+mod jdk;
+mod julia;
 mod npm;
+mod opkg;
 mod os_release;
+mod pacman;
+mod portage;
 mod python;
 mod rpm;
+mod sbom;
 mod text;
+mod wordpress;
+mod zip;
 
 use std::io::{self, BufRead, Read};
 
@@ -54,12 +68,26 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &dpkg::Dpkg,
     &apk::Apk,
     &rpm::Rpm,
+    &content_manifest::ContentManifest,
+    &chisel::Chisel,
+    &pacman::Pacman,
+    &opkg::Opkg,
+    &portage::Portage,
     &npm::Npm,
     &python::Python,
     &java::Java,
     &gem::Gem,
     &composer::Composer,
     &dotnet::Dotnet,
+    &conda::Conda,
+    &erlang::Erlang,
+    &by_folder::ByFolder,
+    &fields::R,
+    &fields::Haskell,
+    &julia::Julia,
+    &wordpress::Wordpress,
+    &jdk::Jdk,
+    &sbom::Sbom,
     // Decides by mode; the files of others may be executable too.
     &executable::Executable,
 ];
@@ -224,9 +252,24 @@ mod tests {
         ("var/lib/dpkg/status.d/a.md5sums", "d41d8cd98f00b204e9800998ecf8427e  usr/lib/x\n"),
         ("lib/apk/db/installed", "P:a\nV:1\no:b\nF:usr\nR:x\n\n"),
         ("etc/apk/repositories", "@tag https://dl.example/alpine/v3.20/main\n"),
+        ("var/lib/pacman/local/a-1-1/desc", "%NAME%\na\n\n%VERSION%\n1-1\n"),
+        ("var/lib/pacman/local/a-1-1/files", "%FILES%\nusr/x\n"),
+        ("usr/lib/opkg/status", "Package: a\nStatus: install user installed\nVersion: 1\n\n"),
+        ("var/db/pkg/a/b-1-r1/CONTENTS", "obj /usr/x d41d8cd98f00b204e9800998ecf8427e 1\n"),
+        ("root/buildinfo/content_manifests/a.json", r#"{"content_sets":["a"]}"#),
         ("a/node_modules/b/package.json", r#"{"name":"b","version":"1","licenses":[{"type":"MIT"}]}"#),
         ("ruby/specifications/a-1.gemspec", "# stub: a 1 ruby lib\n  s.licenses = [\"MIT\"]\n"),
         ("vendor/composer/installed.json", r#"{"packages":[{"name":"a/b","version":"1","license":["MIT"]}]}"#),
+        ("opt/conda-meta/a.json", r#"{"name":"a","version":"1"}"#),
+        ("a/ebin/a.app", "{application, a, [{vsn, \"1\"}]}."),
+        ("a/DESCRIPTION", "Package: a\nVersion: 1\nBuilt: R 4\n"),
+        ("a/package.conf.d/a.conf", "name: a\nversion:\n    1\n"),
+        ("a/Manifest.toml", "[[deps.A]]\nversion = \"1\"\n"),
+        ("wp-includes/version.php", "$wp_version = '6.4.2';\n"),
+        ("wp-content/plugins/a/a.php", " * Plugin Name: A\n * Version: 1\n"),
+        ("jdk/release", "JAVA_VERSION=\"17.0.1\"\n"),
+        ("a.cdx.json", r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/%40a/b@1"}]}"#),
+        ("a/packages.lock.json", r#"{"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1"}}}}"#),
         ("a.deps.json", r#"{"libraries":{"a/1":{"type":"package"}}}"#),
         ("a.dist-info/METADATA", "Name: a\nVersion: 1\nClassifier: License :: OSI Approved :: MIT\n\nText"),
     ];

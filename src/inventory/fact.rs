@@ -27,7 +27,9 @@ pub enum Fact {
     Distribution(Distribution),
     /// The package sources of `apk`.
     ApkRepositories(Vec<ApkRepository>),
-    /// The file lists what a dpkg package installed.
+    /// The repositories that packages of Red Hat's came from.
+    ContentSets(Vec<String>),
+    /// The file lists what a package of an operating system installed.
     OwnedFiles {
         /// The package's name.
         package: String,

@@ -31,6 +31,8 @@ struct VisibleFile<'p, 'f> {
     path: &'p str,
     /// The layer that its content lies in.
     layer: usize,
+    /// It is a hard link to another path.
+    is_link: bool,
     facts: &'f FileFacts,
 }
 
@@ -48,6 +50,7 @@ pub(super) fn merge(layers: &[LayerFacts], linked: &LinkedFacts) -> Merged {
     gaps.extend(file_gaps(layers, &files));
     let mut distribution = distribution::distribution(&overlay, &files);
     distribution::apply_repositories(distribution.as_mut(), &files);
+    distribution::apply_content_sets(distribution.as_mut(), &files);
     let packages = packages(&files, &history);
     gaps.extend(distribution_gap(distribution.as_ref(), &packages, layers));
     Merged { distribution, packages, gaps }
@@ -80,7 +83,7 @@ fn visible<'p, 'f>(
     overlay.visible().filter_map(|(path, layer, at)| {
         let facts = layers.get(layer)?.files.get(at);
         let facts = facts.or_else(|| linked.get(&(layer, at.to_owned(), path.to_owned())))?;
-        Some(VisibleFile { path, layer, facts })
+        Some(VisibleFile { path, layer, is_link: path != at, facts })
     })
 }
 
@@ -92,6 +95,12 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
     for file in files {
         let owner = owners.owner(file.path);
         for (package, inside) in file.facts.places() {
+            // A program that a package installed is known as that package; one that has many names by hard links is
+            // known under its own.
+            let is_named = !file.is_link || file_name(file.path).starts_with(&package.name);
+            if package.kind == PackageKind::Generic && (owner.is_some() || !is_named) {
+                continue;
+            }
             let owned_by = owner.filter(|_| !package.kind.is_os());
             let layer = history.introduced(file.path, package).unwrap_or(file.layer);
             let path = inside.map_or_else(|| file.path.to_owned(), |inside| format!("{}!/{inside}", file.path));
@@ -107,6 +116,10 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
         .into_values()
         .map(|(package, locations)| Package { locations: locations.into_iter().collect(), ..package })
         .collect()
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// What makes two packages the same; also the order in which they are reported.

@@ -176,6 +176,7 @@ mod tests {
             codename: None,
             id_like: vec![],
             repository_release: None,
+            content_sets: vec![],
         }
     }
 

@@ -23,6 +23,10 @@ pub struct Distribution {
     /// (`/etc/apk/repositories` naming `edge`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_release: Option<String>,
+    /// Red Hat's content sets that the image's build names (`rhel-8-for-x86_64-baseos-rpms`), sorted; empty where
+    /// nothing says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub content_sets: Vec<String>,
 }
 
 impl Distribution {
@@ -52,7 +56,9 @@ impl Distribution {
         let release = self.release();
         match (self.id.as_str(), release.as_str()) {
             ("raspbian", release) => ShardName::new(format!("debian-{release}")),
-            ("wolfi" | "chainguard" | "arch" | "opensuse-tumbleweed", _) | (_, "") => ShardName::new(self.id.clone()),
+            ("wolfi" | "chainguard" | "arch" | "gentoo" | "opensuse-tumbleweed", _) | (_, "") => {
+                ShardName::new(self.id.clone())
+            }
             (id, release) => ShardName::new(format!("{id}-{release}")),
         }
     }
@@ -76,6 +82,7 @@ mod tests {
             codename: None,
             id_like: vec![],
             repository_release: None,
+            content_sets: vec![],
         }
     }
 

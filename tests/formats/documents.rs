@@ -68,6 +68,7 @@ pub(crate) fn debian(name: &str) -> ImageScan {
             codename: Some("bookworm".into()),
             id_like: vec![],
             repository_release: None,
+            content_sets: vec![],
         }),
         layers: vec![
             layer(1, "/bin/sh -c #(nop) ADD file:abc in / "),

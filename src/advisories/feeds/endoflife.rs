@@ -80,6 +80,7 @@ fn shard(id: &str, cycle: &str) -> ShardName {
         codename: None,
         id_like: Vec::new(),
         repository_release: None,
+        content_sets: Vec::new(),
     };
     distribution.shard()
 }

@@ -11,7 +11,7 @@ pub(super) fn check(images: &[String], environment: &Environment) -> Vec<Check> 
     if images.is_empty() {
         return vec![Check::off(NAME, "no image to ask for: name one")];
     }
-    let mut connection = Connection::new(environment, images);
+    let mut connection = Connection::new(environment, images, None);
     let variable = environment.get("PLIMSOLL_PLATFORM").or_else(|| environment.get("TRIVY_PLATFORM"));
     let platform = variable.and_then(|text| text.parse().ok()).unwrap_or_else(Platform::linux_amd64);
     images

@@ -1,7 +1,7 @@
-//! .NET packages of published applications and of the shared framework: `*.deps.json`. Format: .NET's "runtime
-//! configuration files" (`libraries`).
+//! .NET packages of published applications and of the shared framework: `*.deps.json` (.NET's "runtime configuration
+//! files", `libraries`), and what NuGet resolved: `packages.lock.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -24,22 +24,39 @@ struct Library {
     kind: String,
 }
 
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    dependencies: BTreeMap<String, BTreeMap<String, Locked>>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    #[serde(rename = "type", default)]
+    kind: String,
+    resolved: Option<String>,
+}
+
 impl Extractor for Dotnet {
     fn name(&self) -> &'static str {
         "dotnet"
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &[".NET packages and runtime packs: `**/*.deps.json`"]
+        &[".NET packages and runtime packs: `**/*.deps.json`, `**/packages.lock.json`"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.path.ends_with(".deps.json")
+        entry.path.ends_with(".deps.json") || entry.path.ends_with("/packages.lock.json")
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let is_lock = file.path().ends_with(".lock.json");
         let content = file.whole()?;
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+        if is_lock {
+            return locked(content);
+        }
         let found: Dependencies = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
         let is_too_long = found.libraries.len() > MOST_PACKAGES;
         let packages = found.libraries.iter().take(MOST_PACKAGES).filter_map(|(library, Library { kind })| {
@@ -59,6 +76,22 @@ impl Extractor for Dotnet {
         }
         Ok(facts)
     }
+}
+
+/// The packages of all target frameworks; projects are the application's own parts.
+fn locked(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let found: Lock = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+    let packages: BTreeSet<(String, String)> = found
+        .dependencies
+        .into_values()
+        .flatten()
+        .filter(|(_, locked)| !locked.kind.eq_ignore_ascii_case("project"))
+        .filter_map(|(name, locked)| Some((name, locked.resolved?)))
+        .collect();
+    let is_too_long = packages.len() > MOST_PACKAGES;
+    let packages = packages.into_iter().take(MOST_PACKAGES);
+    let facts = packages.map(|(name, version)| Fact::Package(Package::new(PackageKind::Nuget, name, version)));
+    Ok(facts.chain(is_too_long.then(too_many_packages)).collect())
 }
 
 #[cfg(test)]
@@ -83,5 +116,17 @@ mod tests {
             .collect();
         assert_eq!(found, ["Newtonsoft.Json 13.0.1", "Microsoft.NETCore.App.Runtime.linux-x64 8.0.1"]);
         assert!(extract_bytes("app/app.deps.json", b"[").is_err());
+    }
+
+    #[test]
+    fn reads_lock_files() {
+        let content = r#"{"version":1,"dependencies":{
+            "net8.0":{"A":{"type":"Direct","requested":"[1, )","resolved":"1.0.0"},"own":{"type":"Project"}},
+            "net8.0/linux-x64":{"A":{"type":"Direct","resolved":"1.0.0"},"B":{"type":"Transitive","resolved":"2.0.0"}}}}"#;
+        let facts = extract_bytes("app/packages.lock.json", content.as_bytes()).expect("a lock file");
+        let expected = [("A", "1.0.0"), ("B", "2.0.0")]
+            .map(|(name, version)| Fact::Package(Package::new(PackageKind::Nuget, name, version)));
+        assert_eq!(facts, expected);
+        assert!(extract_bytes("app/packages.lock.json", b"{\"dependencies\":[]}").is_err());
     }
 }

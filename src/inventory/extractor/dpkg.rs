@@ -42,14 +42,19 @@ impl Extractor for Dpkg {
         let name = file.path().rsplit('/').next().unwrap_or_default();
         let content = file.whole()?;
         if let Some(package) = name.strip_suffix(".list") {
-            return Ok(vec![owned_files(package, lines(content))]);
+            return Ok(vec![file_list(package, content)]);
         }
         if let Some(package) = name.strip_suffix(".md5sums") {
             // `<32 digits><two spaces><path>`
             return Ok(vec![owned_files(package, lines(content).filter_map(|line| line.get(34..)))]);
         }
-        Ok(status(content))
+        Ok(status(content, PackageKind::Deb))
     }
+}
+
+/// What a package installed, a path on each line.
+pub(super) fn file_list(package: &str, content: &[u8]) -> Fact {
+    owned_files(package, lines(content))
 }
 
 fn owned_files<'a>(package: &str, paths: impl Iterator<Item = &'a [u8]>) -> Fact {
@@ -62,8 +67,8 @@ fn owned_files<'a>(package: &str, paths: impl Iterator<Item = &'a [u8]>) -> Fact
     Fact::OwnedFiles { package: package.to_owned(), arch: arch.map(str::to_owned), files }
 }
 
-/// The paragraphs of a status file.
-fn status(content: &[u8]) -> Vec<Fact> {
+/// The paragraphs of a status file. Sources are those of Debian's packages; others name none or a path of their build.
+pub(super) fn status(content: &[u8], kind: PackageKind) -> Vec<Fact> {
     let mut packages = Vec::new();
     let mut notes = Vec::new();
     let mut malformed = 0_usize;
@@ -78,7 +83,10 @@ fn status(content: &[u8]) -> Vec<Fact> {
                 notes.push(too_many_packages());
                 break;
             }
-            Outcome::Installed(package) => packages.push(Installed { package: *package, files: Vec::new() }),
+            Outcome::Installed(package) => {
+                let source = package.source.clone().filter(|_| kind == PackageKind::Deb);
+                packages.push(Installed { package: Package { kind, source, ..*package }, files: Vec::new() });
+            }
             Outcome::Malformed => malformed += 1,
             Outcome::Absent => {}
         }
@@ -86,7 +94,7 @@ fn status(content: &[u8]) -> Vec<Fact> {
     if malformed > 0 {
         notes.push(Fact::Incomplete(format!("{malformed} of its paragraphs have no package name or version")));
     }
-    let mut facts = vec![Fact::Database { kind: PackageKind::Deb, packages }];
+    let mut facts = vec![Fact::Database { kind, packages }];
     facts.append(&mut notes);
     facts
 }

@@ -4,13 +4,12 @@
 //! Archives are read in memory with limits on entries, nesting and unpacked bytes.
 
 mod manifest;
-mod zip;
 
 use super::text::{lines, text};
+use super::zip::{Member, Zip};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
-use zip::{Member, Zip};
 
 /// Endings of archives that are always Java's, and of those that others use too.
 const ARCHIVES: &[&str] = &["jar", "war", "ear"];

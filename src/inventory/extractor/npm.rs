@@ -7,9 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::zip::Zip;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
+
+/// A `package.json` in an archive.
+const LARGEST_ARCHIVED: usize = 4 << 20;
 
 /// Reads `package.json` below `node_modules`.
 pub(super) struct Npm;
@@ -22,27 +26,52 @@ impl Extractor for Npm {
     fn claims(&self) -> &'static [&'static str] {
         &[
             "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`",
+            "Yarn's archives of packages that are used without unpacking: `**/.yarn/{,berry/}cache/*.zip`",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        is_package(entry.path)
+        is_package(entry.path) || is_yarn_archive(entry.path)
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let is_archive = is_yarn_archive(file.path());
         let content = file.whole()?;
-        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
-        let string = |name: &str| -> Option<String> {
-            let value: String = serde_json::from_str(fields.get(name)?.get()).ok()?;
-            Some(value).filter(|value| !value.trim().is_empty())
-        };
-        let (Some(name), Some(version)) = (string("name"), string("version")) else { return Ok(Vec::new()) };
-        Ok(vec![Fact::Package(Package {
-            licenses: fields.get("license").or_else(|| fields.get("licenses")).map(|v| licenses(v)).unwrap_or_default(),
-            ..Package::new(PackageKind::Npm, name, version.trim())
-        })])
+        if is_archive { archived(content) } else { package(content) }
     }
+}
+
+/// What a `package.json` says.
+fn package(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+    let string = |name: &str| -> Option<String> {
+        let value: String = serde_json::from_str(fields.get(name)?.get()).ok()?;
+        Some(value).filter(|value| !value.trim().is_empty())
+    };
+    let (Some(name), Some(version)) = (string("name"), string("version")) else { return Ok(Vec::new()) };
+    Ok(vec![Fact::Package(Package {
+        licenses: fields.get("license").or_else(|| fields.get("licenses")).map(|v| licenses(v)).unwrap_or_default(),
+        ..Package::new(PackageKind::Npm, name, version.trim())
+    })])
+}
+
+/// The package of an archive, in which it lies as in `node_modules`.
+fn archived(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let zip = Zip::open(content).map_err(ExtractError::malformed)?;
+    for member in zip.members() {
+        let member = member.map_err(ExtractError::malformed)?;
+        if member.name.starts_with("node_modules/") && is_package(&member.name) {
+            return package(&zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed)?);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn is_yarn_archive(path: &str) -> bool {
+    let directory =
+        path.rsplit_once('/').filter(|(_, name)| name.ends_with(".zip")).map_or("", |(directory, _)| directory);
+    directory.ends_with(".yarn/cache") || directory.ends_with(".yarn/berry/cache")
 }
 
 fn is_package(path: &str) -> bool {
@@ -71,7 +100,7 @@ fn licenses(value: &RawValue) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::extract_bytes;
+    use super::super::{extract_bytes, zip};
     use super::*;
 
     #[test]
@@ -92,6 +121,18 @@ mod tests {
         ] {
             assert_eq!(is_package(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn reads_archives_of_yarn() {
+        let content: &[u8] = br#"{"name":"@babel/core","version":"7.0.0"}"#;
+        let archive =
+            zip::of(&[("node_modules/@babel/core/package.json", content), ("node_modules/@babel/core/x.js", b"")]);
+        let path = "app/.yarn/cache/@babel-core-npm-7.0.0-abc-def.zip";
+        let facts = extract_bytes(path, &archive).expect("an archive");
+        assert!(matches!(&facts[..], [Fact::Package(p)] if p.name == "@babel/core"), "{facts:?}");
+        assert!(extract_bytes(path, b"no archive").is_err());
+        assert!(!is_yarn_archive("app/cache/x.zip"));
     }
 
     #[test]

@@ -76,6 +76,7 @@ fn distribution(id: &str, version: &str, name: &str) -> Distribution {
         codename: None,
         id_like: Vec::new(),
         repository_release: None,
+        content_sets: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! `*.egg-info`) leave behind. Format: PyPA "core metadata specifications"; only the header fields are read.
 
 use super::text::{field, lines, stated};
+use super::zip::Zip;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
@@ -9,6 +10,8 @@ use crate::model::{Package, PackageKind};
 const CLASSIFIER: &[u8] = b"License :: ";
 /// A `License` field that is longer holds the licence's text instead of its name.
 const LICENSE_NAME: usize = 100;
+/// The metadata in an archive.
+const LARGEST_METADATA: usize = 4 << 20;
 
 /// Reads the metadata of installed Python packages.
 pub(super) struct Python;
@@ -20,7 +23,7 @@ impl Extractor for Python {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`",
+            "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
         ]
     }
 
@@ -29,29 +32,46 @@ impl Extractor for Python {
         match name {
             "METADATA" => directory.ends_with(".dist-info"),
             "PKG-INFO" => directory.ends_with(".egg-info") || directory.ends_with("EGG-INFO"),
-            _ => name.ends_with(".egg-info"),
+            _ => name.ends_with(".egg-info") || name.ends_with(".egg"),
         }
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let is_archive = file.path().ends_with(".egg");
         let content = file.whole()?;
-        let mut found = Metadata::default();
-        // The description follows behind an empty line.
-        for line in lines(content).take_while(|line| !line.is_empty()) {
-            if let Some((name, value)) = field(line) {
-                found.field(name, value);
-            }
-        }
-        let missing = |what| ExtractError::malformed(format!("there is no `{what}` in its metadata"));
-        let name = found.name.and_then(stated).ok_or_else(|| missing("Name"))?;
-        let version = found.version.and_then(stated).ok_or_else(|| missing("Version"))?;
-        let license = found.expression.or(found.license.filter(|license| license.len() <= LICENSE_NAME));
-        let licenses = match license.and_then(stated) {
-            Some(license) => vec![license],
-            None => found.classifiers.into_iter().filter_map(stated).collect(),
-        };
-        Ok(vec![Fact::Package(Package { licenses, ..Package::new(PackageKind::Pypi, name, version) })])
+        if is_archive { egg(content) } else { metadata(content) }
     }
+}
+
+/// An egg that was not unpacked: a zip archive.
+fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let zip = Zip::open(content).map_err(ExtractError::malformed)?;
+    for member in zip.members() {
+        let member = member.map_err(ExtractError::malformed)?;
+        if member.name == "EGG-INFO/PKG-INFO" {
+            return metadata(&zip.read(&member, LARGEST_METADATA).map_err(ExtractError::malformed)?);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn metadata(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let mut found = Metadata::default();
+    // The description follows behind an empty line.
+    for line in lines(content).take_while(|line| !line.is_empty()) {
+        if let Some((name, value)) = field(line) {
+            found.field(name, value);
+        }
+    }
+    let missing = |what| ExtractError::malformed(format!("there is no `{what}` in its metadata"));
+    let name = found.name.and_then(stated).ok_or_else(|| missing("Name"))?;
+    let version = found.version.and_then(stated).ok_or_else(|| missing("Version"))?;
+    let license = found.expression.or(found.license.filter(|license| license.len() <= LICENSE_NAME));
+    let licenses = match license.and_then(stated) {
+        Some(license) => vec![license],
+        None => found.classifiers.into_iter().filter_map(stated).collect(),
+    };
+    Ok(vec![Fact::Package(Package { licenses, ..Package::new(PackageKind::Pypi, name, version) })])
 }
 
 #[derive(Default)]
@@ -81,7 +101,7 @@ impl<'a> Metadata<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::extract_bytes;
+    use super::super::{extract_bytes, zip};
     use super::*;
 
     #[test]
@@ -98,6 +118,14 @@ mod tests {
         ] {
             assert_eq!(Python.wants(&Entry { path, size: 0, mode: 0 }), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn reads_archives() {
+        let archive = zip::of(&[("a.py", b"x"), ("EGG-INFO/PKG-INFO", b"Name: six\nVersion: 1.16.0\n")]);
+        let facts = extract_bytes("lib/six-1.16.0-py3.9.egg", &archive).expect("an egg");
+        assert!(matches!(&facts[..], [Fact::Package(p)] if p.version == "1.16.0"), "{facts:?}");
+        assert!(extract_bytes("lib/six.egg", b"no archive").is_err());
     }
 
     #[test]

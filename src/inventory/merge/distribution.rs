@@ -1,5 +1,7 @@
 //! Which distribution the image is, and which release its packages come from.
 
+use std::collections::BTreeSet;
+
 use super::super::extractor::RELEASE_FILES;
 use super::super::fact::Fact;
 use super::VisibleFile;
@@ -47,6 +49,21 @@ pub(super) fn apply_repositories(distribution: Option<&mut Distribution>, files:
     {
         distribution.repository_release = Some(repository.release.clone());
     }
+}
+
+/// Red Hat's content sets, of all layers together.
+pub(super) fn apply_content_sets(distribution: Option<&mut Distribution>, files: &[VisibleFile<'_, '_>]) {
+    let Some(distribution) = distribution else { return };
+    let sets: BTreeSet<&String> = files
+        .iter()
+        .flat_map(|file| &file.facts.facts)
+        .filter_map(|fact| match fact {
+            Fact::ContentSets(sets) => Some(sets),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    distribution.content_sets = sets.into_iter().cloned().collect();
 }
 
 fn rank(release: &str) -> (bool, Vec<u32>) {

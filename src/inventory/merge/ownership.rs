@@ -11,6 +11,9 @@ use crate::model::PackageKind;
 /// Directories that merged-`/usr` systems have as links to those below `usr/`: packages may list either path.
 const MERGED: &[&str] = &["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
 
+/// Package managers that keep the files of a package apart from its description.
+const LISTED_APART: &[PackageKind] = &[PackageKind::Deb, PackageKind::Opkg, PackageKind::Alpm];
+
 /// The owners of files, by the files' paths.
 pub(super) struct Owners {
     /// `name version`.
@@ -22,13 +25,13 @@ impl Owners {
     pub(super) fn of(files: &[VisibleFile<'_, '_>]) -> Self {
         let facts = || files.iter().flat_map(|file| &file.facts.facts);
         let mut owners = Self { owners: Vec::new(), files: HashMap::new() };
-        // Versions of dpkg's packages: its file lists have none.
+        // Versions of packages whose file lists have none.
         let mut versions: HashMap<(&str, Option<&str>), &str> = HashMap::new();
         for fact in facts() {
             let Fact::Database { kind, packages } = fact else { continue };
             for installed in packages {
                 let package = &installed.package;
-                if *kind == PackageKind::Deb {
+                if LISTED_APART.contains(kind) {
                     versions.insert((&package.name, package.arch.as_deref()), &package.version);
                     versions.insert((&package.name, None), &package.version);
                 }

@@ -88,6 +88,37 @@ fn packages_know_their_owner_on_merged_usr_systems_too() {
 }
 
 #[test]
+fn a_program_is_only_known_by_its_version_where_no_package_owns_it() {
+    let status = deb(&[("openssl", "3.0.11-1")]);
+    let list = ("var/lib/dpkg/info/openssl.list", "/usr/bin/openssl\n");
+    let program = "MZ\0\0OpenSSL 3.0.11 19 Sep 2023\0";
+    let own = layer(&[OS_RELEASE, (STATUS, &status), list, ("usr/bin/openssl", program)]);
+    assert_eq!(rows(&[own]), ["openssl 3.0.11-1 @0"]);
+    let copied = layer(&[OS_RELEASE, (STATUS, &status), list, ("usr/local/bin/openssl", program)]);
+    assert_eq!(rows(&[copied]), ["openssl 3.0.11-1 @0", "openssl 3.0.11 @0"]);
+    // Of a program with many names only its own counts.
+    let mut first = layer(&[("bin/[", "MZ\0\0BusyBox v1.36.1 (2023)\0")]);
+    for link in ["bin/ls", "bin/busybox"] {
+        first.tree.hard_links.push((link.into(), "bin/[".into()));
+        first.tree.non_directories.push(path_hash(link));
+    }
+    let merged = merge(&[first], &LinkedFacts::new());
+    let paths: Vec<_> = merged.packages[0].locations.iter().map(|place| place.path.as_str()).collect();
+    assert_eq!(paths, ["bin/[", "bin/busybox"]);
+}
+
+#[test]
+fn content_sets_of_all_layers_come_together() {
+    let sets = |name: &str| format!(r#"{{"content_sets":["{name}","b"]}}"#);
+    let layers = [
+        layer(&[OS_RELEASE, ("root/buildinfo/content_manifests/base.json", &sets("c"))]),
+        layer(&[("root/buildinfo/content_manifests/own.json", &sets("a"))]),
+    ];
+    let distribution = merge(&layers, &LinkedFacts::new()).distribution.expect("a distribution");
+    assert_eq!(distribution.content_sets, ["a", "b", "c"]);
+}
+
+#[test]
 fn the_most_trusted_file_names_the_distribution() {
     let release = |layers: &[LayerFacts]| {
         let distribution = merge(layers, &LinkedFacts::new()).distribution?;

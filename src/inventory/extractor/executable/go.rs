@@ -3,7 +3,7 @@
 
 use super::super::bytes::slice;
 use super::Fact;
-use super::elf::Elf;
+use super::addresses::Executable;
 use crate::model::{Package, PackageKind};
 
 /// The section that Go's linker puts it into.
@@ -65,15 +65,15 @@ pub(super) fn find_before(data: &[u8], end: usize) -> Option<Found<'_>> {
 }
 
 impl Pointers {
-    pub(super) fn read<'a>(&self, elf: &Elf<'a>) -> Option<BuildInformation<'a>> {
+    pub(super) fn read<'a>(&self, executable: &Executable<'a>) -> Option<BuildInformation<'a>> {
         let string = |address: &[u8; 8], longest: usize| -> Option<&'a [u8]> {
-            let header = elf.at_address(elf.number_in(address.get(..self.size)?, 0, self.size)?)?;
-            let text = elf.number_in(header, 0, self.size)?;
-            let length = usize::try_from(elf.number_in(header, self.size, self.size)?).ok()?;
+            let header = executable.at_address(executable.number_in(address.get(..self.size)?, 0, self.size)?)?;
+            let text = executable.number_in(header, 0, self.size)?;
+            let length = usize::try_from(executable.number_in(header, self.size, self.size)?).ok()?;
             if length == 0 || length > longest {
                 return None;
             }
-            elf.at_address(text)?.get(..length)
+            executable.at_address(text)?.get(..length)
         };
         let version = string(&self.version, LONGEST_VERSION)?;
         BuildInformation::new(version, string(&self.modules, LONGEST_MODULES).unwrap_or_default())
@@ -101,10 +101,17 @@ impl<'a> BuildInformation<'a> {
     /// Standard library, main module and dependencies.
     pub(super) fn facts(&self) -> Vec<Fact> {
         let mut modules: Vec<(&str, &str)> = Vec::new();
+        let mut main = None;
+        let mut flags = None;
         for line in self.modules.lines().take(MOST_MODULES) {
             let mut fields = line.split('\t');
             match (fields.next(), fields.next(), fields.next()) {
-                (Some("mod" | "dep"), Some(path), Some(version)) => modules.push((path, version)),
+                (Some("mod"), Some(path), Some(version)) => {
+                    main = Some(modules.len());
+                    modules.push((path, version));
+                }
+                (Some("dep"), Some(path), Some(version)) => modules.push((path, version)),
+                (Some("build"), Some(setting), _) => flags = setting.strip_prefix("-ldflags=").or(flags),
                 // What was built instead of the module before; a local directory has no version.
                 (Some("=>"), Some(path), version) => {
                     if let Some(last) = modules.last_mut() {
@@ -117,11 +124,21 @@ impl<'a> BuildInformation<'a> {
                 _ => {}
             }
         }
+        let linked = main.and_then(|index| modules.get(index)).filter(|(_, version)| *version == "(devel)");
+        let linked = linked.and_then(|(path, _)| version_from_flags(path, flags?));
         let standard_library = ("stdlib".to_owned(), standard_library_version(self.version));
-        let modules = modules.into_iter().filter(|(path, version)| !path.is_empty() && !version.is_empty());
+        let version_of = |index: usize, version: &str| match &linked {
+            Some(linked) if main == Some(index) => linked.clone(),
+            _ => version.to_owned(),
+        };
+        let modules = modules
+            .into_iter()
+            .enumerate()
+            .map(|(index, (path, version))| (path, version_of(index, version)))
+            .filter(|(path, version)| !path.is_empty() && !version.is_empty());
         [standard_library]
             .into_iter()
-            .chain(modules.map(|(path, version)| (path.to_owned(), version.to_owned())))
+            .chain(modules.map(|(path, version)| (path.to_owned(), version)))
             .map(|(path, version)| Fact::Package(Package::new(PackageKind::Golang, path, version)))
             .collect()
     }
@@ -139,6 +156,41 @@ fn standard_library_version(version: &str) -> String {
         }
     }
     number.to_owned()
+}
+
+/// The main module's version, which a build from a checkout does not know, as the linker was told it:
+/// `-X main.version=1.2.3`. Only variables of the program itself count, and only if they agree. The commit that Go may
+/// also record is no version: it has no place in the order of releases.
+fn version_from_flags(module: &str, flags: &str) -> Option<String> {
+    const NAMES: &[&str] = &["version", "gitversion", "buildversion", "appversion", "releaseversion", "semver"];
+    // The flags are quoted for Go, and may be quoted for a shell in that.
+    let words = flags.split([' ', '"', '\'', '\\', '=']).filter(|word| !word.is_empty() && *word != "-X");
+    let words: Vec<&str> = words.collect();
+    let mut found: Option<String> = None;
+    for pair in words.windows(2) {
+        let [variable, value] = pair else { continue };
+        let Some((package, name)) = variable.rsplit_once('.') else { continue };
+        let is_own = package == "main"
+            || package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !is_own || !NAMES.contains(&name.to_ascii_lowercase().as_str()) || !is_release(value) {
+            continue;
+        }
+        let version = format!("v{}", value.trim_start_matches('v'));
+        if found.as_ref().is_some_and(|found| *found != version) {
+            return None;
+        }
+        found = Some(version);
+    }
+    found
+}
+
+/// `1.2.3`, `v1.2`, `v1.2.3-rc.1+build`.
+fn is_release(version: &str) -> bool {
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let numbers = version.split(['-', '+']).next().unwrap_or_default();
+    matches!(numbers.split('.').count(), 2 | 3)
+        && numbers.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte))
 }
 
 /// Bytes behind their length, a little-endian number of 7 bits a byte.

@@ -124,7 +124,7 @@ fn finds_build_information_in_a_large_program() {
         let mut file = File::new("bin/app", size, size, &mut content, &mut buffer);
         let mut magic = [0; 4];
         file.read_exact(&mut magic).expect("the file's head");
-        assert_eq!(packages(&search(&mut file, magic).expect("a program")), EXPECTED, "at {at}");
+        assert_eq!(packages(&search(&mut file, magic, "app", None).expect("a program")), EXPECTED, "at {at}");
     }
 }
 
@@ -140,6 +140,119 @@ fn writes_standard_library_versions_as_the_advisories_do() {
     ] {
         let facts = extract_bytes("bin/app", &elf(".go.buildinfo", &inline(version, ""))).expect(version);
         assert_eq!(packages(&facts), [format!("stdlib {expected}")]);
+    }
+}
+
+#[test]
+fn the_main_module_has_the_version_that_the_linker_was_told() {
+    for (flags, expected) in [
+        ("\"-s -w -X main.version=1.2.3\"", "v1.2.3"),
+        ("\"-X 'example.org/app/internal/build.Version=v1.2.3-rc.1' -X main.commit=abc\"", "v1.2.3-rc.1"),
+        ("\"-X example.org/other.Version=1.0.0\"", "(devel)"),
+        ("\"-X example.org/apple.Version=1.0.0\"", "(devel)"),
+        ("\"-X main.version=dev -X main.Version=unknown\"", "(devel)"),
+        ("\"-X main.version=1.0.0 -X main.Version=2.0.0\"", "(devel)"),
+        ("\"-s -w\"", "(devel)"),
+    ] {
+        let modules = format!("path\texample.org/app\nmod\texample.org/app\t(devel)\t\nbuild\t-ldflags={flags}\n");
+        let facts = extract_bytes("bin/app", &elf(go::SECTION, &inline("go1.22.1", &modules))).expect("a program");
+        assert_eq!(packages(&facts), ["stdlib 1.22.1".to_owned(), format!("example.org/app {expected}")], "{flags}");
+    }
+}
+
+/// A PE file of 64 bits whose one section is mapped at its address.
+fn pe(section: &str, content: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 64];
+    file[..2].copy_from_slice(b"MZ");
+    file[60..64].copy_from_slice(&64_u32.to_le_bytes());
+    file.extend(b"PE\0\0");
+    file.extend(0x8664_u16.to_le_bytes());
+    file.extend(1_u16.to_le_bytes());
+    file.extend([0; 12]);
+    file.extend(240_u16.to_le_bytes());
+    file.extend(0x22_u16.to_le_bytes());
+    let mut optional = vec![0; 240];
+    optional[..2].copy_from_slice(&0x20b_u16.to_le_bytes());
+    optional[24..32].copy_from_slice(&0x40_0000_u64.to_le_bytes());
+    optional[108..112].copy_from_slice(&16_u32.to_le_bytes());
+    file.extend(optional);
+    let start = 64 + 24 + 240 + 40;
+    let mut name = section.as_bytes().to_vec();
+    name.resize(8, 0);
+    file.extend(name);
+    for number in [content.len(), 0x1000, content.len(), start] {
+        file.extend((number as u32).to_le_bytes());
+    }
+    file.extend([0; 16]);
+    file.extend(content);
+    file
+}
+
+/// A 64-bit Mach-O file with one segment and one section.
+fn mach_o(section: &str, content: &[u8]) -> Vec<u8> {
+    let command = 72 + 80;
+    let start = 32 + command;
+    let mut file = Vec::new();
+    for number in [0xfeed_facf_u32, 0x0100_0007, 3, 2, 1, command as u32, 0, 0, 0x19, command as u32] {
+        file.extend(number.to_le_bytes());
+    }
+    let name = |name: &str| {
+        let mut name = name.as_bytes().to_vec();
+        name.resize(16, 0);
+        name
+    };
+    file.extend(name("__DATA"));
+    for number in [0x1000, content.len(), start, content.len()] {
+        file.extend((number as u64).to_le_bytes());
+    }
+    for number in [3_u32, 3, 1, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend(name(section));
+    file.extend(name("__DATA"));
+    for number in [0x1000, content.len()] {
+        file.extend((number as u64).to_le_bytes());
+    }
+    file.extend((start as u32).to_le_bytes());
+    file.extend([0; 28]);
+    file.extend(content);
+    file
+}
+
+#[test]
+fn reads_programs_of_other_systems() {
+    let audit = zlib(br#"{"packages":[{"name":"a","version":"1.0.0"}]}"#);
+    for (form, make) in [("pe", pe as fn(&str, &[u8]) -> Vec<u8>), ("mach-o", mach_o)] {
+        // The mark must lie at a multiple of its alignment.
+        let head = make(".data", &[]).len();
+        let padded = [vec![0; head.next_multiple_of(16) - head], inline("go1.19.8", MODULES)].concat();
+        let facts = extract_bytes("bin/app.exe", &make(".data", &padded)).expect(form);
+        assert_eq!(packages(&facts), EXPECTED, "{form}");
+        let facts = extract_bytes("bin/app.exe", &make(rust::SECTION, &audit)).expect(form);
+        assert_eq!(packages(&facts), ["a 1.0.0"], "{form}");
+    }
+    assert!(extract_bytes("A.class", b"\xca\xfe\xba\xbe\0\0\0\x34").expect("a class").is_empty());
+}
+
+#[test]
+fn well_known_programs_are_told_by_their_versions() {
+    let found = |path: &str, data: &[u8]| packages(&extract_bytes(path, data).expect("a program"));
+    assert_eq!(found("usr/local/bin/node", &elf("x", b"node.js/v18.17.1\0")), ["node 18.17.1"]);
+    assert_eq!(found("usr/local/lib/libssl.so.3", &elf("x", b"OpenSSL 3.0.11 19 Sep 2023\0")), ["openssl 3.0.11"]);
+    assert!(found("usr/local/bin/other", &elf("x", b"node.js/v18.17.1\0")).is_empty());
+    // In a large program, also across blocks.
+    for at in [200, BLOCK - 5, 3 * BLOCK - 1] {
+        let mut data = elf("", &[]);
+        data.resize(at, 0);
+        data.extend(b"node.js/v18.17.1\0");
+        data.resize(5 * BLOCK + 7, 0);
+        let (size, mut buffer) = (data.len() as u64, Vec::new());
+        let mut content = data.as_slice();
+        let mut file = File::new("bin/node", size, size, &mut content, &mut buffer);
+        let mut magic = [0; 4];
+        file.read_exact(&mut magic).expect("the file's head");
+        let facts = search(&mut file, magic, "node", program::named("node")).expect("a program");
+        assert_eq!(packages(&facts), ["node 18.17.1"], "at {at}");
     }
 }
 
@@ -170,6 +283,8 @@ fn wants_programs_only() {
         ("usr/bin/app.sh", 0o755, false),
         ("lib/libc.so.6", 0o755, false),
         ("lib/libx.so", 0o755, false),
+        ("lib/libssl.so.3", 0o644, true),
+        ("opt/app.exe", 0o644, true),
     ] {
         assert_eq!(Executable.wants(&Entry { path, size: 0, mode }), expected, "{path}");
     }
@@ -181,8 +296,10 @@ fn wants_programs_only() {
 
 proptest! {
     #[test]
-    fn nothing_panics(rust in any::<bool>(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12), cut in any::<prop::sample::Index>()) {
-        let mut file = if rust { elf(".dep-v0", &zlib(b"{\"packages\":[]}")) } else { elf(".go", &inline("go1.19.8", MODULES)) };
+    fn nothing_panics(rust in any::<bool>(), form in 0..3, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12), cut in any::<prop::sample::Index>()) {
+        let (section, content) =
+            if rust { (".dep-v0", zlib(b"{\"packages\":[]}")) } else { (".go", inline("go1.19.8", MODULES)) };
+        let mut file = match form { 0 => elf(section, &content), 1 => pe(section, &content), _ => mach_o(section, &content) };
         for (index, byte) in changes {
             let at = index.index(file.len());
             file[at] = byte;

@@ -1,50 +1,10 @@
 //! Archives written here.
 
-use std::io::Write;
-
 use proptest::prelude::*;
 
 use super::super::extract_bytes;
+use super::super::zip::of as zip;
 use super::*;
-
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("writing to memory");
-    encoder.finish().expect("writing to memory")
-}
-
-/// A zip archive; members are deflated, but archives in it stored, as Spring Boot does.
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in members {
-        let is_stored = is_archive(name);
-        let packed = if is_stored { content.to_vec() } else { deflate(content) };
-        let method: u16 = if is_stored { 0 } else { 8 };
-        let mut fields = method.to_le_bytes().to_vec();
-        fields.extend([0; 4]);
-        for number in [crc32fast::hash(content), packed.len() as u32, content.len() as u32] {
-            fields.extend(number.to_le_bytes());
-        }
-        fields.extend((name.len() as u16).to_le_bytes());
-        fields.extend([0; 2]);
-        directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0");
-        directory.extend(&fields);
-        directory.extend([0; 10]);
-        directory.extend((file.len() as u32).to_le_bytes());
-        directory.extend(name.as_bytes());
-        file.extend(b"PK\x03\x04\x14\0\0\0");
-        file.extend(&fields);
-        file.extend(name.as_bytes());
-        file.extend(packed);
-    }
-    let (count, size, offset) = (members.len() as u16, directory.len() as u32, file.len() as u32);
-    file.extend(directory);
-    file.extend(b"PK\x05\x06\0\0\0\0");
-    file.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
-    file.extend([size.to_le_bytes(), offset.to_le_bytes()].concat());
-    file.extend([0; 2]);
-    file
-}
 
 const POM: &str = "META-INF/maven/g/a/pom.properties";
 
