@@ -54,7 +54,6 @@ pub enum Color {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// Find the vulnerabilities of images and write the reports; exits 0 with findings
     Scan(Box<ScanArgs>),

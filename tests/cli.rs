@@ -287,3 +287,19 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// A release without support is not clean, however little is said about it.
+#[test]
+fn the_end_of_support_is_said() {
+    let Some(shared) = program::shared() else { return };
+    let database = program::database_of(&shared, &["osv", "endoflife"]);
+    let database = database.path().display().to_string();
+    for (image, is_over) in [("debian-11-minbase-pkgdb", true), ("debian-12-minbase", false)] {
+        let source = format!("oci:{}", shared.join("images").join(image).join("oci").display());
+        let scan = scan(&[&source, "--db", &database]);
+        let gaps = scan.image().inventory.as_ref().map(|inventory| inventory.gaps.clone()).unwrap_or_default();
+        let said = gaps.iter().any(|gap| gap.kind == plimsoll::model::GapKind::EndOfLife);
+        assert_eq!(said, is_over, "{image}: {gaps:?}");
+        assert_eq!(scan.run.stdout.contains("no security updates since 20"), is_over, "{}", scan.run.stdout);
+    }
+}

@@ -284,7 +284,10 @@ fn every_variable_that_is_read_is_documented() {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (at, _) in text.match_indices("(\"PLIMSOLL_") {
             let name = text[at + 2..].split('"').next().unwrap_or_default();
-            if name != "PLIMSOLL_" && !page.contains(&format!("`{name}`")) {
+            // A name that is put together stands on the page with an ellipsis.
+            let name = name.replace("{}", "…");
+            let is_of_tests = name == "PLIMSOLL_TEST_DATA";
+            if name != "PLIMSOLL_" && !is_of_tests && !page.contains(&format!("`{name}`")) {
                 missing.push(format!("{}: {name}", path.display()));
             }
         }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tracing::{info, warn};
 
 use crate::advisories::Database;
@@ -14,8 +16,8 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory::{self, LayerCache};
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, Digest, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome, Platform,
-    ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome,
+    Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -66,8 +68,9 @@ pub(super) fn run(
     match database::open(args, environment, inventories) {
         Ok(database::Opened { database, gaps }) => {
             document.database = Some(database.info().clone());
+            let today = started.to_zoned(TimeZone::UTC).date();
             for image in &mut document.images {
-                match_image(image, &database);
+                match_image(image, &database, today);
                 if let Some(inventory) = &mut image.inventory {
                     inventory.gaps.extend_from_slice(&gaps);
                 }
@@ -302,7 +305,7 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
 }
 
 /// Matches one image; an index that cannot be read fails the image, as nothing may be concluded from it.
-fn match_image(image: &mut ImageScan, database: &Database) {
+fn match_image(image: &mut ImageScan, database: &Database, today: Date) {
     let Some(inventory) = &mut image.inventory else { return };
     let matched = match matching::match_inventory(inventory, database) {
         Ok(matched) => matched,
@@ -314,10 +317,11 @@ fn match_image(image: &mut ImageScan, database: &Database) {
             return;
         }
     };
-    for gap in &matched.gaps {
+    let gaps: Vec<Gap> = matched.gaps.into_iter().chain(end_of_life(inventory, database, today)).collect();
+    for gap in &gaps {
         warn!("{gap}");
     }
-    inventory.gaps.extend(matched.gaps);
+    inventory.gaps.extend(gaps);
     image.findings = matched.findings;
     image.suppressed = matched.suppressed;
     image.coverage = matched.coverage;
@@ -339,6 +343,19 @@ fn match_image(image: &mut ImageScan, database: &Database) {
         image.outcome = Outcome::Failure;
         image.diagnosis = Some(diagnosis);
     }
+}
+
+/// A release whose support is over is not clean because nothing is said about it any more.
+fn end_of_life(inventory: &Inventory, database: &Database, today: Date) -> Option<Gap> {
+    let distribution = inventory.distribution.as_ref()?;
+    // A damaged database has been told of by the matching.
+    let known = database.end_of_life(distribution).ok().flatten().filter(|known| known.is_over_on(today))?;
+    let since = known.ends.map_or_else(String::new, |day| format!(" since {day}"));
+    let extended = known.extended_ends.filter(|day| *day >= today);
+    let extended = extended.map_or_else(String::new, |day| format!(" (until {day} for subscribers)"));
+    let reason =
+        format!("no security updates{since}{extended}: flaws found later are in no advisory; move to a newer release");
+    Some(Gap::new(GapKind::EndOfLife, &distribution.name, reason))
 }
 
 fn nothing_to_scan(environment: &Environment) -> Diagnosis {

@@ -41,6 +41,8 @@ pub enum GapKind {
     ExtractorFailed,
     /// The advisory data is older than wanted.
     StaleAdvisories,
+    /// The distribution's release gets no security updates any more: flaws found since may be in no advisory.
+    EndOfLife,
 }
 
 impl GapKind {
@@ -57,6 +59,7 @@ impl GapKind {
             Self::NotComparable => "version not comparable",
             Self::ExtractorFailed => "extractor failed",
             Self::StaleAdvisories => "stale advisory data",
+            Self::EndOfLife => "end of life",
         }
     }
 }

@@ -62,7 +62,7 @@ impl Feed for EndOfLifeDate {
         let cycles: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in cycles {
             match serde_json::from_str::<Cycle>(raw.get()) {
-                Ok(cycle) => sink.end_of_life(shard(id, &cycle.cycle), cycle.end()),
+                Ok(cycle) => sink.end_of_life(shard(id, &cycle.cycle), cycle.end(id)),
                 Err(error) => sink.skip(&format!("{name}: {error}"), "malformed record"),
             }
         }
@@ -103,15 +103,20 @@ enum Moment {
 }
 
 impl Cycle {
-    fn end(&self) -> EndOfLife {
+    fn end(&self, id: &str) -> EndOfLife {
         let day = |moment: &Option<Moment>| match moment {
             Some(Moment::Day(day)) => Some(*day),
             _ => None,
         };
-        EndOfLife {
+        let end = EndOfLife {
             ends: day(&self.eol),
             is_over: matches!(self.eol, Some(Moment::IsPast(true))),
             extended_ends: day(&self.extended),
+        };
+        // Debian's long-term support is for everybody, under the usual address.
+        match end.extended_ends {
+            Some(day) if id == "debian" => EndOfLife { ends: Some(day), extended_ends: None, ..end },
+            _ => end,
         }
     }
 }
@@ -130,12 +135,17 @@ mod tests {
         EndOfLifeDate.read("endoflife/api/debian.json", json, &mut sink).expect("a product");
         let end = |name: &str| sink.ends.get(&ShardName::new(name)).cloned();
         let day = |year, month, day| Some(date(year, month, day));
-        let dated = EndOfLife { ends: day(2026, 7, 11), is_over: false, extended_ends: day(2028, 6, 30) };
+        let dated = EndOfLife { ends: day(2028, 6, 30), is_over: false, extended_ends: None };
         assert_eq!(end("debian-12"), Some(dated));
+        let json = br#"[{"cycle":"22.04","eol":"2027-04-01","extendedSupport":"2032-04-09"}]"#;
+        EndOfLifeDate.read("endoflife/api/ubuntu.json", json, &mut sink).expect("a product");
+        let end = |name: &str| sink.ends.get(&ShardName::new(name)).cloned();
+        let paid = EndOfLife { ends: day(2027, 4, 1), is_over: false, extended_ends: day(2032, 4, 9) };
+        assert_eq!(end("ubuntu-22.04"), Some(paid));
         assert_eq!(end("debian-1"), Some(EndOfLife { is_over: true, ..EndOfLife::default() }));
         assert_eq!(end("debian-99"), Some(EndOfLife::default()));
         assert_eq!(sink.source.skipped.get("malformed record").map(|skipped| skipped.count), Some(2));
-        assert!(EndOfLifeDate.read("endoflife/api/other.json", json, &mut sink).is_err());
+        assert!(EndOfLifeDate.read("endoflife/api/other.json", b"[]", &mut sink).is_err());
         assert!(EndOfLifeDate.read("endoflife/api/debian.json", b"{}", &mut sink).is_err());
     }
 
