@@ -291,7 +291,7 @@ fn copy(from: &Path, to: &Path) {
 /// A release without support is not clean, however little is said about it.
 #[test]
 fn the_end_of_support_is_said() {
-    let Some(shared) = program::shared() else { return };
+    let Some(shared) = shared() else { return };
     let database = program::database_of(&shared, &["osv", "endoflife"]);
     let database = database.path().display().to_string();
     for (image, is_over) in [("debian-11-minbase-pkgdb", true), ("debian-12-minbase", false)] {
