@@ -228,7 +228,7 @@ pub struct Epss {
     pub score: f64,
     /// Share of CVEs with a lower score, 0–1.
     pub percentile: f64,
-    /// The day of the score.
+    /// The day of the score. Databases keep it once, as the date of the source `epss`.
     pub date: Option<Date>,
 }
 
