@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use plimsoll::advisories::{BuildError, BuildOptions, BuildReport, FEEDS, Folder, build};
+use plimsoll::advisories::{BuildError, BuildOptions, BuildReport, FEEDS, Folder, SourceReport, build};
 use program::shared;
 use tempfile::TempDir;
 
@@ -199,9 +199,8 @@ const OTHER: (&str, &str) = (
     r#"{"id":"GHSA-other","affected":[{"package":{"ecosystem":"Hex","name":"other"},"versions":["1"]}]}"#,
 );
 
-/// What comes of the file of a case with this content, beside another feed's: its number of records and how many of which
-/// kind were left out, and the failure, if any.
-fn read(case: &Case, content: &[u8]) -> (u64, Vec<(String, u64, Vec<String>)>, Option<String>) {
+/// What comes of the file of a case with this content, beside another feed's.
+fn read(case: &Case, content: &[u8]) -> SourceReport {
     let (folder, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     put(folder.path(), OTHER.0, OTHER.1.as_bytes());
     for (path, content) in files(case, content) {
@@ -218,7 +217,7 @@ fn read(case: &Case, content: &[u8]) -> (u64, Vec<(String, u64, Vec<String>)>, O
         .iter()
         .find(|source| source.source.starts_with(case.path.split('/').next().unwrap()) && source.source != OTHER.0);
     let source = source.unwrap_or_else(|| panic!("{}: not read: {report:#?}", case.feed));
-    (source.records, source.skipped.clone(), source.failure.clone())
+    source.clone()
 }
 
 /// The file of a case, and what leads to it.
@@ -338,14 +337,13 @@ fn there_is_a_case_for_every_feed() {
 fn real_files_are_read_and_cut_ones_are_noticed() {
     for case in CASES {
         let Some(content) = sample(case) else { return };
-        let (records, skipped, failure) = read(case, &content);
+        let SourceReport { records, skipped, failure, .. } = read(case, &content);
         assert_eq!(failure, None, "{}", case.feed);
         assert!(records >= case.records, "{}: {records} records, left out: {skipped:?}", case.feed);
         assert!(!skipped.iter().any(|(reason, ..)| reason == MALFORMED), "{}: {skipped:?}", case.feed);
         for part in [1, 5, 9] {
             let cut = content.get(..content.len() * part / 10).unwrap();
-            let (_, _, failure) = read(case, cut);
-            assert!(failure.is_some(), "{}: {part} of ten parts", case.feed);
+            assert!(read(case, cut).failure.is_some(), "{}: {part} of ten parts", case.feed);
         }
     }
 }
@@ -362,7 +360,7 @@ fn a_malformed_record_is_counted_named_and_skipped() {
             }
             _ => text.as_bytes().to_vec(),
         };
-        let (records, skipped, failure) = read(case, &content);
+        let SourceReport { records, skipped, failure, .. } = read(case, &content);
         assert_eq!((failure, records), (None, 0), "{}: {skipped:?}", case.feed);
         let [(reason, 1, named)] = skipped.as_slice() else { panic!("{}: {skipped:?}", case.feed) };
         assert!(reason == expected && named.len() == 1, "{}: {skipped:?}", case.feed);
