@@ -14,7 +14,7 @@ use crate::advisories::{self, BuildOptions, Cache, Database, DatabaseError, Fold
 use crate::cli::{ScanArgs, TrustArgs};
 use crate::context::{Environment, pipeline_images};
 use crate::image;
-use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, ShardName};
+use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, PackageKind, ShardName};
 
 pub(super) use access::{
     AgePolicy, PUBLISHED, Place, Upstreams, cache_directory, collect_garbage, named, not_built, not_delivered,
@@ -190,7 +190,12 @@ pub(super) fn shards(inventory: &Inventory) -> BTreeSet<ShardName> {
     inventory
         .packages
         .iter()
-        .filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() })
+        .filter_map(|package| match package.kind {
+            kind if kind.is_os() => os.clone(),
+            // Programs without a package are asked for among Bitnami's records.
+            PackageKind::Generic => PackageKind::Bitnami.shard(),
+            kind => kind.shard(),
+        })
         .collect()
 }
 
