@@ -43,7 +43,12 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
     }
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
-    let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer_facts(image, index, limits, progress, cache));
+    let logged = AtomicUsize::new(0);
+    let layers: Vec<LayerFacts> = in_parallel(&order, |index| {
+        let mut facts = layer_facts(image, index, limits, progress, cache);
+        facts.bound_logs(&logged, MOST_LOGGED);
+        facts
+    });
 
     // Hard links to files that nobody wanted under their own name: their layers are walked once more.
     let missing = merge::missing_targets(&layers);
@@ -76,6 +81,9 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
     }
     inventory
 }
+
+/// Bytes of databases' logs that are held in memory, of all layers together.
+const MOST_LOGGED: usize = 256 << 20;
 
 /// What a layer says, from the cache or from the layer.
 fn layer_facts(

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::extractor::rpm::WithLog;
 use super::extractor::{ExtractError, Extractor, File, extractor_for};
-use super::fact::{FileFacts, SqliteLog};
+use super::fact::{Fact, FileFacts, SqliteLog};
 use crate::image::overlay::path_hash;
 use crate::image::{Content, Entry, Image, LayerError, LayerTree, NoProgress, Progress, Visitor};
 use crate::model::{Gap, GapKind, Limits};
@@ -24,6 +25,19 @@ pub(super) struct LayerFacts {
 
 /// Paths in one layer whose content is wanted under other, visible paths, because hard links lead there.
 pub(super) type Targets = BTreeMap<String, BTreeSet<String>>;
+
+impl LayerFacts {
+    /// Leaves out databases' logs once those of all layers hold more than `most` bytes, and says so.
+    pub(super) fn bound_logs(&mut self, held: &AtomicUsize, most: usize) {
+        for fact in self.files.values_mut().flat_map(|file| &mut file.facts) {
+            let Fact::SqliteLog(log) = fact else { continue };
+            let size = log.page_size.saturating_mul(log.content.len());
+            if held.fetch_add(size, Ordering::Relaxed).saturating_add(size) > most {
+                *fact = Fact::Incomplete("logs of databases hold too much; the changes in it were not read".to_owned());
+            }
+        }
+    }
+}
 
 /// What files say under the paths of hard links, by (layer, target, visible path).
 pub(super) type LinkedFacts = HashMap<(usize, String, String), FileFacts>;

@@ -7,7 +7,7 @@ mod third_party;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::extractor::rpm::LOG;
+use super::extractor::rpm::{LOG, SQLITE};
 use super::fact::{Fact, FileFacts};
 use super::layer::{LayerFacts, Logs, Reread, Targets};
 use crate::image::Overlay;
@@ -91,7 +91,8 @@ fn visible<'p, 'f>(
 
 /// What a database says with the log that is visible beside it.
 fn replayed<'f>(overlay: &Overlay, reread: &'f Reread, path: &str, at: (usize, &str)) -> Option<&'f FileFacts> {
-    if reread.replayed.is_empty() {
+    // Looked for beside databases only, of which there are few.
+    if reread.replayed.is_empty() || !at.1.ends_with(SQLITE) {
         return None;
     }
     let log = format!("{path}{LOG}");

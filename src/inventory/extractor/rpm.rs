@@ -17,7 +17,8 @@ use crate::model::PackageKind;
 /// Where distributions keep the database: rpm's default, SUSE and Fedora since 36, ostree.
 const DIRECTORIES: &[&str] = &["var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/"];
 
-const SQLITE: &str = "rpmdb.sqlite";
+/// The file name of the database in SQLite's form.
+pub(in crate::inventory) const SQLITE: &str = "rpmdb.sqlite";
 /// What follows a database's name in that of its log.
 pub(in crate::inventory) const LOG: &str = "-wal";
 
