@@ -527,6 +527,9 @@ pub struct PlanArgs {
     /// The policy of the last job [default: as for `gate`; `never` for none]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
+    /// Channels that the last job tells what is new, as for `alert`; `all` for those that are set up [default: none]
+    #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
+    pub notify: Vec<String>,
     /// Where the child pipeline goes
     #[arg(long, value_name = "FILE", default_value = "plimsoll-retest.yml")]
     pub to: PathBuf,

@@ -40,7 +40,7 @@ use crate::state::{Finish, State, folder, verdict_file};
 use super::images::listing::{self, Listing};
 use super::judgement::Judgement;
 use super::{database, parallel, scan, terminal};
-use collect::Collector;
+use collect::{Changes, Collector};
 use known::{Described as _, Known, Looked};
 use log::{Entry, ImportLog, Result as LogResult};
 
@@ -82,6 +82,7 @@ pub(super) fn run(
         started,
         jobs,
         collector: Collector::new(&out)?,
+        changes: Changes::new(&out)?,
     };
     retest.run(args, environment, output, &listing, &decisions, every, keep, &out)
 }
@@ -100,6 +101,7 @@ struct Retest {
     /// Whether nothing was remembered.
     first_run: bool,
     collector: Collector,
+    changes: Changes,
 }
 
 impl Retest {
@@ -179,10 +181,12 @@ impl Retest {
             started: self.started,
             first_run: self.first_run,
             before: Vec::new(),
-            after: gone.clone(),
+            after: Vec::new(),
             unchanged: Vec::new(),
         };
-        changes.before.extend(gone.iter().filter_map(|one| self.state.index().images.get(&one.name)).cloned());
+        for one in &gone {
+            self.changes.add(self.state.index().images.get(&one.name), one)?;
+        }
         let mut import = ImportLog::new(self.started);
         import.notices.clone_from(&listing.notices);
         import.images.extend(gone.iter().map(|one| Entry::gone(one)));
@@ -195,12 +199,8 @@ impl Retest {
             if one.entry.result != LogResult::Failed {
                 finish.told.insert(one.entry.name.clone());
             }
-            match one.news {
-                Some((before, after)) => {
-                    changes.before.extend(before.map(|before| *before));
-                    changes.after.push(*after);
-                }
-                None => changes.unchanged.push(one.entry.name.clone()),
+            if !one.news {
+                changes.unchanged.push(one.entry.name.clone());
             }
             import.images.push(one.entry);
         }
@@ -212,7 +212,7 @@ impl Retest {
         import.finished = document.finished;
         let judged = self.collector.count();
         let exit = self.collector.write(document, args, output, environment, out)?;
-        collect::write_json(&out.join(SnapshotChanges::FILE), &changes)?;
+        self.changes.write(&out.join(SnapshotChanges::FILE), &changes)?;
         collect::write_json(&out.join(ImportLog::FILE), &import)?;
         if self.first_run {
             info!("baseline: first run: {judged} images are remembered now; from now on, what is new is told");
@@ -477,15 +477,15 @@ impl Retest {
         let counts = snapshot.verdict.as_ref().map(|verdict| verdict.counts).unwrap_or_default();
         self.state.record(snapshot.clone(), !is_stored).map_err(|error| failed(&error))?;
         let entry = Entry::judged(known, looked, &scan, counts, told.is_some(), same);
-        let news = (!same).then(|| {
+        if !same {
             let before = known.before.clone().zip(told).map(|(before, (told, verdict))| {
                 let (digest, config) = (told.digest.clone(), told.config_digest.clone());
-                Box::new(ImageSnapshot { digest, config_digest: Some(config), verdict: Some(verdict), ..before })
+                ImageSnapshot { digest, config_digest: Some(config), verdict: Some(verdict), ..before }
             });
-            (before, Box::new(snapshot))
-        });
+            self.changes.add(before.as_ref(), &snapshot)?;
+        }
         self.collector.add(order, scan)?;
-        Ok(Done { order, entry, rules, obsolete, news })
+        Ok(Done { order, entry, rules, obsolete, news: !same })
     }
 
     /// A failure is remembered with what was known before, and told like any other news.
@@ -496,7 +496,7 @@ impl Retest {
         } else {
             Entry::failed(&known.name, looked.digest(), &diagnosis)
         };
-        let mut news = None;
+        let mut news = false;
         let digest = looked.digest().or(known.before.as_ref().map(|before| &before.digest)).cloned();
         if let Some(digest) = digest {
             let config = known.before.as_ref().filter(|before| before.digest == digest);
@@ -511,7 +511,17 @@ impl Retest {
             if let Err(error) = self.state.record(snapshot.clone(), false) {
                 warn!("{}: {error}", known.name);
             }
-            news = Some((known.before.clone().map(Box::new), Box::new(snapshot)));
+            let before = known.before.as_ref();
+            let known_already = before.is_some_and(|before| {
+                before.digest == snapshot.digest
+                    && before.failure == snapshot.failure
+                    && before.gone.is_none()
+                    && !vanished
+            });
+            news = !known_already;
+            if news && let Err(diagnosis) = self.changes.add(before, &snapshot) {
+                warn!("{diagnosis}");
+            }
         }
         if !vanished {
             let scan = scan::failure(known.name.clone(), diagnosis, None);
@@ -529,8 +539,8 @@ struct Done {
     entry: Entry,
     rules: Vec<crate::model::RuleUse>,
     obsolete: Vec<(String, String)>,
-    /// As alerts knew it, and as it is.
-    news: Option<(Option<Box<ImageSnapshot>>, Box<ImageSnapshot>)>,
+    /// Whether alerts do not know it yet.
+    news: bool,
 }
 
 fn nothing_selected(listed: usize) -> Diagnosis {
