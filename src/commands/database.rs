@@ -14,7 +14,7 @@ use crate::advisories::{self, BuildOptions, Cache, Database, DatabaseError, Fold
 use crate::cli::{ScanArgs, TrustArgs};
 use crate::context::{Environment, pipeline_images};
 use crate::image;
-use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, ShardName};
+use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, PackageKind, ShardName};
 
 pub(super) use access::{
     AgePolicy, PUBLISHED, Place, cache_directory, collect_garbage, named, not_built, not_delivered, public_keys,
@@ -34,10 +34,18 @@ pub(super) fn open<'a>(
     environment: &Environment,
     inventories: impl Iterator<Item = &'a Inventory>,
 ) -> Result<Opened, Diagnosis> {
-    let wanted: BTreeSet<ShardName> = inventories.flat_map(shards).collect();
+    open_for(args, environment, &inventories.flat_map(shards).collect())
+}
+
+/// The same for shards that are known to be needed.
+pub(super) fn open_for(
+    args: &ScanArgs,
+    environment: &Environment,
+    wanted: &BTreeSet<ShardName>,
+) -> Result<Opened, Diagnosis> {
     let policy = AgePolicy::from(&args.trust, environment)?;
     let keys = public_keys(args.trust.db_key.as_deref(), environment)?;
-    let opened = open_wanted(args, environment, &wanted, keys.as_ref()).and_then(|mut opened| {
+    let opened = open_wanted(args, environment, wanted, keys.as_ref()).and_then(|mut opened| {
         opened.gaps.extend(policy.judge(&opened.database)?);
         Ok(opened)
     });
@@ -192,7 +200,12 @@ pub(super) fn shards(inventory: &Inventory) -> BTreeSet<ShardName> {
     inventory
         .packages
         .iter()
-        .filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() })
+        .filter_map(|package| match package.kind {
+            kind if kind.is_os() => os.clone(),
+            // Programs without a package are asked for among Bitnami's records.
+            PackageKind::Generic => PackageKind::Bitnami.shard(),
+            kind => kind.shard(),
+        })
         .collect()
 }
 
