@@ -152,7 +152,8 @@ Sources:
   registry.example.com/group/app:1.2   an image in a registry, by tag or @sha256:… digest
   oci:DIR[:TAG]  oci-archive:FILE      an OCI image layout, as a directory or archive
   docker-archive:FILE  archive://FILE  what `docker save` writes; the second as GitLab names it
-  dir:PATH                             a root filesystem, such as dir:/";
+  dir:PATH                             a root filesystem, such as dir:/
+  sbom:FILE                            CycloneDX, SPDX or Syft JSON, in place of an image";
 
 /// Arguments of `gate`.
 #[derive(Debug, Args)]

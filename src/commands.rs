@@ -1,6 +1,7 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
 mod baseline;
+mod bill_of_materials;
 mod compare_versions;
 mod database;
 mod db;
