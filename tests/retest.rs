@@ -605,7 +605,14 @@ fn a_plan_runs_as_a_child_pipeline() {
     let mut file = String::from("global:\n");
     for (name, value) in &variables {
         command.arg("--variable").arg(format!("{name}={value}"));
-        file.push_str(&format!("  {name}: \"{value}\"\n"));
+        // A value that is a path would be copied as a file; the environment reaches the jobs as well.
+        match name.as_str() {
+            "PLIMSOLL_DB" => command.env(name, value).current_dir(project.path()),
+            _ => {
+                file.push_str(&format!("  {name}: \"{value}\"\n"));
+                &mut command
+            }
+        };
     }
     fs::create_dir(project.path().join(".gitlab-ci-local")).unwrap();
     fs::write(project.path().join(".gitlab-ci-local/variables.yml"), file).unwrap();

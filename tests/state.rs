@@ -59,11 +59,14 @@ fn inventory(number: u8) -> Inventory {
     }
 }
 
+/// A place: its name, what opens it, and what keeps it alive.
+type Place = (&'static str, Box<dyn Fn() -> Arc<dyn Store>>, Box<dyn std::any::Any>);
+
 /// Places for state: what opens each of them, again and again.
-fn places() -> Vec<(&'static str, Box<dyn Fn() -> Arc<dyn Store>>, Box<dyn std::any::Any>)> {
+fn places() -> Vec<Place> {
     let directory = TempDir::new().unwrap();
     let path = directory.path().to_owned();
-    let mut places: Vec<(&'static str, Box<dyn Fn() -> Arc<dyn Store>>, Box<dyn std::any::Any>)> =
+    let mut places: Vec<Place> =
         vec![("directory", Box::new(move || Arc::new(Directory::new(&path))), Box::new(directory))];
     for (name, no_duplicates) in [("package", false), ("package without duplicates", true)] {
         let double = GitLabDouble::start();

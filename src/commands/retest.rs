@@ -85,6 +85,9 @@ pub(super) fn run(
     retest.run(args, environment, output, &listing, &decisions, every, keep, &out)
 }
 
+/// Tags of one image, with their places in the document.
+type Group = Vec<(usize, Known, Looked)>;
+
 struct Retest {
     state: State,
     registry: Arc<Registry>,
@@ -159,12 +162,12 @@ impl Retest {
         document.diagnoses.extend(failure.clone());
 
         // Tags of one image are judged together: its packages are matched once.
-        let mut groups: BTreeMap<(String, String), Vec<(usize, Known, Looked)>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
         for (order, (known, looked)) in pairs.into_iter().enumerate() {
             let key = looked.config(&known).map_or_else(|| known.name.clone(), |config| config.to_string());
             groups.entry((known.repository.clone(), key)).or_default().push((order, known, looked));
         }
-        let groups: Vec<Vec<(usize, Known, Looked)>> = groups.into_values().collect();
+        let groups: Vec<Group> = groups.into_values().collect();
         let (database, gaps) = match &opened {
             Some(opened) => (Some(&opened.database), opened.gaps.as_slice()),
             None => (None, &[][..]),
@@ -187,7 +190,7 @@ impl Retest {
         }
         let mut import = ImportLog::new(self.started);
         import.notices.clone_from(&listing.notices);
-        import.images.extend(gone.iter().map(|one| Entry::gone(one)));
+        import.images.extend(gone.iter().map(Entry::gone));
         import.images.extend(skipped);
         let mut finish = Finish { keep, ..Finish::default() };
         let mut rules = collect::Rules::default();
