@@ -20,6 +20,7 @@ mod purl;
 mod rule;
 mod secret;
 mod severity;
+mod snapshot;
 
 pub use advisory::{
     Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
@@ -43,3 +44,6 @@ pub use purl::Purl;
 pub use rule::{RuleState, RuleUse};
 pub use secret::Secret;
 pub use severity::Severity;
+pub use snapshot::{
+    DayCounts, ImageSnapshot, KnownFinding, KnownGap, SeverityCounts, SnapshotChanges, StateIndex, Told, Verdict,
+};
