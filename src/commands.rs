@@ -7,11 +7,13 @@ mod db;
 mod doctor;
 mod explain;
 mod gate;
+mod ignore;
 mod judgement;
 mod log;
 mod output;
 mod progress;
 mod publish;
+mod repository;
 mod scan;
 mod settings;
 mod terminal;
@@ -38,6 +40,10 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
     match &cli.command {
         Command::Scan(args) => scan::run(&settings::scan(args, &environment), &output, &environment, &settings),
         Command::Gate(args) => gate::run(args, &environment),
+        Command::Ignore(args) => {
+            let (file, _) = crate::settings::location(cli.config.as_deref(), &environment);
+            ignore::run(args, &file, &environment, &settings)
+        }
         Command::Publish(args) => publish::run(args, &environment),
         Command::Doctor(args) => doctor::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),

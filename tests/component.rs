@@ -152,6 +152,33 @@ fn the_jobs_are_in_the_pipelines_that_users_expect() {
     }
 }
 
+/// What the component becomes for sets of inputs, as GitLab would run it.
+#[test]
+fn the_component_expands_to_what_is_expected() {
+    if !is_installed() {
+        return;
+    }
+    for (name, inputs) in [
+        ("preview_defaults", "      stage: test"),
+        (
+            "preview_inputs",
+            "      stage: test\n      job_name: scan_web\n      image: $CI_REGISTRY_IMAGE/web:$CI_COMMIT_SHA\n      images: a:1 b:2\n      \
+             platform: linux/arm64\n      fail_on: kev || new && high\n      warn_on: new && medium\n      baseline: none\n      \
+             comment: always\n      analyzer_image: registry.example.com/mirror/plimsoll:0.1.0",
+        ),
+        ("preview_without_gate", "      fail_on: never"),
+    ] {
+        let project = Project::new(inputs);
+        let path = project.folder.path().join(".gitlab-ci.yml");
+        let pipeline = fs::read_to_string(&path).expect("the pipeline");
+        let (include, _) = pipeline.split_once("after_gate:").expect("the job of the tests");
+        fs::write(&path, include).expect("the pipeline");
+        let output = project.command(&[]).arg("--preview").output().expect("gitlab-ci-local starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        insta::assert_snapshot!(name, String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 #[test]
 fn a_pipeline_scans_what_was_pushed_and_the_gate_stops_it() {
     let (Some(shared), Some(bench)) = (shared(), Bench::shared()) else { return };
@@ -179,7 +206,7 @@ fn a_pipeline_scans_what_was_pushed_and_the_gate_stops_it() {
         assert!(project.artifact("index.html").is_file(), "{fail_on}: no page");
         // The counts reach later jobs through the dotenv report.
         assert!(pipeline.log.contains("counted 2"), "{fail_on}: {}", pipeline.log);
-        assert!(!pipeline.log.contains(support::bench::JOB_TOKEN), "{fail_on}: the job token is in the log");
+        assert!(!pipeline.log.contains(JOB_TOKEN), "{fail_on}: the job token is in the log");
     }
 }
 
