@@ -4,6 +4,7 @@
 //! its reason.
 
 pub mod baseline;
+pub mod end_of_life;
 pub mod filter;
 mod glob;
 pub mod ignore;

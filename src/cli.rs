@@ -59,6 +59,8 @@ pub enum Command {
     Scan(Box<ScanArgs>),
     /// Judge a scan document: exits 1 when the policy fails
     Gate(GateArgs),
+    /// Add ignore rules to .plimsoll.yml, or check those that are there
+    Ignore(IgnoreArgs),
     /// Tell GitLab: the comment on the merge request, and the baseline for the next one
     Publish(PublishArgs),
     /// Check what a scan needs, and say what to change: registry, tokens, certificates, API, database
@@ -164,6 +166,41 @@ pub struct GateArgs {
     /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or `new && critical`]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
+    /// What the gate only warns of [default: PLIMSOLL_WARN_ON, or nothing]
+    #[arg(long, value_name = "EXPR")]
+    pub warn_on: Option<String>,
+    /// Write the verdict as JUnit too, for a job's test report
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// Arguments of `ignore`.
+#[derive(Debug, Args)]
+pub struct IgnoreArgs {
+    /// Vulnerabilities that do not count: CVE-…, GHSA-…, DSA-…
+    #[arg(value_name = "ID", required_unless_present = "check")]
+    pub ids: Vec<String>,
+    /// Why; shown in every report
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The last day on which the rules apply, 2027-01-31, or how long, 90d
+    #[arg(long, value_name = "DAY")]
+    pub expires: Option<String>,
+    /// Only in this package: its name with wildcards, or its purl
+    #[arg(long, value_name = "NAME")]
+    pub package: Option<String>,
+    /// Only where the package lies, with wildcards
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// Only in this image, with wildcards
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// List the rules that have expired, expire within 30 days or match nothing; exits 1 if one is to be removed
+    #[arg(long, conflicts_with_all = ["ids", "reason", "expires", "package", "path", "image"])]
+    pub check: bool,
+    /// With --check, the scan document that tells which rules match [default: plimsoll.json if it is there]
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub report: Option<PathBuf>,
 }
 
 /// Arguments of `publish`.

@@ -8,6 +8,7 @@ mod db;
 mod doctor;
 mod explain;
 mod gate;
+mod ignore;
 mod images;
 mod judgement;
 mod log;
@@ -16,6 +17,7 @@ mod parallel;
 mod plan;
 mod progress;
 mod publish;
+mod repository;
 mod retest;
 mod scan;
 mod settings;
@@ -43,6 +45,10 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
     match &cli.command {
         Command::Scan(args) => scan::run(&settings::scan(args, &environment), &output, &environment, &settings),
         Command::Gate(args) => gate::run(args, &environment),
+        Command::Ignore(args) => {
+            let (file, _) = crate::settings::location(cli.config.as_deref(), &environment);
+            ignore::run(args, &file, &environment, &settings)
+        }
         Command::Publish(args) => publish::run(args, &environment),
         Command::Doctor(args) => doctor::run(args, &environment),
         Command::Db(DbCommand::Build(args)) => db::build(args, &environment),

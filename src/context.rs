@@ -5,6 +5,7 @@ mod environment;
 mod job;
 mod network;
 mod pipeline;
+mod registries;
 mod suggestion;
 
 pub use credentials::{Credential, Credentials, CredentialsError, Login, LoginKind};
@@ -12,6 +13,7 @@ pub use environment::Environment;
 pub use job::{ApiToken, Job, MergeRequest};
 pub use network::{CertificateAuthorities, NetworkSettings, NetworkSettingsError, Proxies};
 pub use pipeline::{PipelineImage, pipeline_images};
+pub use registries::RegistrySettings;
 pub use suggestion::nearest;
 
 use crate::model::ImageReference;

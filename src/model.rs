@@ -7,6 +7,7 @@ mod advisory;
 mod diagnosis;
 mod digest;
 mod distribution;
+mod dockerfile;
 mod document;
 mod end_of_life;
 mod finding;
@@ -29,8 +30,10 @@ pub use advisory::{
 pub use diagnosis::{Code, Diagnosis};
 pub use digest::{Digest, InvalidDigest};
 pub use distribution::Distribution;
+pub use dockerfile::Dockerfile;
 pub use document::{
-    Comparison, Coverage, CoverageStatus, DatabaseInfo, ImageChange, ImageScan, Outcome, ScanDocument, SourceDate, Tool,
+    Comparison, Coverage, CoverageStatus, DatabaseInfo, ImageChange, ImageScan, Outcome, Project, ScanDocument,
+    SourceDate, Tool,
 };
 pub use end_of_life::EndOfLife;
 pub use finding::{Change, Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};

@@ -7,6 +7,7 @@ mod file;
 mod foreign;
 mod kind;
 mod page;
+mod registries;
 mod table;
 
 use std::collections::BTreeMap;
@@ -149,9 +150,14 @@ impl Settings {
     #[must_use]
     pub fn entered_into(&self, environment: &Environment) -> Environment {
         let mut entered = environment.clone();
+        entered.registries = self.file.as_ref().map(|file| file.registries.clone()).unwrap_or_default();
         for setting in SETTINGS {
             let Some(chosen) = self.get(setting.key) else { continue };
-            let separator = if setting.kind == Kind::Paths { "\n" } else { " " };
+            let separator = match setting.kind {
+                Kind::Paths => "\n",
+                Kind::Expressions => ", ",
+                _ => " ",
+            };
             for variable in setting.variables.iter().filter(|variable| variable.translate.is_none()) {
                 if chosen.origin != Origin::Variable(variable.name) {
                     entered.enter(variable.name, &chosen.texts.join(separator), &chosen.origin.to_string());

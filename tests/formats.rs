@@ -39,8 +39,9 @@ fn json(format: &str, document: &ScanDocument) -> Value {
     serde_json::from_str(&files[0].1).unwrap()
 }
 
-fn all() -> [(&'static str, ScanDocument); 9] {
+fn all() -> [(&'static str, ScanDocument); 10] {
     [
+        ("of a Dockerfile", documents::from_dockerfile()),
         ("typical", documents::typical()),
         ("example", documents::example()),
         ("failure", documents::failure()),
@@ -168,6 +169,89 @@ fn gitlab_gets_what_its_pages_show() {
     assert_eq!(report["scan"]["status"], "success");
     insta::assert_snapshot!("gitlab_vulnerability", pretty(with(&report["vulnerabilities"], "cvss_vectors")));
     insta::assert_snapshot!("gitlab_scan", pretty(&report["scan"]));
+}
+
+/// Findings point to the line of the Dockerfile that brought them, and to the patch that removes them.
+#[test]
+fn findings_lead_to_the_dockerfile() {
+    let document = documents::from_dockerfile();
+    let report = json("gitlab", &document);
+    let all = report["vulnerabilities"].as_array().unwrap();
+    for vulnerability in all {
+        assert_eq!(vulnerability["location"]["default_branch_image"], "registry.example.com:5050/shop/web:main");
+        let is_own = vulnerability["details"]["origin"]["value"] == "this project's Dockerfile";
+        let line = if is_own { "docker/Dockerfile:4" } else { "docker/Dockerfile:2" };
+        assert_eq!(vulnerability["details"]["dockerfile_line"]["value"], line, "{vulnerability}");
+        assert_ne!(vulnerability["details"]["severity_source"]["value"], "none");
+    }
+    let lines = |pointer: &str, list: &Value| -> HashSet<u64> {
+        list.as_array().unwrap().iter().filter_map(|item| item.pointer(pointer)?.as_u64()).collect()
+    };
+    // Remarks about the scan stand at the beginning.
+    let quality = |document: &ScanDocument| -> Value {
+        let issues = json("code-quality", document);
+        let is_finding = |issue: &&Value| !strings(issue, "/check_name").starts_with("plimsoll-");
+        issues.as_array().unwrap().iter().filter(is_finding).cloned().collect()
+    };
+    assert_eq!(lines("/location/lines/begin", &quality(&document)), HashSet::from([2, 4]));
+    let log = json("sarif", &document);
+    let results = &log["runs"][0]["results"];
+    assert_eq!(lines("/locations/0/physicalLocation/region/startLine", results), HashSet::from([2, 4]));
+    assert!(results[0]["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string());
+    // Nothing is claimed of an image that does not come from the file.
+    let mut other = document.clone();
+    other.project.dockerfile.as_mut().unwrap().text = "FROM debian:12\nRUN make\n".into();
+    let report_of_other = json("gitlab", &other);
+    assert!(report_of_other.get("remediations").is_none());
+    assert!(report_of_other["vulnerabilities"][0]["details"].get("origin").is_none());
+    assert_eq!(lines("/location/lines/begin", &quality(&other)), HashSet::from([1]));
+
+    // Each patch applies to the file, and its vulnerabilities are in the report.
+    let ids: HashSet<&str> = all.iter().map(|vulnerability| strings(vulnerability, "/id")).collect();
+    let remediations = report["remediations"].as_array().expect("remediations");
+    assert!(!remediations.is_empty());
+    for remediation in remediations {
+        use base64::Engine as _;
+        let fixes = remediation["fixes"].as_array().unwrap();
+        assert!(!fixes.is_empty() && fixes.iter().all(|fix| ids.contains(strings(fix, "/id"))), "{remediation}");
+        let diff = base64::engine::general_purpose::STANDARD.decode(strings(remediation, "/diff")).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("docker")).unwrap();
+        std::fs::write(place.path().join("docker/Dockerfile"), &document.project.dockerfile.as_ref().unwrap().text)
+            .unwrap();
+        std::fs::write(place.path().join("fix.patch"), &diff).unwrap();
+        let git = std::process::Command::new("git").args(["apply", "fix.patch"]).current_dir(place.path()).output();
+        let git = git.expect("git starts");
+        assert!(git.status.success(), "{}\n{}", String::from_utf8_lossy(&git.stderr), String::from_utf8_lossy(&diff));
+        let text = std::fs::read_to_string(place.path().join("docker/Dockerfile")).unwrap();
+        assert!(text.contains("AS base\nRUN apt-get update && apt-get install --yes --only-upgrade "), "{text}");
+    }
+}
+
+/// A page of 5,000 findings is drawn by a browser, where there is one.
+#[test]
+fn a_large_page_is_quick_in_a_browser() {
+    let path = std::path::Path::new("/usr/bin/chromium");
+    if !path.exists() {
+        eprintln!("skipped: no chromium");
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let page = place.path().join("index.html");
+    std::fs::write(&page, &files("html", &documents::many(5000))[0].1).unwrap();
+    let start = std::time::Instant::now();
+    let output = std::process::Command::new(path)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", place.path().join("profile").display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium starts");
+    let drawn = String::from_utf8_lossy(&output.stdout);
+    let before = std::fs::read_to_string(&page).unwrap();
+    // What the script drew from its data: more than what was there before it ran.
+    let rows = |text: &str| text.split("</script>").map(|part| part.matches("<tr").count()).sum::<usize>();
+    assert!(rows(&drawn) > rows(&before), "{} rows: {}", rows(&drawn), String::from_utf8_lossy(&output.stderr));
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]

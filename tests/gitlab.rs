@@ -804,3 +804,148 @@ except gitlab.GitlabGetError as error:
     let run = run.expect("the interpreter starts");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
+
+/// With `GIT_STRATEGY: none` the job has no checkout: what the repository says is read through the API, with the job
+/// token, and reaches the gate with the report.
+#[test]
+fn files_of_the_repository_are_read_without_a_checkout() {
+    let mut desk = Desk::new();
+    let image = desk.image("image", &[("leftish-pad", "1.0.0"), ("colourful", "1.0.0")]);
+    let vex = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "x", "author": "a", "timestamp": "2026-11-01T00:00:00Z", "version": 1,
+        "statements": [{
+            "vulnerability": {"name": "CVE-2026-1002"}, "products": [{"@id": "pkg:npm/colourful"}],
+            "status": "not_affected", "justification": "vulnerable_code_not_present",
+        }],
+    });
+    let settings = "fail_on:\n  - kev\n  - critical && own\nvex: security/vex.json\ndockerfile: docker/Dockerfile\n";
+    {
+        let mut state = desk.gitlab.state();
+        let files = &mut state.projects.get_mut(&PROJECT).unwrap().files;
+        files.insert(".plimsoll.yml".into(), settings.into());
+        files.insert("security/vex.json".into(), vex.to_string().into_bytes());
+        files.insert("docker/Dockerfile".into(), b"FROM node:24\nRUN npm ci\n".to_vec());
+    }
+    let mut variables = desk.merge_request();
+    // With a checkout nothing is asked for.
+    let checkout = desk.pipeline(&image, &variables);
+    assert_eq!(checkout.document.findings().count(), 2, "{}", checkout.scan.stderr);
+    assert!(!desk.gitlab.take_requests().iter().any(|request| request.contains("/files/")));
+
+    set(&mut variables, "GIT_STRATEGY", "none");
+    let pipeline = desk.pipeline(&image, &variables);
+    let found: Vec<_> = pipeline.document.findings().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(found, ["CVE-2026-1001"], "{}", pipeline.scan.stderr);
+    assert_eq!(pipeline.document.project.dockerfile.as_ref().map(|file| file.path.as_str()), Some("docker/Dockerfile"));
+    let requests = desk.gitlab.take_requests();
+    assert!(requests.len() <= 10, "{requests:?}");
+    // The gate has the policy from beside the report, and asks nobody.
+    let policy = "match `kev, critical && own` (plimsoll-report/plimsoll-settings.yml, line 1)";
+    assert!(pipeline.gate.stdout.contains(policy), "{}", pipeline.gate.stdout);
+    assert_eq!(pipeline.gate.code, 1);
+
+    // Rules of other tools, too; and what is wrong is refused with file and line.
+    let put = |desk: &Desk, name: &str, text: &str| {
+        let mut state = desk.gitlab.state();
+        state.projects.get_mut(&PROJECT).unwrap().files.insert(name.into(), text.into());
+    };
+    put(&desk, ".plimsoll.yml", "ignore:\n  - id: CVE-2026-1001\n    reason: not reachable\n");
+    put(&desk, ".trivyignore", "CVE-2026-1002\n");
+    let pipeline = desk.pipeline(&image, &variables);
+    assert_eq!(pipeline.document.findings().count(), 0, "{}", pipeline.scan.stderr);
+    put(&desk, ".plimsoll.yml", "sevrity_threshold: high\n");
+    let names: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let run = run_in(desk.place.path(), &["scan", &image], &names).expect(2);
+    assert!(run.stderr.contains(".plimsoll.yml, line 1: `sevrity_threshold` is not a setting"), "{}", run.stderr);
+    // An instance that does not answer costs the project's rules, not the scan.
+    set(&mut variables, "CI_API_V4_URL", "http://localhost:1/api/v4");
+    let pipeline = desk.pipeline(&image, &variables);
+    assert_eq!(pipeline.document.findings().count(), 2);
+    assert!(pipeline.scan.stderr.contains("the project's .plimsoll.yml is not known"), "{}", pipeline.scan.stderr);
+}
+
+#[test]
+fn the_gate_warns_fails_and_leaves_a_test_report() {
+    let mut desk = Desk::new();
+    let image = desk.image("image", &[("leftish-pad", "1.0.0"), ("colourful", "1.0.0")]);
+    let pipeline = desk.pipeline(&image, &[]);
+    let gate = |arguments: &[&str]| {
+        let always = ["gate", "--report", "plimsoll-report/plimsoll.json", "--junit", "gate.xml"];
+        let run = run_in(&pipeline.directory, &[&always, arguments].concat(), &[]);
+        (run, std::fs::read_to_string(pipeline.directory.join("gate.xml")).unwrap_or_default())
+    };
+    let (run, xml) = gate(&["--fail-on", "critical", "--warn-on", "high"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stdout.contains("gate: warning: 1 finding match `high` (--warn-on)"), "{}", run.stdout);
+    let last = run.stdout.trim_end().lines().last().unwrap_or_default();
+    assert_eq!(last, "gate: failed: 1 of 2 findings match `critical` (--fail-on)");
+    for part in [
+        r#"<testcase classname="gate" name="the policy holds">"#,
+        r#"name="CVE-2026-1001 in leftish-pad"#,
+        r#"<skipped message="only warned of, by high: High: colourful is broken"/>"#,
+    ] {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    let (run, xml) = gate(&["--fail-on", "never", "--warn-on", "high"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(xml.contains(r#"<testcase classname="gate" name="the policy holds"/>"#), "{xml}");
+    assert_eq!(xml.matches("<skipped").count(), 2, "{xml}");
+    for policy in ["age >", "owner > team-a", "bse"] {
+        let (run, _) = gate(&["--warn-on", policy]);
+        assert_eq!(run.code, 2, "{policy}: {}", run.stdout);
+        assert!(run.stderr.contains("the policy given by --warn-on is wrong"), "{policy}: {}", run.stderr);
+    }
+    // A wrong policy stops the scan before any work.
+    let run = run_in(&pipeline.directory, &["scan", &image], &[("PLIMSOLL_FAIL_ON", "sevrity>=high")]).expect(2);
+    assert!(run.stderr.contains("did you mean `severity`") && !run.stderr.contains("layers"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_ignored_is_not_fixed() {
+    let mut desk = Desk::new();
+    let old = desk.image("old", &[("colourful", "1.0.0"), ("leftish-pad", "1.0.0")]);
+    let new = desk.image("new", &[("sound", "1.0.0")]);
+    let ignore = desk.place.path().join(".trivyignore");
+    std::fs::write(&ignore, "CVE-2026-1002\n").expect("a file");
+    let variables =
+        [("PLIMSOLL_BASELINE".to_owned(), old), ("PLIMSOLL_IGNORE_FILES".to_owned(), ignore.display().to_string())];
+    assert_eq!(desk.pipeline(&new, &variables).fixed(), ["leftish-pad"]);
+}
+
+#[test]
+fn a_distribution_without_support_is_a_finding_when_asked_for() {
+    let mut desk = Desk::new();
+    std::fs::create_dir_all(desk.advisories.join("endoflife/api")).expect("a folder");
+    let ends = r#"[{"cycle":"10","codename":"buster","releaseDate":"2019-07-06","eol":"2022-09-10"}]"#;
+    std::fs::write(desk.advisories.join("endoflife/api/debian.json"), ends).expect("a file");
+    desk.advise("CVE-2026-3000", "Debian:10", "other", "2.0", "7.5");
+    let status = "Package: zlib1g\nStatus: install ok installed\nVersion: 1:1.2.11\nArchitecture: amd64\n\n";
+    let release = "ID=debian\nVERSION_ID=\"10\"\nPRETTY_NAME=\"Debian GNU/Linux 10 (buster)\"\n";
+    let tar = Tar::default().file("etc/os-release", release.as_bytes()).file("var/lib/dpkg/status", status.as_bytes());
+    let layout = Layout::new(&desk.place.path().join("buster"));
+    let layers = layout.image("amd64", &[&tar.end()]);
+    let image = format!("oci:{}", layout.finish(layers).display());
+    let on = |more: &[(&str, &str)]| {
+        let variables = [&[("CS_REPORT_OS_EOL", "true"), ("CS_SEVERITY_THRESHOLD", "CRITICAL")], more].concat();
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+    };
+    let found = |pipeline: &Pipeline| {
+        let all = pipeline.document.findings();
+        all.map(|finding| format!("{} {} {:?}", finding.id, finding.severity, finding.change)).collect::<Vec<_>>()
+    };
+    let without = desk.pipeline(&image, &[]);
+    assert!(found(&without).is_empty(), "{}", without.scan.stderr);
+    // No threshold hides it.
+    let with = desk.pipeline(&image, &on(&[]));
+    assert_eq!(found(&with), ["EOL-debian-10 Medium None"], "{}", with.scan.stderr);
+    let report = std::fs::read_to_string(with.directory.join("plimsoll-report/gl-container-scanning-report.json"));
+    let report: serde_json::Value = serde_json::from_str(&report.expect("the report")).expect("JSON");
+    assert_eq!(report["vulnerabilities"][0]["identifiers"][0]["type"], "eol", "{report}");
+    // The baseline has it too; and a rule may ignore it.
+    let severe = desk.pipeline(&image, &on(&[("CS_REPORT_OS_EOL_SEVERITY", "HIGH"), ("PLIMSOLL_BASELINE", &image)]));
+    assert_eq!(found(&severe), ["EOL-debian-10 High Some(Existing)"]);
+    let ignore = desk.place.path().join(".trivyignore");
+    std::fs::write(&ignore, "EOL-debian-10\n").expect("a file");
+    let ignored = desk.pipeline(&image, &on(&[("PLIMSOLL_IGNORE_FILES", &ignore.display().to_string())]));
+    assert!(found(&ignored).is_empty());
+}

@@ -327,6 +327,9 @@ fn the_schema_judges_as_the_program_does() {
         ("images: a b\nseverity_threshold: HIGH\nvex: [a.json]\nlog_level: debug\n", true),
         ("ignore_statuses: [will_not_fix]\nignore:\n  - {id: CVE-1, reason: x, expires: '2027-01-31'}\n", true),
         ("ignore:\n  - {package: 'z*', path: 'a/**', image: b, reason: x}\n", true),
+        ("registries:\n  reg.io:5000:\n    user: a\n    password_variable: B\n    insecure: true\n", true),
+        ("registries:\n  reg.io:\n    password: x\n", false),
+        ("registries: [reg.io]\n", false),
         ("unknown: 1\n", false),
         ("platform: arm\n", false),
         ("severity_threshold: hihg\n", false),
@@ -352,4 +355,49 @@ fn the_schema_judges_as_the_program_does() {
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Rules are added to the file as people wrote it, and what has had its day is named.
+#[test]
+fn rules_are_added_and_looked_after() {
+    let settings = "# ours\nfail_on: high # hard\nignore:\n  # was checked\n  - id: CVE-2000-1\n    reason: old\n    expires: 2020-01-31\n";
+    let Some(project) = Project::new(&[(".plimsoll.yml", settings)]) else { return };
+    let run = |arguments: &[&str]| run_in(project.directory.path(), &[&["ignore"], arguments].concat(), &[]);
+    let text = || fs::read_to_string(project.directory.path().join(".plimsoll.yml")).expect("the file");
+    for (arguments, expected) in [
+        (&["CVE-2026-1"][..], "a rule needs a reason"),
+        (&["CVE-2026-1", "--reason", "x", "--expires", "2020-01-01"], "a rule ends on a day to come"),
+        (&["CVE-2026-1", "--reason", "x", "--expires", "soon"], "2027-01-31 or 90d"),
+        (&["cve-2000-1", "--reason", "x"], ".plimsoll.yml, line 5: there is a rule"),
+        (&["CVE-2026-1", "--reason", "x", "--package", "pkg:x"], "is not a package URL"),
+    ] {
+        let refused = run(arguments).expect(2);
+        assert!(refused.stderr.contains(expected), "{arguments:?}: {}", refused.stderr);
+    }
+    assert_eq!(text(), settings);
+    let added = run(&["CVE-2021-23337", "CVE-2026-2", "--reason", "not: reached", "--expires", "10d"]).expect(0);
+    assert!(added.stdout.contains(".plimsoll.yml: CVE-2021-23337, CVE-2026-2 ignored until 2"), "{}", added.stdout);
+    assert!(
+        text().starts_with(settings) && text().contains("  - id: CVE-2026-2\n    reason: \"not: reached\"\n"),
+        "{}",
+        text()
+    );
+
+    let checked = run(&["--check"]).expect(1);
+    assert!(
+        checked.stdout.contains("CVE-2000-1: expired") && checked.stdout.contains("expires in 10 days"),
+        "{}",
+        checked.stdout
+    );
+    assert!(checked.stdout.contains("without a scan document"), "{}", checked.stdout);
+    project.scan(&[], &[]).expect(0);
+    let checked = run(&["--check"]).expect(1);
+    assert!(checked.stdout.contains("CVE-2026-2: matches no finding"), "{}", checked.stdout);
+    assert!(!checked.stdout.contains("CVE-2021-23337: matches no finding"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("3 rules, 2 to be removed or renewed, 1 that expire soon"), "{}", checked.stdout);
+    // Where there is no file, there is one afterwards.
+    fs::remove_file(project.directory.path().join(".plimsoll.yml")).expect("the file");
+    run(&["CVE-2026-1", "--reason", "x"]).expect(0);
+    assert_eq!(text(), "ignore:\n  - id: CVE-2026-1\n    reason: x\n");
+    assert!(run(&["--check"]).stdout.contains("1 rules"));
 }

@@ -33,6 +33,9 @@ impl Filter {
     }
 
     fn reason(&self, finding: &Finding) -> Option<String> {
+        if finding.is_end_of_life() {
+            return None;
+        }
         if let Some((threshold, origin)) = &self.threshold
             && finding.severity < *threshold
         {

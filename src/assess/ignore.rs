@@ -8,6 +8,7 @@ mod allowlist;
 mod own;
 mod snyk;
 mod trivy;
+pub mod write;
 
 use std::fmt::{self, Write as _};
 
@@ -325,6 +326,7 @@ pub(in crate::assess) mod tests {
             comparison: None,
             diagnoses: vec![],
             rules: vec![],
+            project: crate::model::Project::default(),
         }
     }
 

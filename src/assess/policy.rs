@@ -7,14 +7,19 @@
 //! operator   = "==" | "!=" | ">=" | "<=" | ">" | "<"
 //! ```
 //! A bare severity means "at least": `high` is `severity>=high`. `none` and `never` match nothing. `new` is what the baseline does
-//! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. Names that are not known
-//! are errors that name the nearest known one, before any finding is read.
+//! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. `base` is what the base
+//! image is known to bring, `own` everything else. Texts after `==` may have the wildcards of ignore rules. Names that are not
+//! known are errors that name the nearest known one, before any finding is read.
+
+mod parse;
 
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::context::nearest;
-use crate::model::{Change, Finding, FixState, PackageKind, Severity};
+use jiff::Timestamp;
+
+use super::glob;
+use crate::model::{Change, Finding, FixState, ImageScan, ScanDocument, Severity};
 
 /// A parsed policy expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,18 +62,25 @@ enum Flag {
     Introduced,
     Disclosed,
     Existing,
+    Base,
+    Own,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NumberField {
     Cvss,
     Epss,
+    /// Days since the vulnerability was published.
+    Age,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextField {
     Id,
     Package,
+    Path,
+    Image,
+    Owner,
     Kind,
     Fix,
 }
@@ -89,25 +101,90 @@ impl Policy {
     /// # Errors
     /// The expression does not follow the grammar or uses an unknown name or value.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let mut parser = Parser { text, position: 0, depth: 0 };
-        let root = parser.expression()?;
-        parser.skip_space();
-        if parser.position < text.len() {
-            return Err(parser.error("expected `&&`, `||` or the end"));
-        }
+        let root = parse::Parser::parse(text)?;
         Ok(Self { text: text.to_owned(), root })
     }
 
     /// Whether the verdict depends on a baseline.
     #[must_use]
     pub fn needs_baseline(&self) -> bool {
-        self.root.needs_baseline()
+        self.root.has_flag(&[Flag::New, Flag::Introduced, Flag::Disclosed, Flag::Existing])
     }
 
-    /// Whether the policy concerns a finding.
+    /// Whether the verdict depends on which layers are the base image's.
+    #[must_use]
+    pub fn needs_base(&self) -> bool {
+        self.root.has_flag(&[Flag::Base, Flag::Own])
+    }
+
+    /// The findings of a scan that the policy concerns, with their images.
+    #[must_use]
+    pub fn concerned<'a>(&self, document: &'a ScanDocument) -> Vec<(&'a ImageScan, &'a Finding)> {
+        let mut found = Vec::new();
+        for image in &document.images {
+            let around = Around::of(document, image);
+            let matching =
+                image.findings.iter().filter(|finding| self.root.matches(&Case { finding, around: &around }));
+            found.extend(matching.map(|finding| (image, finding)));
+        }
+        found
+    }
+
+    /// Whether the policy concerns a finding, of which nothing but itself is known: neither age nor image.
     #[must_use]
     pub fn matches(&self, finding: &Finding) -> bool {
-        self.root.matches(finding)
+        self.root.matches(&Case { finding, around: &Around::default() })
+    }
+}
+
+/// What is the same for all findings of an image.
+#[derive(Default)]
+struct Around<'a> {
+    image: Option<&'a ImageScan>,
+    /// For each layer whether the base image brings it; `None` where nobody knows.
+    base: Option<Vec<bool>>,
+    /// When the image was judged.
+    now: Option<Timestamp>,
+}
+
+impl<'a> Around<'a> {
+    fn of(document: &ScanDocument, image: &'a ImageScan) -> Self {
+        let layers = image.inventory.as_ref().map_or(&[][..], |inventory| &inventory.layers);
+        let lines = document.project.dockerfile.as_ref().and_then(|dockerfile| dockerfile.lines(layers));
+        let base = lines.map(|lines| lines.iter().map(Option::is_none).collect());
+        Self { image: Some(image), base, now: Some(document.started) }
+    }
+}
+
+struct Case<'a> {
+    finding: &'a Finding,
+    around: &'a Around<'a>,
+}
+
+impl<'a> Case<'a> {
+    fn locations(&self) -> &'a [crate::model::Location] {
+        let own = &self.finding.package;
+        let inventory = self.around.image.and_then(|image| image.inventory.as_ref());
+        let package = inventory.and_then(|inventory| inventory.packages.get(own.index));
+        package.filter(|package| package.name == own.name).map_or(&[], |package| package.locations.as_slice())
+    }
+
+    /// Whether the base image brings all of it.
+    fn is_base(&self) -> bool {
+        let is_base = |layer: usize| self.around.base.as_ref().is_some_and(|base| base.get(layer) == Some(&true));
+        let locations = self.locations();
+        !locations.is_empty() && locations.iter().all(|location| is_base(location.layer))
+    }
+
+    fn days(&self) -> Option<f64> {
+        let age = self.around.now?.duration_since(self.finding.published?);
+        Some(age.as_secs_f64() / 86_400.0)
+    }
+
+    /// Whom the image's labels name.
+    fn owner(&self) -> Option<&'a str> {
+        let labels = &self.around.image?.inventory.as_ref()?.image.config.labels;
+        OWNER_LABELS.iter().find_map(|label| labels.get(*label)).map(|owner| owner.trim()).filter(|o| !o.is_empty())
     }
 }
 
@@ -118,20 +195,21 @@ impl fmt::Display for Policy {
 }
 
 impl Node {
-    fn needs_baseline(&self) -> bool {
+    fn has_flag(&self, flags: &[Flag]) -> bool {
         match self {
-            Self::Any(nodes) | Self::All(nodes) => nodes.iter().any(Self::needs_baseline),
-            Self::Not(node) => node.needs_baseline(),
-            Self::Flag(flag) => matches!(flag, Flag::New | Flag::Introduced | Flag::Disclosed | Flag::Existing),
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().any(|node| node.has_flag(flags)),
+            Self::Not(node) => node.has_flag(flags),
+            Self::Flag(flag) => flags.contains(flag),
             Self::Never | Self::Severity(..) | Self::Number(..) | Self::Text(..) => false,
         }
     }
 
-    fn matches(&self, finding: &Finding) -> bool {
+    fn matches(&self, case: &Case<'_>) -> bool {
+        let finding = case.finding;
         match self {
-            Self::Any(nodes) => nodes.iter().any(|node| node.matches(finding)),
-            Self::All(nodes) => nodes.iter().all(|node| node.matches(finding)),
-            Self::Not(node) => !node.matches(finding),
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches(case)),
+            Self::All(nodes) => nodes.iter().all(|node| node.matches(case)),
+            Self::Not(node) => !node.matches(case),
             Self::Never => false,
             Self::Flag(Flag::Fixable) => finding.fix.is_available(),
             Self::Flag(Flag::Kev) => finding.kev.is_some(),
@@ -142,11 +220,15 @@ impl Node {
             Self::Flag(Flag::Introduced) => finding.change == Some(Change::Introduced),
             Self::Flag(Flag::Disclosed) => finding.change == Some(Change::Disclosed),
             Self::Flag(Flag::Existing) => finding.change == Some(Change::Existing),
+            Self::Flag(Flag::Base) => case.is_base(),
+            // What nobody knows to be the base image's is ours to answer for.
+            Self::Flag(Flag::Own) => !case.is_base(),
             Self::Severity(operator, severity) => operator.holds(finding.severity.cmp(severity)),
             Self::Number(field, operator, wanted) => {
                 let value = match field {
                     NumberField::Cvss => finding.cvss.iter().map(|cvss| cvss.score).reduce(f64::max),
                     NumberField::Epss => finding.epss.as_ref().map(|epss| epss.score),
+                    NumberField::Age => case.days(),
                 };
                 // A number that nobody has given satisfies no comparison.
                 value.and_then(|value| value.partial_cmp(wanted)).is_some_and(|order| operator.holds(order))
@@ -154,7 +236,10 @@ impl Node {
             Self::Text(field, operator, wanted) => {
                 let equal = match field {
                     TextField::Id => finding.identifiers.iter().any(|id| id.eq_ignore_ascii_case(wanted)),
-                    TextField::Package => finding.package.name == *wanted,
+                    TextField::Package => glob::matches(wanted, &finding.package.name),
+                    TextField::Path => case.locations().iter().any(|location| glob::matches(wanted, &location.path)),
+                    TextField::Image => case.around.image.is_some_and(|image| glob::matches(wanted, &image.name)),
+                    TextField::Owner => case.owner().is_some_and(|owner| glob::matches(wanted, owner)),
                     TextField::Kind => finding.package.kind.purl_type() == wanted,
                     TextField::Fix => fix_name(finding.fix.state) == wanted,
                 };
@@ -177,162 +262,6 @@ impl Operator {
     }
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    position: usize,
-    depth: usize,
-}
-
-impl Parser<'_> {
-    fn expression(&mut self) -> Result<Node, PolicyError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.error("too many nested parentheses"));
-        }
-        let mut alternatives = vec![self.all()?];
-        while self.take("||") || self.take(",") {
-            alternatives.push(self.all()?);
-        }
-        self.depth -= 1;
-        Ok(if alternatives.len() == 1 { alternatives.swap_remove(0) } else { Node::Any(alternatives) })
-    }
-
-    fn all(&mut self) -> Result<Node, PolicyError> {
-        let mut terms = vec![self.term()?];
-        while self.take("&&") {
-            terms.push(self.term()?);
-        }
-        Ok(if terms.len() == 1 { terms.swap_remove(0) } else { Node::All(terms) })
-    }
-
-    fn term(&mut self) -> Result<Node, PolicyError> {
-        let mut negated = false;
-        while !self.rest().trim_start().starts_with("!=") && self.take("!") {
-            negated = !negated;
-        }
-        let node = if self.take("(") {
-            let inner = self.expression()?;
-            if !self.take(")") {
-                return Err(self.error("expected `)`"));
-            }
-            inner
-        } else {
-            self.comparison()?
-        };
-        Ok(if negated { Node::Not(Box::new(node)) } else { node })
-    }
-
-    fn comparison(&mut self) -> Result<Node, PolicyError> {
-        self.skip_space();
-        let start = self.position;
-        let name = self.word();
-        if name.is_empty() {
-            return Err(self.error("expected a name such as `severity`, `fixable` or `high`"));
-        }
-        if name == "none" || name == "never" {
-            return Ok(Node::Never);
-        }
-        if let Some(flag) = FLAGS.iter().find(|(known, _)| *known == name) {
-            return Ok(Node::Flag(flag.1));
-        }
-        if let Some(&(_, field)) = FIELDS.iter().find(|(known, _)| *known == name) {
-            let Some(operator) = self.operator() else {
-                return Err(self.error(&format!("expected an operator after `{name}`: == != >= <= > <")));
-            };
-            return self.value(field, &name, operator);
-        }
-        if let Ok(severity) = name.parse() {
-            return Ok(Node::Severity(Operator::AtLeast, severity));
-        }
-        self.position = start;
-        let known = FLAGS.iter().map(|(name, _)| *name).chain(FIELDS.iter().map(|(name, _)| *name));
-        let known = known.chain(["critical", "high", "medium", "low", "unknown", "none", "never"]);
-        let nearest = nearest(&name, known).map_or("severity", |(name, _)| name);
-        Err(self.error(&format!("`{name}` is not known; did you mean `{nearest}`?")))
-    }
-
-    fn value(&mut self, field: Field, name: &str, operator: Operator) -> Result<Node, PolicyError> {
-        self.skip_space();
-        let start = self.position;
-        let value = self.literal()?;
-        let wrong = |parser: &mut Self, expected: &str| {
-            parser.position = start;
-            Err(parser.error(&format!("`{value}` is not a value of `{name}`: expected {expected}")))
-        };
-        match field {
-            Field::Severity => match value.parse() {
-                Ok(severity) => Ok(Node::Severity(operator, severity)),
-                Err(()) => wrong(self, "critical, high, medium, low, info or unknown"),
-            },
-            Field::Number(field) => match value.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(Node::Number(field, operator, number)),
-                _ => wrong(self, "a number"),
-            },
-            Field::Text(_) if !matches!(operator, Operator::Equal | Operator::NotEqual) => {
-                wrong(self, "a name after == or !=, as names have no order")
-            }
-            Field::Text(TextField::Kind) if !PackageKind::ALL.iter().any(|kind| kind.purl_type() == value) => {
-                wrong(self, "a purl type such as deb, apk, rpm, npm or pypi")
-            }
-            Field::Text(TextField::Fix) if !FIX_STATES.iter().any(|&state| fix_name(state) == value) => {
-                wrong(self, "fixed, not-fixed, will-not-fix, deferred, under-investigation, end-of-life or unknown")
-            }
-            Field::Text(field) => Ok(Node::Text(field, operator, value)),
-        }
-    }
-
-    fn operator(&mut self) -> Option<Operator> {
-        OPERATORS.iter().find(|(text, _)| self.take(text)).map(|(_, operator)| *operator)
-    }
-
-    /// A word, or any text in double quotes.
-    fn literal(&mut self) -> Result<String, PolicyError> {
-        if !self.take("\"") {
-            let word = self.word();
-            return if word.is_empty() { Err(self.error("expected a value")) } else { Ok(word) };
-        }
-        let rest = self.rest();
-        let Some(end) = rest.find('"') else { return Err(self.error("the quoted text does not end")) };
-        let value = rest.get(..end).unwrap_or_default().to_owned();
-        self.position += end + 1;
-        Ok(value)
-    }
-
-    fn word(&mut self) -> String {
-        self.skip_space();
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '@' | ':' | '+')))
-            .unwrap_or(rest.len());
-        let word = rest.get(..end).unwrap_or_default().to_owned();
-        self.position += end;
-        word
-    }
-
-    fn take(&mut self, token: &str) -> bool {
-        self.skip_space();
-        let found = self.rest().starts_with(token);
-        if found {
-            self.position += token.len();
-        }
-        found
-    }
-
-    fn skip_space(&mut self) {
-        let rest = self.rest();
-        self.position += rest.len() - rest.trim_start().len();
-    }
-
-    fn rest(&self) -> &str {
-        self.text.get(self.position..).unwrap_or_default()
-    }
-
-    fn error(&self, problem: &str) -> PolicyError {
-        let position = self.text.get(..self.position).map_or(0, |before| before.chars().count()) + 1;
-        PolicyError { text: self.text.to_owned(), problem: problem.to_owned(), position }
-    }
-}
-
 /// The name of a fix state, as in the scan document.
 #[must_use]
 pub fn fix_name(state: FixState) -> &'static str {
@@ -348,60 +277,13 @@ pub fn fix_name(state: FixState) -> &'static str {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Field {
-    Severity,
-    Number(NumberField),
-    Text(TextField),
-}
-
-const MAX_DEPTH: usize = 32;
-
-const FLAGS: [(&str, Flag); 8] = [
-    ("fixable", Flag::Fixable),
-    ("kev", Flag::Kev),
-    ("os", Flag::Os),
-    ("language", Flag::Language),
-    ("new", Flag::New),
-    ("introduced", Flag::Introduced),
-    ("disclosed", Flag::Disclosed),
-    ("existing", Flag::Existing),
-];
-
-const FIELDS: [(&str, Field); 7] = [
-    ("severity", Field::Severity),
-    ("cvss", Field::Number(NumberField::Cvss)),
-    ("epss", Field::Number(NumberField::Epss)),
-    ("id", Field::Text(TextField::Id)),
-    ("package", Field::Text(TextField::Package)),
-    ("kind", Field::Text(TextField::Kind)),
-    ("fix", Field::Text(TextField::Fix)),
-];
-
-/// Longer operators first, as they begin with the shorter ones.
-const OPERATORS: [(&str, Operator); 6] = [
-    ("==", Operator::Equal),
-    ("!=", Operator::NotEqual),
-    (">=", Operator::AtLeast),
-    ("<=", Operator::AtMost),
-    (">", Operator::Above),
-    ("<", Operator::Below),
-];
-
-const FIX_STATES: [FixState; 7] = [
-    FixState::Fixed,
-    FixState::NotFixed,
-    FixState::WillNotFix,
-    FixState::Deferred,
-    FixState::UnderInvestigation,
-    FixState::EndOfLife,
-    FixState::Unknown,
-];
+/// Labels that say whose an image is, the first that is there.
+const OWNER_LABELS: [&str; 3] = ["org.opencontainers.image.vendor", "org.opencontainers.image.authors", "maintainer"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cvss, Epss, Fix, PackageRef, Purl};
+    use crate::model::{Cvss, Epss, Fix, PackageKind, PackageRef, Purl};
 
     fn finding() -> Finding {
         Finding {
@@ -482,6 +364,58 @@ mod tests {
             let policy = Policy::parse(expression).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(policy.matches(&finding), expected, "{expression}");
         }
+    }
+
+    #[test]
+    fn what_lies_around_a_finding_counts() {
+        let mut document = crate::assess::ignore::tests::document();
+        document.started = "2026-03-01T00:00:00Z".parse().unwrap();
+        let layer = |created_by: &str| crate::model::Layer {
+            digest: None,
+            diff_id: None,
+            size: 0,
+            created_by: Some(created_by.into()),
+        };
+        let image = &mut document.images[0];
+        image.name = "reg.example.com/group/app:main".into();
+        for finding in &mut image.findings {
+            finding.published = Some("2026-02-01T00:00:00Z".parse().unwrap());
+        }
+        let inventory = image.inventory.as_mut().unwrap();
+        inventory.layers = vec![layer("ADD rootfs / # buildkit"), layer("RUN /bin/sh -c npm ci # buildkit")];
+        inventory.image.config.labels.insert("maintainer".into(), "team-a".into());
+        for package in &mut inventory.packages {
+            for location in &mut package.locations {
+                location.layer = usize::from(!package.kind.is_os());
+            }
+        }
+        let matching = |document: &ScanDocument, expression: &str| {
+            let policy = Policy::parse(expression).unwrap_or_else(|error| panic!("{error}"));
+            policy.concerned(document).iter().map(|(_, found)| found.id.clone()).collect::<Vec<_>>()
+        };
+        let (os, language) = ("CVE-2023-45853", "CVE-2021-23337");
+        for (expression, expected) in [
+            ("age > 27 && age < 29", vec![os, language]),
+            ("age >= 30", vec![]),
+            ("owner==team-a && os", vec![os]),
+            ("owner==team-b", vec![]),
+            ("image==reg.example.com/group/*", vec![os, language]),
+            ("path==**/node_modules/**", vec![language]),
+            ("package==l*", vec![language]),
+            // Without a Dockerfile nobody knows the base image, and everything is ours.
+            ("own", vec![os, language]),
+            ("base", vec![]),
+        ] {
+            assert_eq!(matching(&document, expression), expected, "{expression}");
+        }
+        let text = "FROM debian:12\nRUN npm ci\n".to_owned();
+        document.project.dockerfile = Some(crate::model::Dockerfile { path: "Dockerfile".into(), text });
+        assert_eq!(matching(&document, "base"), [os]);
+        assert_eq!(matching(&document, "own"), [language]);
+        assert!(Policy::parse("low && !own").unwrap().needs_base());
+        // Alone, a finding has no age.
+        let finding = &document.images[0].findings[0];
+        assert!(!Policy::parse("age > 1").unwrap().matches(finding));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::model::{
     Code, Comparison, Diagnosis, Digest, Finding, ImageChange, ImageScan, Inventory, Outcome, ScanDocument,
 };
 
+use super::judgement::Judgement;
+
 /// A baseline that was found.
 pub(super) struct Baseline {
     /// In words: `branch main`.
@@ -156,6 +158,7 @@ impl Baseline {
         images: &mut [ImageScan],
         database: &Database,
         environment: &Environment,
+        judgement: &Judgement,
     ) -> Comparison {
         let slugs = Slugs { head: environment.get("CI_COMMIT_REF_SLUG"), base: self.slug.as_deref() };
         let mut log = Vec::new();
@@ -170,12 +173,12 @@ impl Baseline {
             let suppressed = base.suppressed.iter().map(|suppressed| &suppressed.finding);
             let then: Vec<Finding> = base.findings.iter().chain(suppressed).cloned().collect();
             let then = self.scanned.is_some().then_some(then.as_slice());
-            let Some(now) = judge_again(base, database) else {
+            let Some(now) = judge_again(base, database, judgement) else {
                 warn!("{}: nothing is known about the baseline {}: every finding counts as new", image.name, base.name);
                 baseline::introduce(image);
                 continue;
             };
-            let fixed = baseline::compare(image, &now, then);
+            let fixed = judgement.counting(&now, baseline::compare(image, &now, then));
             log.push(ImageChange { name: image.name.clone(), baseline: base.name.clone(), fixed });
         }
         Comparison { baseline: self.name, scanned: self.scanned, images: log }
@@ -298,12 +301,13 @@ fn target(gitlab: &GitLab, job: &Job) -> Result<Option<(String, String)>, GitLab
 }
 
 /// The counterpart as today's advisories judge it; `None` where it has no inventory or the index is broken.
-fn judge_again(base: &ImageScan, database: &Database) -> Option<ImageScan> {
+fn judge_again(base: &ImageScan, database: &Database, judgement: &Judgement) -> Option<ImageScan> {
     let mut now = base.clone();
     let matched = matching::match_inventory(now.inventory.as_mut()?, database).ok()?;
     now.findings = matched.findings;
     now.suppressed = matched.suppressed;
     now.coverage = matched.coverage;
+    judgement.report_end_of_life(&mut now, database);
     Some(now)
 }
 

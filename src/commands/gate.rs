@@ -8,73 +8,143 @@ use crate::assess::policy::Policy;
 use crate::cli::GateArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
-use crate::model::{Code, Diagnosis, Finding, Outcome, ScanDocument};
+use crate::model::{Code, Diagnosis, Finding, ImageScan, Outcome, ScanDocument};
+use crate::report::gate::GateReport;
 
-use super::terminal;
+use super::{output, terminal};
 
 pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
-    let (policy, origin) = policy(args.fail_on.as_deref(), environment)?;
+    let policies = Policies::of(args.fail_on.as_deref(), args.warn_on.as_deref(), environment)?;
     let document = read_document(&args.report)?;
+    let failing = policies.fail.concerned(&document);
+    // What fails is not warned of as well.
+    let is_failing = |finding: &Finding| failing.iter().any(|(_, known)| std::ptr::eq(*known, finding));
+    let mut warned = policies.warn.as_ref().map(|(policy, _)| policy.concerned(&document)).unwrap_or_default();
+    warned.retain(|(_, finding)| !is_failing(finding));
+    if let Some(path) = &args.junit {
+        let report = GateReport {
+            policy: policies.fail.to_string(),
+            failing: &failing,
+            warning: policies.warn.as_ref().map(|(policy, _)| policy.to_string()),
+            warned: &warned,
+        };
+        output::write_file(path, |out| report.junit(&document, out))
+            .map_err(|error| output::not_written(path, &error))?;
+    }
     let mut text = String::new();
-    let mut failing = 0;
-    for image in &document.images {
-        let matching: Vec<&Finding> = image.findings.iter().filter(|finding| policy.matches(finding)).collect();
-        failing += matching.len();
-        for finding in matching.iter().take(SHOWN) {
-            let fix = finding
-                .fix
-                .version
-                .as_ref()
-                .map_or_else(|| "no fix".to_owned(), |version| format!("fixed in {version}"));
-            let package = &finding.package;
-            let _ =
-                writeln!(text, "  {:<8} {}  {} {}  {fix}", finding.severity, finding.id, package.name, package.version);
-        }
-        if matching.len() > SHOWN {
-            let _ = writeln!(text, "  … and {} more in {}", matching.len() - SHOWN, image.name);
+    if let Some((policy, origin)) = &policies.warn {
+        list(&mut text, &warned);
+        let _ = writeln!(text, "gate: warning: {} match `{policy}` ({origin})", number(warned.len()));
+    }
+    list(&mut text, &failing);
+    let asked =
+        |asks: fn(&Policy) -> bool| asks(&policies.fail) || policies.warn.iter().any(|(policy, _)| asks(policy));
+    if asked(Policy::needs_baseline) {
+        match &document.comparison {
+            Some(comparison) => {
+                let _ = writeln!(text, "  compared with {}", comparison.baseline);
+            }
+            None => text.push_str("  no baseline to compare with: every finding counts as new\n"),
         }
     }
-    match &document.comparison {
-        _ if !policy.needs_baseline() => {}
-        Some(comparison) => {
-            let _ = writeln!(text, "  compared with {}", comparison.baseline);
-        }
-        None => text.push_str("  no baseline to compare with: every finding counts as new\n"),
+    if asked(Policy::needs_base) && !is_base_known(&document) {
+        text.push_str("  no Dockerfile that fits the image, so its base is not known: every finding counts as own\n");
     }
+    let Policies { fail: policy, origin, .. } = &policies;
     let incomplete = document.outcome == Outcome::Failure;
     let total = document.findings().count();
-    if failing > 0 {
-        let _ = writeln!(text, "gate: failed: {failing} of {total} findings match `{policy}` ({origin})");
-    } else if incomplete {
-        let _ =
-            writeln!(text, "gate: undecided: no finding matches `{policy}` ({origin}), but the scan is incomplete:");
+    if failing.is_empty() && incomplete {
         let of_images = document.images.iter().filter_map(|image| image.diagnosis.as_ref());
         for diagnosis in document.diagnoses.iter().chain(of_images) {
             let _ = writeln!(text, "  {diagnosis}");
         }
-    } else {
+        let _ = writeln!(text, "gate: undecided: no finding matches `{policy}` ({origin}), but the scan is incomplete");
+    } else if failing.is_empty() {
         let _ = writeln!(text, "gate: passed: none of {total} findings matches `{policy}` ({origin})");
+    } else {
+        let _ = writeln!(text, "gate: failed: {} of {total} findings match `{policy}` ({origin})", failing.len());
     }
     terminal::print(terminal::neutralised(&text).as_bytes());
-    Ok(match (failing, incomplete) {
-        (1.., _) => Exit::PolicyFailed,
-        (0, true) => Exit::Incomplete,
-        (0, false) => Exit::Done,
+    Ok(match (failing.is_empty(), incomplete) {
+        (false, _) => Exit::PolicyFailed,
+        (true, true) => Exit::Incomplete,
+        (true, false) => Exit::Done,
     })
 }
 
-/// The policy of the gate, and where it comes from.
+/// What fails and what only warns.
+pub(super) struct Policies<'a> {
+    pub(super) fail: Policy,
+    /// Where that comes from.
+    origin: &'a str,
+    warn: Option<(Policy, &'a str)>,
+}
+
+impl<'a> Policies<'a> {
+    /// The policies that flags, variables or the settings file give.
+    ///
+    /// # Errors
+    /// One does not follow the grammar.
+    pub(super) fn of(
+        fail_on: Option<&str>,
+        warn_on: Option<&str>,
+        environment: &'a Environment,
+    ) -> Result<Self, Diagnosis> {
+        let (fail, origin) = policy(fail_on, environment)?;
+        let warn = match (warn_on, environment.get("PLIMSOLL_WARN_ON")) {
+            (Some(text), _) => Some((parse(text, "--warn-on")?, "--warn-on")),
+            (None, Some(text)) => {
+                let origin = environment.origin("PLIMSOLL_WARN_ON");
+                Some((parse(text, origin)?, origin))
+            }
+            (None, None) => None,
+        };
+        Ok(Self { fail, origin, warn })
+    }
+}
+
+/// The policy that fails the gate, and where it comes from.
 pub(super) fn policy<'a>(flag: Option<&str>, environment: &'a Environment) -> Result<(Policy, &'a str), Diagnosis> {
     let (text, origin) = match (flag, environment.get("PLIMSOLL_FAIL_ON")) {
         (Some(text), _) => (text, "--fail-on"),
         (None, Some(text)) => (text, environment.origin("PLIMSOLL_FAIL_ON")),
         (None, None) => (DEFAULT_POLICY, "default"),
     };
-    let policy = Policy::parse(text).map_err(|error| {
+    Ok((parse(text, origin)?, origin))
+}
+
+fn parse(text: &str, origin: &str) -> Result<Policy, Diagnosis> {
+    Policy::parse(text).map_err(|error| {
         let fix = "write for example `new && high`, `critical && fixable` or `severity>=high && !kev`";
         Diagnosis::new(Code::InvalidInput, format!("the policy given by {origin} is wrong"), error.to_string(), fix)
-    })?;
-    Ok((policy, origin))
+    })
+}
+
+fn list(text: &mut String, findings: &[(&ImageScan, &Finding)]) {
+    for of_image in findings.chunk_by(|(one, _), (other, _)| std::ptr::eq(*one, *other)) {
+        for (_, finding) in of_image.iter().take(SHOWN) {
+            let fix = finding.fix.version.as_ref();
+            let fix = fix.map_or_else(|| "no fix".to_owned(), |version| format!("fixed in {version}"));
+            let package = &finding.package;
+            let _ =
+                writeln!(text, "  {:<8} {}  {} {}  {fix}", finding.severity, finding.id, package.name, package.version);
+        }
+        if let (Some(more @ 1..), Some((image, _))) = (of_image.len().checked_sub(SHOWN), of_image.first()) {
+            let _ = writeln!(text, "  … and {more} more in {}", image.name);
+        }
+    }
+}
+
+fn number(findings: usize) -> String {
+    if findings == 1 { "1 finding".into() } else { format!("{findings} findings") }
+}
+
+fn is_base_known(document: &ScanDocument) -> bool {
+    let layers = |image: &ImageScan| {
+        let inventory = image.inventory.as_ref()?;
+        document.project.dockerfile.as_ref()?.lines(&inventory.layers)
+    };
+    document.images.iter().all(|image| layers(image).is_some())
 }
 
 /// Reads a scan document.

@@ -1,33 +1,42 @@
 //! What does not count in a scan: VEX documents, ignore rules and filters, read before any work and applied after
 //! matching.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::ErrorKind;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tracing::{debug, info, warn};
 
+use crate::advisories::Database;
+use crate::assess::end_of_life;
 use crate::assess::filter::Filter;
 use crate::assess::ignore::Rules;
 use crate::assess::vex::Vex;
-use crate::context::Environment;
-use crate::model::{Code, Diagnosis, RuleState, RuleUse, ScanDocument, Severity};
+use crate::context::{Environment, Job};
+use crate::model::{
+    Code, Diagnosis, Dockerfile, Finding, ImageScan, Outcome, Project, RuleState, RuleUse, ScanDocument, Severity, Tool,
+};
 use crate::settings::{self, Settings};
+
+use super::repository::Repository;
 
 /// Everything that suppresses.
 pub(super) struct Judgement {
     vex: Vex,
     rules: Rules,
     filter: Filter,
+    /// The severity of a distribution without support, where that is to be a finding.
+    end_of_life: Option<Severity>,
     today: Date,
+    /// What reports need to know of the project.
+    pub(super) project: Project,
 }
 
 impl Judgement {
     /// Reads the files that the settings name, and those of other tools that lie in the working directory.
     pub(super) fn of(settings: &Settings, environment: &Environment) -> Result<Self, Diagnosis> {
+        let repository = Repository::of(environment);
         let mut rules = Rules::default();
         if let Some(file) = settings.file()
             && let Some(list) = &file.ignore
@@ -36,30 +45,76 @@ impl Judgement {
             rules.extend(Rules::of_settings(&name, list).map_err(|error| wrong("an ignore rule", &error.to_string()))?);
         }
         let named = settings.get("ignore_files").map(|chosen| chosen.texts.as_slice());
-        for name in named.unwrap_or(&FOUND_BY_THEMSELVES.map(str::to_owned)) {
-            match read(name, MAX_IGNORE_FILE) {
+        // Without a checkout each file is a request, so that only the usual ones are looked for.
+        let usual = if repository.is_remote() { 2 } else { FOUND_BY_THEMSELVES.len() };
+        let usual: Vec<String> = FOUND_BY_THEMSELVES.iter().take(usual).map(|name| (*name).to_owned()).collect();
+        for name in named.unwrap_or(&usual) {
+            match repository.read(name, MAX_IGNORE_FILE) {
                 Ok(text) => {
                     info!("ignore rules from {name}");
                     let read = Rules::of_file(name, &text);
                     rules.extend(read.map_err(|error| wrong("an ignore file", &error.to_string()))?);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {}
+                // What nobody named is not worth a scan that fails; without its rules more counts, not less.
+                Err(error) if error.kind() == ErrorKind::Other && named.is_none() => {
+                    warn!("the project's {name} is not known: {error}");
+                }
                 Err(error) => return Err(wrong("an ignore file", &format!("`{name}` cannot be read: {error}"))),
             }
         }
         let mut vex = Vex::default();
         for name in settings.get("vex").map(|chosen| chosen.texts.as_slice()).unwrap_or_default() {
-            let text = read(name, MAX_VEX_FILE)
+            let text = repository
+                .read(name, MAX_VEX_FILE)
                 .map_err(|error| wrong("a VEX document", &format!("`{name}` cannot be read: {error}")))?;
             let read = Vex::read(name, &text).map_err(|error| wrong("a VEX document", &error.to_string()))?;
             info!("{} VEX statements from {name}", read.len());
             vex.extend(read);
         }
-        if environment.get("GIT_STRATEGY") == Some("none") && settings.file().is_none() {
-            info!("GIT_STRATEGY is none: .plimsoll.yml and ignore files of the repository are not there to be read");
-        }
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        Ok(Self { vex, rules, filter: filter(settings), today })
+        let severity = settings.get("report_os_eol_severity").and_then(|chosen| chosen.text().parse().ok());
+        let end_of_life = settings.get("report_os_eol").is_some_and(settings::Chosen::is_true);
+        Ok(Self {
+            vex,
+            rules,
+            filter: filter(settings),
+            end_of_life: end_of_life.then_some(severity.unwrap_or(Severity::Medium)),
+            today,
+            project: project(&repository, environment),
+        })
+    }
+
+    /// Adds the finding that the support of the image's distribution has ended, where the project wants one.
+    pub(super) fn report_end_of_life(&self, image: &mut ImageScan, database: &Database) {
+        let (Some(severity), Some(inventory)) = (self.end_of_life, &image.inventory) else { return };
+        let Some(distribution) = &inventory.distribution else { return };
+        if let Some(known) =
+            database.end_of_life(distribution).ok().flatten().filter(|known| known.is_over_on(self.today))
+        {
+            let finding = end_of_life::finding(distribution, &known, severity);
+            let at = image.findings.partition_point(|other| other.severity >= severity);
+            image.findings.insert(at, finding);
+        }
+    }
+
+    /// What the rules do in a scan; without one, which of them have expired.
+    pub(super) fn uses(&self, document: Option<ScanDocument>) -> Vec<RuleUse> {
+        let mut document = document.unwrap_or_else(|| around(Vec::new()));
+        document.rules.clear();
+        self.vex.apply(&mut document);
+        self.rules.apply(&mut document, self.today);
+        document.rules
+    }
+
+    /// Of what a baseline had and this scan has no longer, what would count in it today: an ignored finding is not
+    /// fixed.
+    pub(super) fn counting(&self, baseline: &ImageScan, fixed: Vec<Finding>) -> Vec<Finding> {
+        let mut document = around(vec![ImageScan { findings: fixed, suppressed: Vec::new(), ..baseline.clone() }]);
+        self.vex.apply(&mut document);
+        self.rules.apply(&mut document, self.today);
+        self.filter.apply(&mut document);
+        document.images.into_iter().next().map(|image| image.findings).unwrap_or_default()
     }
 
     /// Suppresses, and says what each rule did.
@@ -85,6 +140,23 @@ impl Judgement {
         for rule in rules {
             tell(rule, self.today);
         }
+    }
+}
+
+/// A document that holds nothing but images, for those who judge documents.
+fn around(images: Vec<ImageScan>) -> ScanDocument {
+    ScanDocument {
+        format: ScanDocument::FORMAT.into(),
+        tool: Tool { name: String::new(), version: String::new() },
+        started: Timestamp::UNIX_EPOCH,
+        finished: Timestamp::UNIX_EPOCH,
+        outcome: Outcome::Success,
+        database: None,
+        images,
+        comparison: None,
+        diagnoses: Vec::new(),
+        rules: Vec::new(),
+        project: Project::default(),
     }
 }
 
@@ -125,13 +197,22 @@ fn filter(settings: &Settings) -> Filter {
     }
 }
 
-fn read(name: &str, limit: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(Path::new(name))?.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(std::io::Error::new(ErrorKind::FileTooLarge, format!("larger than {} MiB", limit >> 20)));
-    }
-    Ok(text)
+/// What is known of the project; a Dockerfile that cannot be read is none.
+fn project(repository: &Repository, environment: &Environment) -> Project {
+    let path = environment.get("PLIMSOLL_DOCKERFILE").unwrap_or("Dockerfile");
+    let dockerfile = match repository.read(path, Dockerfile::LONGEST as u64) {
+        Ok(text) => Some(Dockerfile { path: path.trim_start_matches("./").to_owned(), text }),
+        Err(error) => {
+            if environment.get("PLIMSOLL_DOCKERFILE").is_some() {
+                warn!("{} is `{path}`, which cannot be read: {error}", environment.origin("PLIMSOLL_DOCKERFILE"));
+            }
+            None
+        }
+    };
+    // GitLab takes it into account on other branches than the default one only.
+    let job = Job::from_environment(environment).filter(|job| job.reference != job.default_branch);
+    let image = job.and_then(|_| environment.get("PLIMSOLL_DEFAULT_BRANCH_IMAGE"));
+    Project { dockerfile, default_branch_image: image.map(str::to_owned) }
 }
 
 fn wrong(what: &str, why: &str) -> Diagnosis {

@@ -162,21 +162,20 @@ fn write(
         Destination::Path(path) => path.clone(),
         Destination::Directory(directory) => directory.join(name),
     };
-    write_file(&path, render).map_err(|error| {
-        let what = format!("cannot write the report `{}`", path.display());
-        Diagnosis::new(
-            Code::ReportNotWritten,
-            what,
-            error.to_string(),
-            "give a directory that can be written with --out",
-        )
-    })?;
+    write_file(&path, render).map_err(|error| not_written(&path, &error))?;
     debug!("wrote {}", path.display());
     Ok(())
 }
 
+/// The diagnosis of a report that could not be written.
+pub(super) fn not_written(path: &Path, error: &io::Error) -> Diagnosis {
+    let what = format!("cannot write the report `{}`", path.display());
+    let fix = "give a directory that can be written with --out";
+    Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), fix)
+}
+
 /// Writes beside the target and renames, so that a reader never meets half a report.
-fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(directory) = directory {
         fs::create_dir_all(directory)?;

@@ -38,10 +38,7 @@ pub(super) fn run(args: &PublishArgs, environment: &Environment) -> Result<Exit,
     {
         let context = CommentContext {
             marker: comment::marker(&job.name),
-            gate: Some(GateVerdict {
-                policy: policy.to_string(),
-                failing: document.findings().filter(|finding| policy.matches(finding)).count(),
-            }),
+            gate: Some(GateVerdict { policy: policy.to_string(), failing: policy.concerned(&document).len() }),
             job_url: job.url.clone(),
             report_url: report_url(args, environment, &job),
             commit: job.commit.clone(),
@@ -146,7 +143,7 @@ fn comment_on(
     }
     if let Some(dockerfile) = &wish.thread {
         let thread = Thread { gitlab: &gitlab, project, iid: *iid, author: author.id, dockerfile };
-        let failing: Vec<&Finding> = document.findings().filter(|finding| wish.policy.matches(finding)).collect();
+        let failing: Vec<&Finding> = wish.policy.concerned(document).into_iter().map(|(_, finding)| finding).collect();
         let purpose = format!("merge request !{iid} gets no thread");
         thread.keep(&job.name, &wish.context, &failing).map_err(|error| error.diagnosis(&purpose))?;
     }

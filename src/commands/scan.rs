@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::advisories::Database;
 use crate::cli::{OutputArgs, ScanArgs};
-use crate::context::{Credentials, Environment, NetworkSettings, pipeline_images};
+use crate::context::{Credentials, Environment, Job, NetworkSettings, pipeline_images};
 use crate::exit::Exit;
 use crate::image::{self, InvalidSource, Source};
 use crate::inventory::{self, LayerCache};
@@ -20,13 +20,14 @@ use crate::model::{
     Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
+use crate::report;
 use crate::settings::Settings;
 
 use super::baseline::{Baseline, Wanted};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{bill_of_materials, database, doctor, terminal};
+use super::{bill_of_materials, database, doctor, gate, terminal};
 
 pub(super) fn run(
     args: &ScanArgs,
@@ -34,6 +35,7 @@ pub(super) fn run(
     environment: &Environment,
     settings: &Settings,
 ) -> Result<Exit, Diagnosis> {
+    gate::Policies::of(None, None, environment)?;
     let judgement = Judgement::of(settings, environment)?;
     let reports = Reports::chosen(args, output, environment)?;
     let platform = platform(args, environment)?;
@@ -41,6 +43,7 @@ pub(super) fn run(
     let started = Timestamp::now();
     let names = sources(args, environment);
     let mut document = empty_document(started);
+    document.project = judgement.project.clone();
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
@@ -60,12 +63,13 @@ pub(super) fn run(
             let today = started.to_zoned(TimeZone::UTC).date();
             for image in &mut document.images {
                 match_image(image, &database, today);
+                judgement.report_end_of_life(image, &database);
                 if let Some(inventory) = &mut image.inventory {
                     inventory.gaps.extend_from_slice(&gaps);
                 }
             }
             document.comparison =
-                baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment));
+                baseline.map(|baseline| baseline.compare(&mut document.images, &database, environment, &judgement));
             judgement.apply(&mut document);
         }
         Err(diagnosis) if document.images.iter().any(|image| image.inventory.is_some()) => {
@@ -73,6 +77,16 @@ pub(super) fn run(
             document.diagnoses.push(diagnosis);
         }
         Err(_) => {}
+    }
+    // Releases have versions for tags, and each is a thing of its own.
+    if Job::from_environment(environment).is_some_and(|job| !job.is_tag) {
+        for (image, tag) in document.images.iter().filter_map(|image| Some((image, report::version_tag(image)?))) {
+            warn!(
+                "{}: GitLab takes the tag `{tag}` for a version and for a part of what a finding is: with every new tag \
+                 all findings are new. Tag with the branch or commit, or with a letter in front",
+                image.name
+            );
+        }
     }
     let failed =
         !document.diagnoses.is_empty() || document.images.iter().any(|image| image.outcome == Outcome::Failure);
@@ -82,6 +96,9 @@ pub(super) fn run(
         info!("what surrounds the registry:\n{}", doctor::after_failure(environment).trim_end());
     }
     reports.write(&document)?;
+    if let Some(out) = args.out.as_deref().filter(|_| args.formats.is_empty()) {
+        super::settings::keep_copy(settings, out).map_err(|error| super::output::not_written(out, &error))?;
+    }
     Ok(exit(&document))
 }
 
@@ -98,6 +115,7 @@ pub(super) fn empty_document(started: Timestamp) -> ScanDocument {
         comparison: None,
         diagnoses: Vec::new(),
         rules: Vec::new(),
+        project: crate::model::Project::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! From the command line to settings, and from settings to what the verbs read.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
@@ -9,24 +11,61 @@ use crate::context::Environment;
 use crate::model::{Code, Diagnosis};
 use crate::settings::{self, Flags, Settings, SettingsFile};
 
+use super::repository::Repository;
+
 /// Settles what holds, before any work is done.
 pub(super) fn settle(cli: &Cli, environment: &Environment) -> Result<Settings, Diagnosis> {
-    let settled = || {
-        let file = match &cli.command {
+    let mut notice = None;
+    let mut settled = || {
+        let (path, named) = settings::location(cli.config.as_deref(), environment);
+        let read = || match &cli.command {
             // What compares two versions does not stumble over a project's settings.
-            Command::CompareVersions(_) => None,
-            _ => {
-                let (path, named) = settings::location(cli.config.as_deref(), environment);
-                SettingsFile::read(&path, named)?
-            }
+            Command::CompareVersions(_) => Ok(None),
+            _ => SettingsFile::read(&path, named),
+        };
+        let file = match (read()?, &cli.command) {
+            (None, Command::Gate(args)) => beside(&args.report)?,
+            (None, Command::Publish(args)) => beside(&args.report)?,
+            (None, Command::Scan(_) | Command::Doctor(_)) => match Repository::of(environment).fetch(&path) {
+                Ok(text) => Some(SettingsFile::parse(&path, &text)?),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => {
+                    notice = Some(format!("the project's {} is not known: {error}", path.display()));
+                    None
+                }
+            },
+            (file, _) => file,
         };
         Settings::settle(&flags(cli), environment, file)
     };
-    settled().map_err(|error| {
+    let settled = settled().map(|mut settings| {
+        settings.notices.extend(notice);
+        settings
+    });
+    settled.map_err(|error| {
         let fix = "see docs/settings.md for all settings and their values";
         Diagnosis::new(Code::InvalidInput, "a setting is wrong", error.to_string(), fix)
     })
 }
+
+/// The settings that a scan left beside its report, for jobs that have no checkout.
+fn beside(report: &Path) -> Result<Option<SettingsFile>, settings::SettingsError> {
+    SettingsFile::read(&report.with_file_name(COPY), false)
+}
+
+/// Leaves the settings beside the reports in `out`, or nothing where there are none.
+pub(super) fn keep_copy(settings: &Settings, out: &Path) -> std::io::Result<()> {
+    let copy = out.join(COPY);
+    match settings.file() {
+        Some(file) => fs::write(copy, &file.text),
+        None => match fs::remove_file(copy) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
+const COPY: &str = "plimsoll-settings.yml";
 
 /// Says what is not at its default, and what has no effect.
 pub(super) fn log(settings: &Settings) {
@@ -84,7 +123,10 @@ fn flags(cli: &Cli) -> Flags {
             add("--every", args.every.iter().cloned().collect());
             add("--fail-on", args.fail_on.iter().cloned().collect());
         }
-        Command::Gate(args) => add("--fail-on", args.fail_on.iter().cloned().collect()),
+        Command::Gate(args) => {
+            add("--fail-on", args.fail_on.iter().cloned().collect());
+            add("--warn-on", args.warn_on.iter().cloned().collect());
+        }
         Command::Publish(args) => {
             add("--fail-on", args.fail_on.iter().cloned().collect());
             add("--comment", args.comment.iter().cloned().collect());

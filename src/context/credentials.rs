@@ -1,7 +1,7 @@
 //! Which user name and password a registry gets, and from which variable.
 //!
-//! Order: `CS_REGISTRY_USER`/`_PASSWORD` (formerly `DOCKER_USER`/`_PASSWORD`) → `DOCKER_AUTH_CONFIG` → Docker's `config.json` → `CI_REGISTRY_USER`/`_PASSWORD`
-//! → `CI_DEPLOY_USER`/`_PASSWORD` → `CI_DEPENDENCY_PROXY_USER`/`_PASSWORD` → `SNYK_REGISTRY_USERNAME`/`_PASSWORD` →
+//! Order: `CS_REGISTRY_USER`/`_PASSWORD` (formerly `DOCKER_USER`/`_PASSWORD`) → `DOCKER_AUTH_CONFIG` → Docker's `config.json`
+//! → `registries` of `.plimsoll.yml` → `CI_REGISTRY_USER`/`_PASSWORD` → `CI_DEPLOY_USER`/`_PASSWORD` → `CI_DEPENDENCY_PROXY_USER`/`_PASSWORD` → `SNYK_REGISTRY_USERNAME`/`_PASSWORD` →
 //! `TRIVY_USERNAME`/`_PASSWORD` → anonymous. A credential goes to the host that it was declared for and to no other:
 //! `CI_*` to the hosts that GitLab names beside them; those that come without a host (`CS_*`, `SNYK_*`, `TRIVY_*`) to the
 //! registry of `CS_IMAGE`, or of the first scanned image if that is not set.
@@ -112,6 +112,7 @@ impl Credentials {
         add(&declared, "CS_REGISTRY_USER", "CS_REGISTRY_PASSWORD")?;
         add(&declared, "DOCKER_USER", "DOCKER_PASSWORD")?;
         let after_scanning = credentials.sources.len();
+        credentials.add_declared(environment);
         let mut add = |host: &Option<String>, user, password| credentials.add(environment, host, user, password);
         add(&registry, "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD")?;
         add(&registry, "CI_REGISTRY_USER", "CI_JOB_TOKEN")?;
@@ -140,6 +141,27 @@ impl Credentials {
     fn is_own(&self, image: &ImageReference) -> Option<bool> {
         let own = self.own_images.as_ref()?;
         Some(image.name().strip_prefix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+
+    /// The logins that the project's settings name variables for.
+    fn add_declared(&mut self, environment: &Environment) {
+        for registry in &environment.registries {
+            let Some(variable) = &registry.password_variable else { continue };
+            let of_variable = || registry.user_variable.as_deref().and_then(|name| environment.get(name));
+            let user = registry.user.as_deref().or_else(of_variable);
+            let (Some(user), Some(password)) = (user, environment.get(variable)) else {
+                let missing =
+                    if user.is_none() { registry.user_variable.as_ref().unwrap_or(variable) } else { variable };
+                self.notices.push(format!(
+                    "the login for {} ({}) is not used because {missing} is not set: is it protected and this branch is not?",
+                    registry.host, registry.origin
+                ));
+                continue;
+            };
+            let login = Login { user: user.to_owned(), password: Secret::new(password) };
+            let origin = format!("{variable}, named by {}", registry.origin);
+            self.sources.push(Source::Host { host: canonical_host(&registry.host), login, origin });
+        }
     }
 
     fn add(
@@ -229,6 +251,35 @@ mod tests {
         let credentials = Credentials::from_environment(&environment, &scanned).unwrap();
         let credential = credentials.resolve(&image.parse().unwrap());
         credential.login.map_or("anonymous".into(), |l| format!("{}:{}", l.user, l.password.expose()))
+    }
+
+    #[test]
+    fn the_projects_settings_name_variables_for_hosts() {
+        let mut environment: Environment = [("TOKEN", "t"), ("ROBOT", "r")].into_iter().collect();
+        let registry = |host: &str, user: Option<&str>, password: &str| super::super::RegistrySettings {
+            host: host.into(),
+            user: user.map(Into::into),
+            user_variable: Some("ROBOT".into()),
+            password_variable: Some(password.into()),
+            origin: "f, line 1".into(),
+            ..Default::default()
+        };
+        environment.registries = vec![
+            registry("reg.io:443", Some("robot"), "TOKEN"),
+            registry("b.io", None, "TOKEN"),
+            registry("c.io", None, "NONE"),
+        ];
+        let credentials = Credentials::from_environment(&environment, &[]).unwrap();
+        let said = |image: &str| credentials.resolve(&image.parse().unwrap()).to_string();
+        assert_eq!(said("reg.io/a:1"), "password of robot (TOKEN, named by f, line 1)");
+        assert_eq!(said("b.io/a:1"), "password of r (TOKEN, named by f, line 1)");
+        assert_eq!(said("c.io/a:1"), "anonymous");
+        assert_eq!(said("d.io/a:1"), "anonymous");
+        assert!(
+            credentials.notices.iter().any(|notice| notice.contains("NONE is not set")),
+            "{:?}",
+            credentials.notices
+        );
     }
 
     const JOB: &[(&str, &str)] = &[

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::RegistrySettings;
+
 /// Environment variables. Empty values count as not set, as GitLab passes unset inputs as empty strings.
 ///
 /// Settings that were given elsewhere are entered here under their variables, with where they really come from, so
@@ -11,6 +13,8 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     /// Of the variables that were entered by [`Environment::enter`].
     origins: BTreeMap<String, String>,
+    /// What the project's settings say of single registries.
+    pub registries: Vec<RegistrySettings>,
 }
 
 impl Environment {
@@ -53,6 +57,6 @@ impl Environment {
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { variables, origins: BTreeMap::new() }
+        Self { variables, origins: BTreeMap::new(), registries: Vec::new() }
     }
 }

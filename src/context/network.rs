@@ -93,9 +93,11 @@ impl NetworkSettings {
         images: &[ImageReference],
     ) -> Result<Self, NetworkSettingsError> {
         let plain_http = environment.is_true("CS_REGISTRY_INSECURE").then(|| declared_registry(environment, images));
+        let declared = environment.registries.iter().filter(|registry| registry.insecure);
+        let declared = declared.map(|registry| canonical_host(&registry.host));
         Ok(Self {
             certificate_authorities: certificate_authorities(environment)?,
-            plain_http: plain_http.flatten().into_iter().collect(),
+            plain_http: plain_http.flatten().into_iter().chain(declared).collect(),
             unverified_tls: environment.is_true("CS_DOCKER_INSECURE"),
             proxies: Proxies::from_environment(environment),
             known_registry: environment.get("CI_REGISTRY").map(canonical_host),
@@ -158,6 +160,16 @@ fn certificate_authorities(environment: &Environment) -> Result<Vec<CertificateA
         if let Some(path) = environment.get(variable) {
             found.push(from_file(variable, path)?);
         }
+    }
+    for registry in &environment.registries {
+        let Some(named) = &registry.authorities else { continue };
+        let origin = format!("`ca` of {} ({})", registry.host, registry.origin);
+        let value = environment.get(named.trim_start_matches('$')).unwrap_or(named);
+        found.push(if value.contains(BEGIN) {
+            from_pem(&origin, value.replace("\\n", "\n").as_bytes())?
+        } else {
+            from_file(&origin, value)?
+        });
     }
     for directory in environment.get("SSL_CERT_DIR").into_iter().flat_map(|value| value.split(':')) {
         found.extend(from_directory(directory));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Finding, Inventory, PackageKind, RuleUse, Severity, ShardName, Suppressed};
+use super::{Diagnosis, Dockerfile, Finding, Inventory, PackageKind, RuleUse, Severity, ShardName, Suppressed};
 
 /// `plimsoll.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,28 @@ pub struct ScanDocument {
     /// What became of the project's ignore rules and VEX statements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleUse>,
+    /// What reports need to know of the project.
+    #[serde(default, skip_serializing_if = "Project::is_empty")]
+    pub project: Project,
+}
+
+/// What is known of the project whose images were scanned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Its Dockerfile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<Dockerfile>,
+    /// The default branch's image, by which GitLab knows the findings of other branches again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_branch_image: Option<String>,
+}
+
+impl Project {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The program that wrote a document.

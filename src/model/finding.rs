@@ -54,6 +54,17 @@ pub struct Finding {
     pub change: Option<Change>,
 }
 
+impl Finding {
+    /// What the id of a finding about a distribution without support begins with.
+    pub const END_OF_LIFE: &'static str = "EOL-";
+
+    /// Whether it is about a distribution without support, not about a vulnerability.
+    #[must_use]
+    pub fn is_end_of_life(&self) -> bool {
+        self.id.starts_with(Self::END_OF_LIFE)
+    }
+}
+
 /// How a finding stands to the baseline, the image that this one is to replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,8 +14,10 @@ use crate::model::{Finding, ImageScan, ScanDocument, Severity};
 use super::Renderer;
 use super::identifier::Identifier;
 use super::image_name::ImageName;
+use super::origin::Origins;
 use super::renderer::{only_part, write_json};
 use super::stable_id::StableId;
+use super::subject::Subject;
 use super::text::short;
 use super::verdict::uncovered;
 use super::wording::{self, EXAMPLE_DATA};
@@ -49,7 +51,7 @@ struct Issue {
 
 #[derive(Serialize)]
 struct Place {
-    path: &'static str,
+    path: String,
     lines: Lines,
 }
 
@@ -59,16 +61,24 @@ struct Lines {
 }
 
 impl Issue {
-    fn new(description: &str, check: String, fingerprint: String, severity: &'static str) -> Self {
-        let location = Place { path: DOCKERFILE, lines: Lines { begin: 1 } };
+    fn new(
+        description: &str,
+        check: String,
+        fingerprint: String,
+        severity: &'static str,
+        (path, begin): (&str, u32),
+    ) -> Self {
+        let location = Place { path: path.to_owned(), lines: Lines { begin } };
         Self { description: short(description, LONGEST), check_name: check, fingerprint, severity, location }
     }
 }
 
 fn issues(document: &ScanDocument) -> Vec<Issue> {
     let mut issues = Vec::new();
+    let beginning = (document.project.dockerfile.as_ref().map_or("Dockerfile", |file| &file.path), 1);
     let mut remark = |kind: &str, about: &str, text: &str, severity| {
-        issues.push(Issue::new(text, format!("plimsoll-{kind}"), StableId::new(&[kind, about]).hex(), severity));
+        let fingerprint = StableId::new(&[kind, about]).hex();
+        issues.push(Issue::new(text, format!("plimsoll-{kind}"), fingerprint, severity, beginning));
     };
     if wording::is_example(document) {
         remark("example-data", "", EXAMPLE_DATA, "info");
@@ -93,7 +103,12 @@ fn issues(document: &ScanDocument) -> Vec<Issue> {
     let mut met = HashMap::new();
     for image in &document.images {
         let name = ImageName::of(image);
-        issues.extend(image.findings.iter().map(|finding| issue(&name, image, finding, &banner, &mut met)));
+        let origins = Origins::of(document, image);
+        let of_image = image.findings.iter().map(|finding| {
+            let place = origins.likely_place(&Subject::of(image, finding));
+            issue(&name, image, finding, &banner, place, &mut met)
+        });
+        issues.extend(of_image);
     }
     issues
 }
@@ -103,6 +118,7 @@ fn issue(
     image: &ImageScan,
     finding: &Finding,
     banner: &str,
+    place: (&str, u32),
     met: &mut HashMap<String, usize>,
 ) -> Issue {
     let key = StableId::of_finding(name, image, finding);
@@ -120,7 +136,7 @@ fn issue(
         package.version,
         wording::solution(finding)
     );
-    Issue::new(&text, Identifier::of(&finding.id).name, fingerprint, severity(finding.severity))
+    Issue::new(&text, Identifier::of(&finding.id).name, fingerprint, severity(finding.severity), place)
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -132,8 +148,5 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Info | Severity::Unknown => "info",
     }
 }
-
-/// What a merge request links to; a relative path without `./`.
-const DOCKERFILE: &str = "Dockerfile";
 
 const LONGEST: usize = 1000;

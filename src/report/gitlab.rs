@@ -7,6 +7,7 @@
 
 mod cvss;
 mod details;
+mod remediation;
 mod schema;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 use super::Renderer;
 use super::identifier::Identifier;
 use super::image_name::ImageName;
+use super::origin::Origins;
 use super::renderer::{only_part, write_json};
 use super::stable_id::StableId;
 use super::subject::Subject;
@@ -48,12 +50,16 @@ impl Renderer for GitLab {
 fn report(document: &ScanDocument) -> Report {
     let mut occurrences = HashMap::new();
     let mut vulnerabilities = Vec::new();
+    let mut remediations = Vec::new();
     for image in &document.images {
-        let place = Place::of(image);
-        vulnerabilities
-            .extend(image.findings.iter().map(|finding| vulnerability(image, &place, finding, &mut occurrences)));
+        let place = Place::of(document, image);
+        let of_image: Vec<Vulnerability> =
+            image.findings.iter().map(|finding| vulnerability(image, &place, finding, &mut occurrences)).collect();
+        let ids: Vec<String> = of_image.iter().map(|vulnerability| vulnerability.id.clone()).collect();
+        remediations.extend(remediation::all(image, &place.origins, &ids));
+        vulnerabilities.extend(of_image);
     }
-    Report { version: VERSION, scan: scan(document), vulnerabilities }
+    Report { version: VERSION, scan: scan(document), vulnerabilities, remediations }
 }
 
 fn scan(document: &ScanDocument) -> Scan {
@@ -87,14 +93,16 @@ fn scan(document: &ScanDocument) -> Scan {
 }
 
 /// What is the same for all findings of an image.
-struct Place {
+struct Place<'a> {
     name: ImageName,
     image: String,
     operating_system: String,
+    default_branch_image: Option<String>,
+    origins: Origins<'a>,
 }
 
-impl Place {
-    fn of(image: &ImageScan) -> Self {
+impl<'a> Place<'a> {
+    fn of(document: &'a ScanDocument, image: &ImageScan) -> Self {
         let distribution = image.inventory.as_ref().and_then(|inventory| inventory.distribution.as_ref());
         let operating_system = distribution.map(wording::operating_system).unwrap_or_default();
         let name = ImageName::of(image);
@@ -102,13 +110,20 @@ impl Place {
             image: name.to_string(),
             operating_system: or_unknown(text::short(&operating_system, LONGEST_NAME), "Unknown"),
             name,
+            // The variable speaks of one image.
+            default_branch_image: document
+                .project
+                .default_branch_image
+                .clone()
+                .filter(|name| document.images.len() == 1 && is_tagged_name(name)),
+            origins: Origins::of(document, image),
         }
     }
 }
 
 fn vulnerability(
     image: &ImageScan,
-    place: &Place,
+    place: &Place<'_>,
     finding: &Finding,
     occurrences: &mut HashMap<String, usize>,
 ) -> Vulnerability {
@@ -133,9 +148,25 @@ fn vulnerability(
             },
             operating_system: place.operating_system.clone(),
             image: place.image.clone(),
+            default_branch_image: place.default_branch_image.clone(),
         },
-        details: details::of(&Subject::of(image, finding), finding),
+        details: details::of(&Subject::of(image, finding), finding, &place.origins),
     }
+}
+
+/// What GitLab takes for the name of an image: with a tag and without a digest.
+fn is_tagged_name(name: &str) -> bool {
+    let plain = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    };
+    let path = |text: &str| text.split('/').all(plain);
+    let Some((name_part, tag)) = name.rsplit_once(':') else { return false };
+    let (host, rest) = name_part.split_once(':').unwrap_or((name_part, "0"));
+    name.len() <= LONGEST_NAME
+        && plain(tag)
+        && path(host)
+        && path(rest)
+        && rest.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn name(finding: &Finding) -> String {
@@ -195,6 +226,22 @@ const MOST_LINKS: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_default_branch_image_has_a_tag() {
+        for (name, expected) in [
+            ("reg.io:5000/g/p:main", true),
+            ("reg.io/g/p:1.2", true),
+            ("app:main", true),
+            ("reg.io:5000/g/p", false),
+            ("reg.io/g/p", false),
+            ("reg.io/g/p@sha256:00", false),
+            ("reg.io/g p:main", false),
+            (":main", false),
+        ] {
+            assert_eq!(is_tagged_name(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn times_have_neither_zone_nor_fraction() {

@@ -80,7 +80,8 @@ const OSV: &str = "https://osv.dev/vulnerability/";
 const DEBIAN: &str = "https://security-tracker.debian.org/tracker/";
 const RED_HAT: &str = "https://access.redhat.com/errata/";
 
-const KINDS: [(&str, &str, &str, &str); 19] = [
+const KINDS: [(&str, &str, &str, &str); 20] = [
+    ("EOL-", "eol", "", ""),
     ("CVE-", "cve", "https://nvd.nist.gov/vuln/detail/", ""),
     ("GHSA-", "ghsa", "https://github.com/advisories/", ""),
     ("USN-", "usn", "https://ubuntu.com/security/notices/", ""),

@@ -79,6 +79,25 @@ impl ImageName {
     }
 }
 
+/// The tag of an image, if GitLab takes it for a version and thus for a part of the identity of findings: then all of
+/// them are new with every new tag.
+#[must_use]
+pub fn version_tag(image: &ImageScan) -> Option<String> {
+    let ImageName { tag, .. } = ImageName::of(image);
+    let is_digest = (32..=128).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_hexdigit());
+    (is_version(&tag) && !is_digest).then_some(tag)
+}
+
+/// Ruby's `Gem::Version.correct?`.
+fn is_version(text: &str) -> bool {
+    let (release, pre) = text.split_once('-').map_or((text, None), |(release, pre)| (release, Some(pre)));
+    let mut parts = release.split('.');
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_pre = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    parts.next().is_some_and(is_number) && parts.all(is_word) && pre.is_none_or(|pre| pre.split('.').all(is_pre))
+}
+
 impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.repository, self.tag)
@@ -166,6 +185,25 @@ mod tests {
             ("\x1b[31m not a reference", "31m-not-a-reference:local"),
         ] {
             assert_eq!(ImageName::read(name).to_string(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_that_gitlab_takes_for_versions() {
+        for (tag, expected) in [
+            ("1.2.3", true),
+            ("1.2.3-alpine", true),
+            ("3.19", true),
+            ("4711", true),
+            ("20261121", true),
+            ("latest", false),
+            ("main", false),
+            ("v1.2.3", false),
+            ("a1b2c3d4", false),
+            ("1a2b3c4d", false),
+            ("1_2", false),
+        ] {
+            assert_eq!(is_version(tag), expected, "{tag}");
         }
     }
 

@@ -41,50 +41,47 @@ impl Renderer for JUnit {
             });
             suites.push(Suite { name: "plimsoll".into(), class: "plimsoll".into(), tests: tests.collect() });
         }
-        let mut xml = Xml(Writer::new_with_indent(out, b' ', 1));
-        xml.event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-        xml.open("testsuites", &[("name", "Plimsoll")])?;
-        for suite in &suites {
-            write_suite(document, suite, &mut xml)?;
-        }
-        xml.close("testsuites")?;
-        xml.0.into_inner().write_all(b"\n")
+        write(document, &suites, out)
     }
 }
 
+/// Writes suites as one file.
+pub(super) fn write(document: &ScanDocument, suites: &[Suite], out: &mut dyn Write) -> io::Result<()> {
+    let mut xml = Xml(Writer::new_with_indent(out, b' ', 1));
+    xml.event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    xml.open("testsuites", &[("name", "Plimsoll")])?;
+    for suite in suites {
+        write_suite(document, suite, &mut xml)?;
+    }
+    xml.close("testsuites")?;
+    xml.0.into_inner().write_all(b"\n")
+}
+
 /// The tests of one image.
-struct Suite {
-    name: String,
-    class: String,
-    tests: Vec<Test>,
+pub(super) struct Suite {
+    pub(super) name: String,
+    pub(super) class: String,
+    pub(super) tests: Vec<Test>,
 }
 
 /// A test; without a result it passed.
-struct Test {
-    name: String,
-    result: Option<TestResult>,
+pub(super) struct Test {
+    pub(super) name: String,
+    pub(super) result: Option<TestResult>,
 }
 
-struct TestResult {
+pub(super) struct TestResult {
     /// `failure`, `error` or `skipped`.
-    element: &'static str,
-    kind: String,
-    message: String,
-    text: String,
+    pub(super) element: &'static str,
+    pub(super) kind: String,
+    pub(super) message: String,
+    pub(super) text: String,
 }
 
 fn suite(document: &ScanDocument, image: &ImageScan) -> Suite {
     let mut names = HashSet::new();
     let mut tests = vec![Test { name: "everything could be judged".into(), result: judged(document, image) }];
-    tests.extend(image.findings.iter().map(|finding| Test {
-        name: name(image, finding, &mut names),
-        result: Some(TestResult {
-            element: "failure",
-            kind: finding.severity.label().into(),
-            message: message(finding),
-            text: explanation(image, finding),
-        }),
-    }));
+    tests.extend(image.findings.iter().map(|finding| failing(image, finding, &mut names)));
     tests.extend(image.suppressed.iter().map(|suppressed| Test {
         name: name(image, &suppressed.finding, &mut names),
         result: Some(TestResult {
@@ -95,6 +92,19 @@ fn suite(document: &ScanDocument, image: &ImageScan) -> Suite {
         }),
     }));
     Suite { name: image.name.clone(), class: ImageName::of(image).repository, tests }
+}
+
+/// The failed test of a finding.
+pub(super) fn failing(image: &ImageScan, finding: &Finding, names: &mut HashSet<String>) -> Test {
+    Test {
+        name: name(image, finding, names),
+        result: Some(TestResult {
+            element: "failure",
+            kind: finding.severity.label().into(),
+            message: message(finding),
+            text: explanation(image, finding),
+        }),
+    }
 }
 
 fn judged(document: &ScanDocument, image: &ImageScan) -> Option<TestResult> {
@@ -127,7 +137,7 @@ fn failed(diagnosis: &Diagnosis) -> TestResult {
 }
 
 /// The vulnerability and the package, with the path for language packages; numbered where that is not enough.
-fn name(image: &ImageScan, finding: &Finding, used: &mut HashSet<String>) -> String {
+pub(super) fn name(image: &ImageScan, finding: &Finding, used: &mut HashSet<String>) -> String {
     let package = &finding.package;
     let path = Subject::of(image, finding).path().filter(|_| !package.kind.is_os());
     let place = path.map(|path| format!(" at {path}")).unwrap_or_default();
@@ -141,7 +151,7 @@ fn name(image: &ImageScan, finding: &Finding, used: &mut HashSet<String>) -> Str
     unique
 }
 
-fn message(finding: &Finding) -> String {
+pub(super) fn message(finding: &Finding) -> String {
     let title = finding.title.trim();
     let text = if title.is_empty() { &finding.id } else { title };
     format!("{}: {text}", finding.severity)

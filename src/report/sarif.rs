@@ -1,7 +1,8 @@
 //! `plimsoll.sarif`: SARIF 2.1.0 (OASIS), one run per image, within the limits at which GitLab starts to drop things:
 //! 20 runs, 5,000 results and 25,000 rules per run, and the lengths of texts.
 //!
-//! A vulnerability is a rule; a finding is a result at the file in the image that names the package.
+//! A vulnerability is a rule; a finding is a result at the line of the Dockerfile that brought it where that is known,
+//! with the file in the image that names the package beside it; else at that file.
 
 mod results;
 mod rules;
@@ -17,7 +18,9 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument, Suppressed};
 
 use super::Renderer;
 use super::image_name::ImageName;
+use super::origin::Origins;
 use super::renderer::{only_part, write_json};
+use super::subject::Subject;
 use super::text;
 use super::wording::{self, Level};
 
@@ -46,6 +49,8 @@ struct Item<'a> {
     image: &'a ImageScan,
     finding: &'a Finding,
     suppressed: Option<&'a Suppressed>,
+    /// Path and line in the project's Dockerfile.
+    origin: Option<(&'a str, u32)>,
 }
 
 fn log(document: &ScanDocument) -> Log {
@@ -59,23 +64,26 @@ fn runs<'a>(document: &'a ScanDocument, names: &'a [ImageName]) -> Vec<(String, 
     let images = || document.images.iter().zip(names);
     let mut runs = Vec::new();
     for (image, name) in images() {
-        runs.extend(parts(&name.to_string(), items(image, name).collect()));
+        runs.extend(parts(&name.to_string(), items(document, image, name)));
     }
     if runs.is_empty() || runs.len() > MOST_RUNS {
-        runs = parts("images", images().flat_map(|(image, name)| items(image, name)).collect());
+        runs = parts("images", images().flat_map(|(image, name)| items(document, image, name)).collect());
     }
     runs
 }
 
-fn items<'a>(image: &'a ImageScan, name: &'a ImageName) -> impl Iterator<Item = Item<'a>> {
-    let findings = image.findings.iter().map(move |finding| Item { name, image, finding, suppressed: None });
-    let suppressed = image.suppressed.iter().map(move |suppressed| Item {
+fn items<'a>(document: &'a ScanDocument, image: &'a ImageScan, name: &'a ImageName) -> Vec<Item<'a>> {
+    let origins = Origins::of(document, image);
+    let findings = image.findings.iter().map(|finding| (finding, None));
+    let suppressed = image.suppressed.iter().map(|suppressed| (&suppressed.finding, Some(suppressed)));
+    let item = |(finding, suppressed): (&'a Finding, _)| Item {
         name,
         image,
-        finding: &suppressed.finding,
-        suppressed: Some(suppressed),
-    });
-    findings.chain(suppressed)
+        finding,
+        suppressed,
+        origin: origins.place(&Subject::of(image, finding)),
+    };
+    findings.chain(suppressed).map(item).collect()
 }
 
 /// At least one part, so that an image without findings has a run that says so.

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Origin, SETTINGS, SettingsError};
-use crate::context::nearest;
+use super::{Origin, SETTINGS, SettingsError, registries};
+use crate::context::{RegistrySettings, nearest};
 use crate::yaml::{self, Node, Value};
 
 /// The settings file as it was read.
@@ -13,8 +13,12 @@ use crate::yaml::{self, Node, Value};
 pub struct SettingsFile {
     /// Where it is.
     pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// The list under `ignore`, not yet read as rules.
     pub ignore: Option<Node>,
+    /// What it says of single registries.
+    pub registries: Vec<RegistrySettings>,
     entries: Vec<(&'static str, u64, Vec<String>)>,
 }
 
@@ -50,14 +54,25 @@ impl SettingsFile {
         if !matches!(root.value, Value::Null | Value::Map(_)) {
             return Err(wrong(root.line, format!("expected `key: value` lines, found {}", root.kind())));
         }
-        let mut file = Self { path: path.to_owned(), ignore: None, entries: Vec::new() };
+        let mut file = Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            ignore: None,
+            registries: Vec::new(),
+            entries: Vec::new(),
+        };
         for entry in root.entries() {
             if entry.key == IGNORE {
                 file.ignore = Some(entry.value.clone());
                 continue;
             }
+            if entry.key == registries::KEY {
+                let name = path.display().to_string();
+                file.registries = registries::read(&name, &entry.value).map_err(|(line, why)| wrong(line, why))?;
+                continue;
+            }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.key == entry.key) else {
-                let known = SETTINGS.iter().map(|setting| setting.key).chain([IGNORE]);
+                let known = SETTINGS.iter().map(|setting| setting.key).chain([IGNORE, registries::KEY]);
                 let hint = nearest(&entry.key, known)
                     .map_or_else(String::new, |(name, _)| format!("; did you mean `{name}`?"));
                 return Err(wrong(entry.line, format!("`{}` is not a setting{hint}", entry.key)));

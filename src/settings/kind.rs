@@ -13,6 +13,8 @@ pub enum Kind {
     Text,
     /// A file or folder.
     Path,
+    /// Policy expressions: one text, or a list of alternatives.
+    Expressions,
     /// Names, as a list or separated by white space or commas.
     Names,
     /// Files, as a list or separated by commas.
@@ -31,7 +33,7 @@ impl Kind {
     /// Whether it holds several values.
     #[must_use]
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Names | Self::Paths | Self::Statuses)
+        matches!(self, Self::Names | Self::Paths | Self::Statuses | Self::Expressions)
     }
 
     /// The values of a text that may hold several.
@@ -59,7 +61,7 @@ impl Kind {
                 "false" | "0" | "no" | "off" => Ok("false".into()),
                 _ => Err("use true or false".into()),
             },
-            Self::Text | Self::Path | Self::Names | Self::Paths => {
+            Self::Text | Self::Path | Self::Names | Self::Paths | Self::Expressions => {
                 if text.is_empty() {
                     Err("it is empty".into())
                 } else if text.contains(['\n', '\r', '\0']) {
@@ -110,6 +112,7 @@ impl fmt::Display for Kind {
             Self::Bool => f.write_str("true or false"),
             Self::Text => f.write_str("text"),
             Self::Path => f.write_str("path"),
+            Self::Expressions => f.write_str("expressions"),
             Self::Names => f.write_str("list"),
             Self::Paths => f.write_str("list of files"),
             Self::Platform => f.write_str("os/arch"),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::file::IGNORE;
+use super::registries;
 use super::{Kind, NO_EFFECT, OTHER_VARIABLES, SETTINGS, Setting};
 
 /// The tables of `docs/settings.md`, in Markdown.
@@ -42,6 +43,7 @@ pub fn schema() -> Value {
     let mut properties: Map<String, Value> =
         SETTINGS.iter().map(|setting| (setting.key.to_owned(), property(setting))).collect();
     properties.insert(IGNORE.into(), rules());
+    properties.insert(registries::KEY.into(), hosts());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of Plimsoll (.plimsoll.yml)",
@@ -78,6 +80,26 @@ fn any_case(words: &[&str]) -> String {
     let letter = |c: char| format!("[{}{c}]", c.to_ascii_uppercase());
     let words: Vec<String> = words.iter().map(|word| word.chars().map(letter).collect()).collect();
     format!("^({})$", words.join("|"))
+}
+
+fn hosts() -> Value {
+    let about = |name: &str| match name {
+        "user" => "The user name",
+        "user_variable" => "The variable that holds the user name",
+        "password_variable" => "The variable that holds the password or token",
+        "ca" => "Certificate authorities: a PEM file, or a variable with the text or path",
+        _ => "Plain HTTP",
+    };
+    let one = |name: &&str| {
+        let kind = if *name == "insecure" { "boolean" } else { "string" };
+        ((*name).to_owned(), json!({ "type": kind, "description": about(name) }))
+    };
+    let properties: Map<String, Value> = registries::KEYS.iter().map(one).collect();
+    json!({
+        "description": "Registries by host: logins by the names of variables, authorities, plain HTTP",
+        "type": ["object", "null"],
+        "additionalProperties": { "type": "object", "additionalProperties": false, "properties": properties },
+    })
 }
 
 fn rules() -> Value {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use plimsoll::model::{
     Change, Code, Comparison, Coverage, CoverageStatus, Cvss, DatabaseInfo, Diagnosis, Digest, Distribution, Epss,
     FeedId, Finding, Fix, FixState, Gap, GapKind, ImageChange, ImageConfig, ImageIdentity, ImageScan, Inventory, Kev,
-    Layer, Location, Outcome, Package, PackageKind, PackageRef, Platform, Reference, ScanDocument, Severity, ShardName,
-    SourceDate, SourcePackage, Statement, Suppressed, SuppressionReason, Tool,
+    Layer, Location, Outcome, Package, PackageKind, PackageRef, Platform, Project, Reference, ScanDocument, Severity,
+    ShardName, SourceDate, SourcePackage, Statement, Suppressed, SuppressionReason, Tool,
 };
 
 fn time(text: &str) -> Timestamp {
@@ -16,6 +16,16 @@ fn time(text: &str) -> Timestamp {
 
 fn digest(byte: u8) -> Digest {
     Digest::from_sha256(&[byte; 32])
+}
+
+/// The typical document of a project whose Dockerfile made its first image.
+pub(crate) fn from_dockerfile() -> ScanDocument {
+    let mut document = typical();
+    document.images.truncate(1);
+    let text = "# shop\nFROM debian:12 AS base\nWORKDIR /app\nRUN npm ci --omit=dev\nUSER 1000\n".to_owned();
+    document.project.dockerfile = Some(plimsoll::model::Dockerfile { path: "docker/Dockerfile".into(), text });
+    document.project.default_branch_image = Some("registry.example.com:5050/shop/web:main".into());
+    document
 }
 
 /// A document with a database and no image.
@@ -38,6 +48,7 @@ pub(crate) fn document() -> ScanDocument {
         comparison: None,
         diagnoses: Vec::new(),
         rules: Vec::new(),
+        project: Project::default(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! `details`: what GitLab's report has no field for.
 
 use crate::model::Finding;
+use crate::report::origin::Origins;
 use crate::report::subject::{Subject, instruction};
 use crate::report::{text, wording};
 
 use super::schema::{Detail, Details, Item};
 
 /// The details of a finding; facts that are not known are left out.
-pub(super) fn of(subject: &Subject<'_>, finding: &Finding) -> Details {
+pub(super) fn of(subject: &Subject<'_>, finding: &Finding, origins: &Origins<'_>) -> Details {
     let mut all = Vec::new();
     let mut say = |key, name, value: Option<String>| {
         if let Some(value) = value {
@@ -19,7 +20,7 @@ pub(super) fn of(subject: &Subject<'_>, finding: &Finding) -> Details {
     say(
         "severity_source",
         "Severity according to",
-        Some(finding.severity_source.clone()).filter(|source| !source.is_empty()),
+        Some(finding.severity_source.clone()).filter(|source| !source.is_empty() && source != "none"),
     );
     say("known_exploited", "Known to be exploited", finding.kev.as_ref().map(wording::exploited));
     say("epss", "Likelihood of exploitation (EPSS)", finding.epss.as_ref().map(wording::likelihood));
@@ -28,6 +29,10 @@ pub(super) fn of(subject: &Subject<'_>, finding: &Finding) -> Details {
     say("owned_by", "Owned by", subject.package.and_then(|package| package.owned_by.clone()));
     say("path", "Path in the image", subject.path().map(Into::into));
     say("layer", "Layer", subject.layer.map(|(index, _)| (index + 1).to_string()));
+    let brought =
+        origins.is_base(subject).map(|is_base| if is_base { "the base image" } else { "this project's Dockerfile" });
+    say("origin", "Brought by", brought.map(Into::into));
+    say("dockerfile_line", "Line", origins.place(subject).map(|(path, line)| format!("{path}:{line}")));
     let mut show = |key, name, value: Option<&str>| {
         if let Some(value) = value {
             all.push((key, Detail::Code { name, value: text::short(value, LONGEST) }));

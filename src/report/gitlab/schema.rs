@@ -10,6 +10,22 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     pub(super) scan: Scan,
     pub(super) vulnerabilities: Vec<Vulnerability>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) remediations: Vec<Remediation>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Remediation {
+    pub(super) fixes: Vec<Fixes>,
+    pub(super) summary: String,
+    /// For `git apply`, in base64.
+    pub(super) diff: String,
+}
+
+/// The vulnerability that a remediation fixes.
+#[derive(Serialize)]
+pub(super) struct Fixes {
+    pub(super) id: String,
 }
 
 #[derive(Serialize)]
@@ -94,6 +110,8 @@ pub(super) struct Location {
     pub(super) dependency: Dependency,
     pub(super) operating_system: String,
     pub(super) image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) default_branch_image: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -33,11 +33,12 @@ fn result(item: &Item<'_>, rules: &Rules, met: &mut BTreeMap<String, usize>) -> 
         .level(level(finding.severity))
         .rank(rank(finding.severity))
         .message(said(&message(finding)))
-        .locations(vec![location(item)])
+        .locations(vec![item.origin.map_or_else(|| location(item), |origin| at(item, origin))])
         .partial_fingerprints(BTreeMap::from([("plimsollFinding/v1".to_owned(), fingerprint)]))
         .properties(properties(item))
         .build();
     result.rule_index = i64::try_from(position).ok();
+    result.related_locations = item.origin.map(|_| vec![location(item)]);
     result.suppressions = item.suppressed.map(|suppressed| vec![suppression(suppressed)]);
     result
 }
@@ -65,6 +66,17 @@ fn rank(severity: Severity) -> f64 {
         Severity::Medium => 55.0,
         Severity::Low => 25.0,
         Severity::Info | Severity::Unknown => 5.0,
+    }
+}
+
+/// The line in the project that brought it.
+fn at(item: &Item<'_>, (path, line): (&str, u32)) -> Location {
+    let artifact = ArtifactLocation::builder().uri(text::uri_path(path)).build();
+    let region = Region::builder().start_line(i64::from(line)).build();
+    let physical = PhysicalLocation::builder().artifact_location(artifact).region(region).build();
+    Location {
+        logical_locations: location(item).logical_locations,
+        ..Location::builder().physical_location(physical).build()
     }
 }
 
