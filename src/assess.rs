@@ -9,5 +9,7 @@ mod glob;
 pub mod ignore;
 pub mod policy;
 mod purl_pattern;
+pub mod select;
 mod subject;
+pub mod verdict;
 pub mod vex;

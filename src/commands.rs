@@ -1,17 +1,22 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
 mod baseline;
+mod bill_of_materials;
 mod compare_versions;
 mod database;
 mod db;
 mod doctor;
 mod explain;
 mod gate;
+mod images;
 mod judgement;
 mod log;
 mod output;
+mod parallel;
+mod plan;
 mod progress;
 mod publish;
+mod retest;
 mod scan;
 mod settings;
 mod terminal;
@@ -49,6 +54,9 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
         Command::Explain(args) => explain::run(args, &output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
+        Command::Images(args) => images::run(args, &environment, &settings),
+        Command::Retest(args) => retest::run(&settings::retest(args, &environment), &output, &environment, &settings),
+        Command::Plan(args) => plan::run(args, &environment, &settings),
     }
 }
 

@@ -12,6 +12,8 @@ mod files;
 mod merge_requests;
 mod notes;
 mod packages;
+mod pages;
+mod registry;
 mod tokens;
 
 pub use client::GitLab;
@@ -19,4 +21,7 @@ pub use discussions::{DiffLine, Discussion};
 pub use error::GitLabError;
 pub use merge_requests::{DiffRefs, OpenMergeRequest};
 pub use notes::{MAX_NOTE_CHARS, Note, User};
+pub use packages::PackageFile;
+pub use pages::Listed;
+pub use registry::{Repository, RepositoryTag, TagDetails};
 pub use tokens::{TokenInfo, TokenJob};

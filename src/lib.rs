@@ -23,5 +23,6 @@ pub mod net;
 pub mod registry;
 pub mod report;
 pub mod settings;
+pub mod state;
 pub mod version;
 pub mod yaml;

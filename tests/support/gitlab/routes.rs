@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::http::{Reply, Request};
 use super::access::{Level, Need, Token, identify, visible};
-use super::{Note, State, Thread, json_reply, refusal};
+use super::{Note, State, Thread, json_reply, refusal, registry};
 
 /// The answer to a request.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
@@ -40,8 +40,12 @@ fn route(state: &mut State, request: &Request) -> Result<Reply, Reply> {
                 &json!({"id": 77, "name": "container_scanning", "user": user(token.user, &token.username)}),
             ))
         }
+        ("GET", ["groups", group, "registry", "repositories"]) => registry::in_group(state, request, group, query),
         (_, ["projects", project, rest @ ..]) => {
             let id = project_id(state, project).unwrap_or(0);
+            if let Some(answer) = registry::in_project(state, request, id, rest, query) {
+                return answer;
+            }
             in_project(state, request, id, rest, query)
         }
         _ => Err(not_found()),
@@ -160,7 +164,13 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             if token.level(id).is_none_or(|level| level < Level::Developer) {
                 return Err(refusal(403, "403 Forbidden"));
             }
-            project.packages.insert(format!("{package}/{version}/{file}"), request.body.clone());
+            let key = format!("{package}/{version}/{file}");
+            if project.no_duplicates && project.packages.contains_key(&key) {
+                return Err(refusal(400, "Duplicate package is not allowed"));
+            }
+            // A file of the same name is a new one.
+            project.package_ids.remove(&key);
+            project.packages.insert(key, request.body.clone());
             Ok(json_reply(201, &json!({"message": "201 Created"})))
         }
         ("GET", ["jobs", "artifacts", reference, "raw", path @ ..]) => {
@@ -224,7 +234,7 @@ fn body(request: &Request) -> Result<String, Reply> {
 }
 
 /// One page of a list: by number, or by key with a link to the next only.
-fn page(all: &[Value], request: &Request, query: &str) -> Reply {
+pub fn page(all: &[Value], request: &Request, query: &str) -> Reply {
     let number =
         |name: &str, default: usize| parameter(query, name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let size = number("per_page", 20).clamp(1, 100);
@@ -256,7 +266,7 @@ fn page(all: &[Value], request: &Request, query: &str) -> Reply {
 }
 
 /// A value of a query or form.
-fn parameter(query: &str, name: &str) -> Option<String> {
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))

@@ -1,0 +1,312 @@
+//! `plimsoll retest`: all known images, judged by today's advisories.
+//!
+//! One request tells whether a tag still points to the same image. If so, its stored inventory is judged again and
+//! nothing is pulled; if not, or if none is stored, the image is read now. Everything is stored when it is done, image by
+//! image, so that a retest that is killed goes on where it stopped. One bad image never stops the rest.
+
+mod collect;
+mod compare;
+mod judge;
+mod known;
+mod log;
+pub(super) mod memory;
+mod merge;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
+
+use crate::assess::select::Decision;
+use crate::cli::{OutputArgs, RetestArgs};
+use crate::context::Environment;
+use crate::exit::Exit;
+use crate::inventory::{self, LayerCache};
+use crate::model::{
+    Code, Diagnosis, ImageSnapshot, Limits, Outcome, Platform, SeverityCounts, ShardName, SnapshotChanges,
+};
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::state::{Finish, State};
+
+use super::images::listing::{self, Listing};
+use super::judgement::Judgement;
+use super::{database, parallel, scan, terminal};
+use collect::{Changes, Collector};
+use judge::Done;
+use known::{Known, Looked};
+use log::{Entry, ImportLog, Result as LogResult};
+
+pub(super) fn run(
+    args: &RetestArgs,
+    output: &OutputArgs,
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<Exit, Diagnosis> {
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
+    if !args.merge.is_empty() {
+        return merge::run(args, &out, output, environment);
+    }
+    let judgement = Judgement::of(settings, environment)?;
+    let platform = scan::platform(&args.scan(), environment)?;
+    let selection = listing::selection(&args.selection, settings)?;
+    let every = span("every", environment.get("PLIMSOLL_EVERY"))?;
+    let keep = span("keep", environment.get("PLIMSOLL_KEEP"))?.unwrap_or(KEPT);
+    let jobs = args.jobs.unwrap_or(listing::JOBS).clamp(1, MOST_JOBS);
+    let started = Timestamp::now();
+    let state = memory::open(args.selection.state.as_deref(), environment, started)?;
+    let mut listing = Listing::take(&args.selection, settings, environment)?;
+    let decisions = listing.select(&selection, state.index(), started, jobs);
+    for notice in &listing.notices {
+        warn!("{notice}");
+    }
+    let names: Vec<String> = listing.tags.iter().map(listing::ListedTag::name).collect();
+    let connection = scan::Connection::new(environment, &names, args.cache_dir.as_deref());
+    let layers = args.cache_dir.clone().or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(PathBuf::from));
+    let retest = Retest {
+        registry: connection.shared()?,
+        layers: layers.map(|directory| LayerCache::new(&directory)),
+        revision: inventory::revision(&Limits::default()),
+        first_run: state.index().images.is_empty(),
+        today: started.to_zoned(TimeZone::UTC).date(),
+        state,
+        platform,
+        judgement,
+        started,
+        jobs,
+        collector: Collector::new(&out)?,
+        changes: Changes::new(&out)?,
+    };
+    retest.run(args, environment, output, &listing, &decisions, every, keep, &out)
+}
+
+struct Retest {
+    state: State,
+    registry: Arc<Registry>,
+    layers: Option<LayerCache>,
+    /// What takes inventories here.
+    revision: String,
+    platform: Platform,
+    judgement: Judgement,
+    started: Timestamp,
+    today: Date,
+    jobs: usize,
+    /// Whether nothing was remembered.
+    first_run: bool,
+    collector: Collector,
+    changes: Changes,
+}
+
+impl Retest {
+    #[allow(clippy::too_many_arguments, reason = "the parts of one job that belong to nothing else")]
+    fn run(
+        self,
+        args: &RetestArgs,
+        environment: &Environment,
+        output: &OutputArgs,
+        listing: &Listing,
+        decisions: &[Decision],
+        every: Option<SignedDuration>,
+        keep: SignedDuration,
+        out: &Path,
+    ) -> Result<Exit, Diagnosis> {
+        let gone = self.note_gone(listing)?;
+        let (known, skipped) = self.known(listing, decisions, every);
+        info!(
+            "{} of {} tags are selected, {} were scanned a short while ago, {} are gone",
+            known.len(),
+            listing.tags.len(),
+            skipped.len(),
+            gone.len()
+        );
+        let looked = parallel::map(&known, self.jobs, |known| self.look(known));
+        // Reading an image keeps all cores busy, so only few are read at once.
+        let mut pairs: Vec<(Known, Looked)> = known.into_iter().zip(looked).collect();
+        let to_read: Vec<usize> =
+            pairs.iter().enumerate().filter(|(_, (_, looked))| looked.is_to_read()).map(|(index, _)| index).collect();
+        if !to_read.is_empty() {
+            info!("{} images are read, as they are new or have moved", to_read.len());
+        }
+        let read =
+            parallel::map(&to_read, READERS, |index| pairs.get(*index).map(|(known, looked)| self.read(known, looked)));
+        for (index, read) in to_read.iter().zip(read) {
+            if let (Some((_, looked)), Some(read)) = (pairs.get_mut(*index), read) {
+                *looked = read;
+            }
+        }
+        memory::tell(&self.state);
+        let mut document = scan::empty_document(self.started);
+        let wanted: BTreeSet<ShardName> = pairs.iter().flat_map(|(known, looked)| looked.shards(known)).collect();
+        let mut failure = None;
+        let opened = match database::open_for(&args.scan(), environment, &wanted) {
+            Ok(opened) => Some(opened),
+            Err(diagnosis) if wanted.is_empty() => {
+                info!("no advisories are needed: {diagnosis}");
+                None
+            }
+            Err(diagnosis) => {
+                terminal::error(&diagnosis.to_string());
+                failure = Some(diagnosis);
+                None
+            }
+        };
+        document.database = opened.as_ref().map(|opened| opened.database.info().clone());
+        document.diagnoses.extend(failure.clone());
+
+        // Tags of one image are judged together: its packages are matched once.
+        let mut groups: BTreeMap<(String, String), Vec<(usize, Known, Looked)>> = BTreeMap::new();
+        for (order, (known, looked)) in pairs.into_iter().enumerate() {
+            let key = looked.config(&known).map_or_else(|| known.name.clone(), |config| config.to_string());
+            groups.entry((known.repository.clone(), key)).or_default().push((order, known, looked));
+        }
+        let groups: Vec<Vec<(usize, Known, Looked)>> = groups.into_values().collect();
+        let (database, gaps) = match &opened {
+            Some(opened) => (Some(&opened.database), opened.gaps.as_slice()),
+            None => (None, &[][..]),
+        };
+        let done = parallel::map(&groups, self.jobs, |group| self.judge_group(group, database, gaps));
+        let mut done: Vec<Done> = done.into_iter().flatten().collect();
+        memory::tell(&self.state);
+        done.sort_by_key(|done| done.order);
+
+        let mut changes = SnapshotChanges {
+            format: SnapshotChanges::FORMAT.into(),
+            started: self.started,
+            first_run: self.first_run,
+            before: Vec::new(),
+            after: Vec::new(),
+            unchanged: Vec::new(),
+        };
+        for one in &gone {
+            self.changes.add(self.state.index().images.get(&one.name), one)?;
+        }
+        let mut import = ImportLog::new(self.started);
+        import.notices.clone_from(&listing.notices);
+        import.images.extend(gone.iter().map(|one| Entry::gone(one)));
+        import.images.extend(skipped);
+        let mut finish = Finish { keep, ..Finish::default() };
+        let mut rules = collect::Rules::default();
+        for one in done {
+            rules.add(one.rules);
+            finish.obsolete.extend(one.obsolete);
+            if one.entry.result != LogResult::Failed {
+                finish.told.insert(one.entry.name.clone());
+            }
+            if !one.news {
+                changes.unchanged.push(one.entry.name.clone());
+            }
+            import.images.push(one.entry);
+        }
+        document.rules = rules.all();
+        self.judgement.tell(&document.rules);
+        let failed = import.images.iter().any(|entry| entry.result == LogResult::Failed) || failure.is_some();
+        document.outcome = if failed { Outcome::Failure } else { Outcome::Success };
+        document.finished = Timestamp::now();
+        import.finished = document.finished;
+        let judged = self.collector.count();
+        let exit = self.collector.write(document, args, output, environment, out)?;
+        self.changes.write(&out.join(SnapshotChanges::FILE), &changes)?;
+        collect::write_json(&out.join(ImportLog::FILE), &import)?;
+        if self.first_run {
+            info!("baseline: first run: {judged} images are remembered now; from now on, what is new is told");
+        }
+        let (_, notices) = self.state.finish(Timestamp::now(), &finish).map_err(|error| memory::diagnosis(&error))?;
+        for notice in notices {
+            warn!("{notice}");
+        }
+        import.tell();
+        let nothing = judged == 0 && import.images.iter().all(|entry| entry.result != LogResult::Skipped);
+        Ok(match exit {
+            _ if nothing && !failed => {
+                terminal::error(&nothing_selected(listing.tags.len()).to_string());
+                Exit::NothingToScan
+            }
+            Exit::Incomplete | Exit::NothingToScan if args.keep_going => Exit::Done,
+            Exit::Done if failed && !args.keep_going => Exit::Incomplete,
+            other => other,
+        })
+    }
+
+    /// Marks what the registry has not any more.
+    fn note_gone(&self, listing: &Listing) -> Result<Vec<ImageSnapshot>, Diagnosis> {
+        let mut marked = Vec::new();
+        for one in listing.gone(self.state.index()).into_iter().filter(|one| one.gone.is_none()) {
+            let gone = ImageSnapshot { gone: Some(self.started), ..one.clone() };
+            self.state.record(gone.clone(), false).map_err(|error| memory::diagnosis(&error))?;
+            info!("{}: GONE: it is not in the registry any more", one.name);
+            marked.push(gone);
+        }
+        Ok(marked)
+    }
+
+    /// The selected tags with what is known of them, and those that are left out because of `every`.
+    fn known(
+        &self,
+        listing: &Listing,
+        decisions: &[Decision],
+        every: Option<SignedDuration>,
+    ) -> (Vec<Known>, Vec<Entry>) {
+        let mut chosen = Vec::new();
+        let mut skipped = Vec::new();
+        for (tag, decision) in listing.tags.iter().zip(decisions) {
+            if !matches!(decision, Decision::Selected(_)) || tag.vanished {
+                continue;
+            }
+            let name = tag.name();
+            let before = self.state.index().images.get(&name).cloned();
+            let last = before.as_ref().filter(|one| one.failure.is_none()).and_then(|one| one.last_scanned);
+            match last.zip(every) {
+                Some((last, every)) if self.started.duration_since(last) < every => {
+                    skipped.push(Entry::skipped(&name, format!("it was scanned at {last}")));
+                }
+                _ => chosen.push(Known::new(name, tag, before)),
+            }
+        }
+        (chosen, skipped)
+    }
+}
+
+fn nothing_selected(listed: usize) -> Diagnosis {
+    if listed == 0 {
+        let fix = "push an image first, or name another project";
+        return Diagnosis::new(Code::NothingToScan, "there is nothing to retest", "the registry holds no tags", fix);
+    }
+    let why = format!("none of {listed} tags is selected");
+    let fix = "change the selection; `plimsoll images --dry-run` says why each tag is in or out";
+    Diagnosis::new(Code::NotSelected, "there is nothing to retest", why, fix)
+}
+
+/// `6h`, `30d`, `8w`.
+pub(super) fn span(what: &str, text: Option<&str>) -> Result<Option<SignedDuration>, Diagnosis> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = || {
+        let (at, unit) = text.trim().char_indices().last()?;
+        let hours = match unit {
+            'h' => 1,
+            'd' => 24,
+            'w' => 24 * 7,
+            _ => return None,
+        };
+        let number: u32 = text.trim().get(..at)?.parse().ok()?;
+        Some(SignedDuration::from_hours(i64::from(number) * hours))
+    };
+    parsed().map(Some).ok_or_else(|| {
+        let fix = "write for example 6h, 30d or 8w";
+        Diagnosis::new(Code::InvalidInput, format!("`{what}` is wrong"), format!("`{text}` is no span of time"), fix)
+    })
+}
+
+/// Numbers of findings on one line.
+pub(super) fn in_words(counts: &SeverityCounts) -> String {
+    format!("C {}  H {}  M {}  L {}", counts.critical, counts.high, counts.medium, counts.low)
+}
+
+/// Images that are read at the same time; each keeps all cores busy.
+const READERS: usize = 2;
+const MOST_JOBS: usize = 64;
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
