@@ -1,7 +1,6 @@
 //! Reads shard files in place. Any damage is an error: lengths are checked before memory is taken, checksums before
 //! anything is decompressed.
 
-use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -38,15 +37,22 @@ struct OpenTable {
     recent: Mutex<Recent>,
 }
 
+/// A decompressed block, and where in it each pair starts.
+#[derive(Debug)]
+struct Unpacked {
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
+}
+
 /// The blocks that were read last, by offset, the newest at the end; together not much longer than [`MOST_KEPT`].
 #[derive(Debug, Default)]
 struct Recent {
-    blocks: Vec<(u64, Arc<Vec<u8>>)>,
+    blocks: Vec<(u64, Arc<Unpacked>)>,
     bytes: usize,
 }
 
 impl Recent {
-    fn get(&mut self, offset: u64) -> Option<Arc<Vec<u8>>> {
+    fn get(&mut self, offset: u64) -> Option<Arc<Unpacked>> {
         let place = self.blocks.iter().rposition(|(known, _)| *known == offset)?;
         let found = self.blocks.remove(place);
         let raw = Arc::clone(&found.1);
@@ -54,12 +60,12 @@ impl Recent {
         Some(raw)
     }
 
-    fn put(&mut self, offset: u64, raw: Arc<Vec<u8>>) {
-        self.bytes += raw.len();
+    fn put(&mut self, offset: u64, raw: Arc<Unpacked>) {
+        self.bytes += raw.bytes.len();
         self.blocks.push((offset, raw));
         while self.bytes > MOST_KEPT && self.blocks.len() > 1 {
             let (_, oldest) = self.blocks.remove(0);
-            self.bytes -= oldest.len();
+            self.bytes -= oldest.bytes.len();
         }
     }
 }
@@ -101,7 +107,9 @@ impl IndexFile {
         let after = blocks.partition_point(|block| block.first_key.as_str() <= key);
         let Some(block) = after.checked_sub(1).and_then(|index| blocks.get(index)) else { return Ok(None) };
         let raw = self.block(table, block)?;
-        find(&raw, key).map_err(|_| IndexError::Damaged("block"))
+        let at = raw.starts.binary_search_by(|start| raw.pair(*start).map_or("", |(candidate, _)| candidate).cmp(key));
+        let start = at.ok().and_then(|at| raw.starts.get(at));
+        Ok(start.and_then(|start| raw.pair(*start)).map(|(_, value)| value.to_vec()))
     }
 
     /// Every entry of a table, in key order, as far as `visit` does not fail.
@@ -112,8 +120,7 @@ impl IndexFile {
     ) -> Result<(), E> {
         for block in self.blocks(table)? {
             let raw = self.block(table, block)?;
-            let pairs: Vec<(&str, &[u8])> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block"))?;
-            pairs.into_iter().try_for_each(|(key, value)| visit(key, value))?;
+            raw.starts.iter().filter_map(|start| raw.pair(*start)).try_for_each(|(key, value)| visit(key, value))?;
         }
         Ok(())
     }
@@ -145,14 +152,14 @@ impl IndexFile {
         Ok(open.index.get_or_init(|| index))
     }
 
-    fn block(&self, table: Table, block: &Block) -> Result<Arc<Vec<u8>>, IndexError> {
+    fn block(&self, table: Table, block: &Block) -> Result<Arc<Unpacked>, IndexError> {
         let recent = &self.open_table(table).recent;
         if let Some(raw) = recent.lock().unwrap_or_else(PoisonError::into_inner).get(block.offset) {
             return Ok(raw);
         }
         // Not under the lock: other threads read other blocks meanwhile.
         let compressed = self.read(block.offset, block.length, block.checksum, "block")?;
-        let raw = Arc::new(decompress(&compressed, block.raw_length, "block")?);
+        let raw = Arc::new(Unpacked::of(decompress(&compressed, block.raw_length, "block")?)?);
         recent.lock().unwrap_or_else(PoisonError::into_inner).put(block.offset, Arc::clone(&raw));
         Ok(raw)
     }
@@ -163,18 +170,22 @@ impl IndexFile {
     }
 }
 
-/// The value of a key among the pairs of a block, which stand in the order of their keys.
-fn find(raw: &[u8], key: &str) -> Result<Option<Vec<u8>>, postcard::Error> {
-    let (count, mut rest) = postcard::take_from_bytes::<usize>(raw)?;
-    for _ in 0..count {
-        let ((candidate, value), after) = postcard::take_from_bytes::<(&str, &[u8])>(rest)?;
-        match candidate.cmp(key) {
-            Ordering::Less => rest = after,
-            Ordering::Equal => return Ok(Some(value.to_vec())),
-            Ordering::Greater => break,
+impl Unpacked {
+    /// Goes over all pairs once, so that look-ups need not.
+    fn of(bytes: Vec<u8>) -> Result<Self, IndexError> {
+        let damaged = |_| IndexError::Damaged("block");
+        let (count, mut rest) = postcard::take_from_bytes::<usize>(&bytes).map_err(damaged)?;
+        let mut starts = Vec::new();
+        for _ in 0..count {
+            starts.push(u32::try_from(bytes.len() - rest.len()).map_err(|_| IndexError::Damaged("block"))?);
+            (_, rest) = postcard::take_from_bytes::<(&str, &[u8])>(rest).map_err(damaged)?;
         }
+        Ok(Self { bytes, starts })
     }
-    Ok(None)
+
+    fn pair(&self, start: u32) -> Option<(&str, &[u8])> {
+        postcard::take_from_bytes(self.bytes.get(start as usize..)?).ok().map(|(pair, _)| pair)
+    }
 }
 
 fn read_checked(file: &File, at: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
