@@ -1,0 +1,140 @@
+//! Where the fuzzers start: real files out of a folder of test data, cut small, one corpus per target.
+//!
+//! `seeds DATA CORPORA` reads `DATA/images/*/oci`, `DATA/feeds` and `DATA/versions` and writes `CORPORA/<target>/`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, BufRead as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use plimsoll::advisories::{FEEDS, Sink};
+use plimsoll::image::{self, Content, Entry, NoProgress, Source, Visitor};
+use plimsoll::inventory::extractor::extractor_for;
+use plimsoll::model::{Limits, Platform};
+use plimsoll::version::Scheme;
+
+/// Larger files make a fuzzer slow.
+const LARGEST: u64 = 64 * 1024;
+/// Seeds of one folder for one feed: more of a kind teach a fuzzer nothing.
+const OF_A_KIND: usize = 4;
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [data, corpora] = arguments.as_slice() else {
+        return Err(io::Error::other("usage: seeds DATA CORPORA"));
+    };
+    let corpora = Corpora(corpora.clone());
+    for image in children(&data.join("images")) {
+        from_image(&image.join("oci"), &corpora)?;
+    }
+    let feeds = data.join("feeds");
+    let mut kinds = HashMap::new();
+    for file in files_below(&feeds) {
+        from_feed(&feeds, &file, &mut kinds, &corpora)?;
+    }
+    for table in children(&data.join("versions")) {
+        from_versions(&table, &corpora)?;
+    }
+    Ok(())
+}
+
+/// The corpora, by the name of their target.
+struct Corpora(PathBuf);
+
+impl Corpora {
+    fn add(&self, target: &str, seed: &[u8]) -> io::Result<()> {
+        let mut hasher = DefaultHasher::new();
+        seed.hash(&mut hasher);
+        let folder = self.0.join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(format!("{:016x}", hasher.finish())), seed)
+    }
+}
+
+/// The files that an extractor wants, and the small layers as they are.
+fn from_image(layout: &Path, corpora: &Corpora) -> io::Result<()> {
+    for blob in files_below(&layout.join("blobs")) {
+        let bytes = fs::read(&blob)?;
+        let deflated = bytes.strip_prefix(b"\x1f\x8b\x08\0").and_then(|rest| rest.get(6..));
+        if let Some(deflated) = deflated.filter(|bytes| bytes.len() as u64 <= LARGEST) {
+            corpora.add("inflate", deflated)?;
+        }
+    }
+    let Ok(source) = format!("oci:{}", layout.display()).parse::<Source>() else { return Ok(()) };
+    let limits = Limits::default();
+    let Ok(image) = image::open(&source, &Platform::linux_amd64(), &limits, None) else { return Ok(()) };
+    let mut seeds = Seeds::default();
+    for layer in 0..image.layers.len() {
+        // A layer that cannot be read to its end has shown its beginning.
+        let _ = image.walk_layer(layer, &mut seeds, &limits, &NoProgress);
+    }
+    for seed in seeds.0 {
+        corpora.add("extractors", &seed)?;
+    }
+    Ok(())
+}
+
+/// Path, line feed, content.
+#[derive(Default)]
+struct Seeds(Vec<Vec<u8>>);
+
+impl Visitor for Seeds {
+    fn wants(&mut self, entry: &Entry<'_>) -> bool {
+        extractor_for(entry).is_some()
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
+        let mut seed = format!("{}\n", entry.path).into_bytes();
+        if content.take(LARGEST).read_to_end(&mut seed).is_ok() {
+            self.0.push(seed);
+        }
+    }
+}
+
+/// A file, for every feed that can read it.
+fn from_feed(root: &Path, file: &Path, kinds: &mut HashMap<(u8, PathBuf), usize>, corpora: &Corpora) -> io::Result<()> {
+    if fs::metadata(file)?.len() > LARGEST {
+        return Ok(());
+    }
+    let bytes = fs::read(file)?;
+    let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
+    for (choice, feed) in (0u8..).zip(FEEDS) {
+        let count = kinds.entry((choice, file.parent().unwrap_or(root).to_owned())).or_default();
+        if *count == OF_A_KIND {
+            continue;
+        }
+        if feed.read(&path, &bytes, &mut Sink::new(None, path.to_string())).is_ok() {
+            *count += 1;
+            corpora.add("feeds", &[&[choice], path.as_bytes(), b"\n", &bytes].concat())?;
+        }
+    }
+    Ok(())
+}
+
+/// A table of versions: the first two columns of some lines.
+fn from_versions(table: &Path, corpora: &Corpora) -> io::Result<()> {
+    let name = table.file_stem().unwrap_or_default().to_string_lossy();
+    let Some(choice) = Scheme::ALL.iter().position(|scheme| scheme.to_string() == name) else { return Ok(()) };
+    let lines = io::BufReader::new(fs::File::open(table)?).lines().step_by(40).take(100);
+    for line in lines {
+        let line = line?;
+        let mut columns = line.split('\t');
+        let (Some(a), Some(b)) = (columns.next(), columns.next()) else { continue };
+        corpora.add("versions", format!("{}{a}\t{b}", char::from(choice as u8)).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut children: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    children.sort();
+    children
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (folders, mut files): (Vec<_>, Vec<_>) = children(folder).into_iter().partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| files_below(folder)));
+    files
+}
