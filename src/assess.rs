@@ -3,6 +3,7 @@
 //! Pure functions over a scan document; files are handed in as text. What is suppressed stays in the document with
 //! its reason.
 
+pub mod alert;
 pub mod baseline;
 pub mod filter;
 mod glob;

@@ -4,6 +4,7 @@
 //! renaming a field is a change of format: see [`ScanDocument::FORMAT`].
 
 mod advisory;
+mod alert;
 mod diagnosis;
 mod digest;
 mod distribution;
@@ -26,6 +27,7 @@ pub use advisory::{
     Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
     ShardName,
 };
+pub use alert::{Alert, AlertReport, AlertSummary, News};
 pub use diagnosis::{Code, Diagnosis};
 pub use digest::{Digest, InvalidDigest};
 pub use distribution::Distribution;
