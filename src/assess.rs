@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod filter;
 mod glob;
 pub mod ignore;
+pub mod owner;
 pub mod policy;
 mod purl_pattern;
 mod subject;

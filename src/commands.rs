@@ -1,5 +1,6 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
+mod alert;
 mod baseline;
 mod compare_versions;
 mod database;
@@ -49,6 +50,7 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
         Command::Explain(args) => explain::run(args, &output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
+        Command::Alert(args) => alert::run(args, &environment),
     }
 }
 

@@ -9,14 +9,18 @@ mod client;
 mod discussions;
 mod error;
 mod files;
+mod issues;
 mod merge_requests;
 mod notes;
 mod packages;
+mod pipelines;
 mod tokens;
 
 pub use client::GitLab;
 pub use discussions::{DiffLine, Discussion};
 pub use error::GitLabError;
+pub use issues::{Issue, IssueState, IssueText, MAX_DESCRIPTION_CHARS};
 pub use merge_requests::{DiffRefs, OpenMergeRequest};
 pub use notes::{MAX_NOTE_CHARS, Note, User};
+pub use pipelines::MAX_PIPELINE_NAME_CHARS;
 pub use tokens::{TokenInfo, TokenJob};

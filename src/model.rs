@@ -27,7 +27,7 @@ pub use advisory::{
     Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
     ShardName,
 };
-pub use alert::{Alert, AlertReport, AlertSummary, News};
+pub use alert::{Alert, AlertReport, AlertSummary, News, Standing};
 pub use diagnosis::{Code, Diagnosis};
 pub use digest::{Digest, InvalidDigest};
 pub use distribution::Distribution;

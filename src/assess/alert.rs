@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 pub use sla::{Sla, SlaError};
-pub use standing::{Standing, settle};
+pub use standing::settle;
 
 /// What is worth an alert.
 #[derive(Debug, Clone)]

@@ -131,6 +131,15 @@ pub struct AlertSummary {
     pub kev: usize,
 }
 
+/// An alert that was told and whose cause is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The day on which it was told, UTC.
+    pub since: Date,
+    /// The alert.
+    pub alert: Alert,
+}
+
 impl News {
     /// Its name, as in the report.
     #[must_use]

@@ -3,8 +3,7 @@
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 
-use super::Standing;
-use crate::model::{News, Severity};
+use crate::model::{News, Severity, Standing};
 
 /// Days by severity; none for severities that may stand for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]

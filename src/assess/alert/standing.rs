@@ -3,19 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 
 use super::identity;
-use crate::model::{Alert, AlertReport, ImageSnapshot, News, SnapshotChanges};
-
-/// An alert that was told and whose cause is still there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// The day on which it was told, UTC.
-    pub since: Date,
-    /// The alert.
-    pub alert: Alert,
-}
+use crate::model::{Alert, AlertReport, ImageSnapshot, News, SnapshotChanges, Standing};
 
 /// What stands after a retest for one repository: of what stood before, that whose cause is still there in at least one
 /// image, and the news. Nothing is said of images that the retest did not look at. Second: which alerts are new here.

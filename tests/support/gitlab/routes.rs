@@ -175,6 +175,19 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
                 None => Reply::new(200, "application/octet-stream", found.clone()),
             })
         }
+        (_, ["issues", rest @ ..]) => super::issues::answer(state, request, id, rest, query),
+        ("PUT", ["pipelines", pipeline, "metadata"]) => {
+            let token = identify(state, request, Need::JobWrite)?;
+            let number = iid(pipeline)?;
+            let name = parameter(&String::from_utf8_lossy(&request.body), "name").unwrap_or_default();
+            let project = visible(state, &token, id)?;
+            let found = project.pipelines.get_mut(&number).ok_or_else(not_found)?;
+            if name.chars().count() > 255 {
+                return Err(refusal(400, "name is too long (maximum is 255 characters)"));
+            }
+            found.clone_from(&name);
+            Ok(json_reply(200, &json!({"id": number, "name": name})))
+        }
         _ => Err(not_found()),
     }
 }
@@ -184,11 +197,11 @@ fn project_id(state: &State, name: &str) -> Option<u64> {
     name.parse().ok().or_else(by_path)
 }
 
-fn user(id: u64, name: &str) -> Value {
+pub(super) fn user(id: u64, name: &str) -> Value {
     json!({"id": id, "username": name, "name": name, "state": "active"})
 }
 
-fn note(note: &Note, reader: &Token) -> Value {
+pub(super) fn note(note: &Note, reader: &Token) -> Value {
     let name = if note.author == reader.user { reader.username.clone() } else { format!("user{}", note.author) };
     json!({
         "id": note.id, "body": note.body, "author": user(note.author, &name), "system": note.system,
@@ -207,7 +220,7 @@ fn discussion(one: &Note, reader: &Token) -> Value {
 }
 
 /// The text of a note: a form or JSON, of at most a million characters.
-fn body(request: &Request) -> Result<String, Reply> {
+pub(super) fn body(request: &Request) -> Result<String, Reply> {
     let text = String::from_utf8_lossy(&request.body);
     let found = if request.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
         serde_json::from_str::<Value>(&text).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
@@ -224,7 +237,7 @@ fn body(request: &Request) -> Result<String, Reply> {
 }
 
 /// One page of a list: by number, or by key with a link to the next only.
-fn page(all: &[Value], request: &Request, query: &str) -> Reply {
+pub(super) fn page(all: &[Value], request: &Request, query: &str) -> Reply {
     let number =
         |name: &str, default: usize| parameter(query, name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let size = number("per_page", 20).clamp(1, 100);
@@ -256,7 +269,7 @@ fn page(all: &[Value], request: &Request, query: &str) -> Reply {
 }
 
 /// A value of a query or form.
-fn parameter(query: &str, name: &str) -> Option<String> {
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
