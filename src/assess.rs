@@ -11,5 +11,7 @@ pub mod ignore;
 pub mod owner;
 pub mod policy;
 mod purl_pattern;
+pub mod select;
 mod subject;
+pub mod verdict;
 pub mod vex;

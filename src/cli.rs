@@ -70,8 +70,16 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compare versions as a package ecosystem does
     CompareVersions(CompareVersionsArgs),
+    /// List the images of a registry: what is new, what has moved, what a selection means
+    Images(ImagesArgs),
+    /// Judge all known images by today's advisories, without pulling what has not changed
+    Retest(Box<RetestArgs>),
+    /// Split a retest over runners: write a child pipeline
+    Plan(PlanArgs),
     /// Tell people what is news since the last retest; exits 1 when something is
     Alert(AlertArgs),
+    /// Show all images of a group: owner, deployment, last scan, findings, and what nobody looks at
+    Overview(OverviewArgs),
 }
 
 /// Arguments of `scan`.
@@ -399,6 +407,135 @@ pub struct CompareVersionsArgs {
     pub range: Option<String>,
 }
 
+/// Which images of a registry are meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which images")]
+pub struct SelectionArgs {
+    /// Names with wildcards: app, app:1.*, team/**, !app:dev-*, or whole references [default: PLIMSOLL_IMAGES, or all]
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
+    /// Which of those, such as `new`, `tag =~ ^v && newest(5)` or `age < 30d` [default: PLIMSOLL_SELECT, or all]
+    #[arg(long, value_name = "EXPR")]
+    pub select: Option<String>,
+    /// The project whose registry is meant, by id or path [default: that of the job]
+    #[arg(long, value_name = "PROJECT", conflicts_with = "group")]
+    pub project: Option<String>,
+    /// A group, with all its projects; needs a token with read_api
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Where the memory between pipelines is kept [default: PLIMSOLL_STATE, or the package registry of the project]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Arguments of `images`.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// Which images.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Only names that contain this, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// Say for each tag why it is selected or not
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask about each tag: digest, size and age; one request per tag
+    #[arg(long)]
+    pub details: bool,
+    /// How to write the list: table, json or csv
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: String,
+}
+
+/// Arguments of `retest`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RetestArgs {
+    /// Which images.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Leave out what was scanned more recently than this, such as 6h or 1d [default: PLIMSOLL_EVERY, or nothing]
+    #[arg(long, value_name = "AGE")]
+    pub every: Option<String>,
+    /// Images that are asked for or judged at the same time [default: 8]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// How long images that are gone are remembered [default: PLIMSOLL_KEEP, or 30d]
+    #[arg(long, value_name = "AGE")]
+    pub keep: Option<String>,
+    /// End with 0 even if some images failed
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Scan nothing: make one of the documents that other retests wrote into these directories
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["patterns", "select", "every", "group", "project"])]
+    pub merge: Vec<PathBuf>,
+    /// Advisory database [default: as for `scan`]
+    #[arg(long, value_name = "REF|DIR")]
+    pub db: Option<PathBuf>,
+    /// Who vouches for the database, and how old it may be.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// A folder of feeds to use, and to name in all reports, when no database can be had
+    #[arg(long, value_name = "DIR")]
+    pub fallback_db: Option<PathBuf>,
+    /// Directory for all reports [default: the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Platform to take from an index [default: linux/amd64]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    /// Use the network for registries only, never for advisories
+    #[arg(long)]
+    pub offline: bool,
+    /// Where databases and, if named, what layers hold are kept [default: PLIMSOLL_CACHE_DIR, or the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// What counts.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+impl RetestArgs {
+    /// What it has in common with a scan of its images.
+    #[must_use]
+    pub fn scan(&self) -> ScanArgs {
+        ScanArgs {
+            db: self.db.clone(),
+            trust: self.trust.clone(),
+            fallback_db: self.fallback_db.clone(),
+            out: self.out.clone(),
+            platform: self.platform.clone(),
+            offline: self.offline,
+            cache_dir: self.cache_dir.clone(),
+            filter: self.filter.clone(),
+            ..ScanArgs::default()
+        }
+    }
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which images.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Jobs at most, up to 200 [default: 20]
+    #[arg(long, value_name = "N")]
+    pub shards: Option<usize>,
+    /// The image that the jobs run in [default: that of this job, CI_JOB_IMAGE]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Leave out what was scanned more recently than this, as for `retest`
+    #[arg(long, value_name = "AGE")]
+    pub every: Option<String>,
+    /// The policy of the last job [default: as for `gate`; `never` for none]
+    #[arg(long, value_name = "EXPR")]
+    pub fail_on: Option<String>,
+    /// Where the child pipeline goes
+    #[arg(long, value_name = "FILE", default_value = "plimsoll-retest.yml")]
+    pub to: PathBuf,
+}
+
 /// Arguments of `alert`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = CHANNELS)]
@@ -441,3 +578,20 @@ Channels:
   pipeline  the name of the pipeline; the job token is enough
   issue     an issue per repository, kept up to date; PLIMSOLL_GITLAB_TOKEN with the scope api
   webhook   one message to PLIMSOLL_WEBHOOK_URL: Slack, Teams, Mattermost or JSON";
+
+/// Arguments of `overview`.
+#[derive(Debug, Args)]
+pub struct OverviewArgs {
+    /// The group, by path or id [default: CI_PROJECT_ROOT_NAMESPACE]
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Directory for overview.json, overview.csv and index.html [default: the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Age from which a scan is too old
+    #[arg(long, value_name = "AGE", default_value = "7d")]
+    pub stale_after: String,
+    /// Exit with 1 when something is not covered
+    #[arg(long)]
+    pub fail_on_gap: bool,
+}

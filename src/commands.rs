@@ -8,11 +8,17 @@ mod db;
 mod doctor;
 mod explain;
 mod gate;
+mod images;
 mod judgement;
 mod log;
+mod notification;
 mod output;
+mod overview;
+mod parallel;
+mod plan;
 mod progress;
 mod publish;
+mod retest;
 mod scan;
 mod settings;
 mod terminal;
@@ -50,7 +56,11 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Db(DbCommand::Import(args)) => db::import(args, &environment),
         Command::Explain(args) => explain::run(args, &output, &environment),
         Command::CompareVersions(args) => compare_versions::run(args),
+        Command::Images(args) => images::run(args, &environment, &settings),
+        Command::Retest(args) => retest::run(&settings::retest(args, &environment), &output, &environment, &settings),
+        Command::Plan(args) => plan::run(args, &environment, &settings),
         Command::Alert(args) => alert::run(args, &environment),
+        Command::Overview(args) => overview::run(args, &environment),
     }
 }
 

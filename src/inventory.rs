@@ -19,7 +19,7 @@ use std::thread;
 
 use crate::image::{Image, Progress};
 use crate::model::{Inventory, Limits};
-pub use cache::LayerCache;
+pub use cache::{LayerCache, revision};
 pub use extractor::is_package_database;
 use layer::{LayerFacts, LinkedFacts, Targets};
 

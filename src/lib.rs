@@ -24,5 +24,6 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod settings;
+pub mod state;
 pub mod version;
 pub mod yaml;

@@ -102,7 +102,7 @@ impl Registry {
         blob::open(&self.runtime, &self.transport, image, digest, size)
     }
 
-    /// The tags of an image's repository, as far as the registry lists them in one answer of at most 4 MiB.
+    /// The tags of an image's repository, page by page of at most 4 MiB each.
     ///
     /// # Errors
     /// As [`Registry::manifest`].

@@ -19,6 +19,7 @@ mod json;
 mod junit;
 mod license;
 mod markdown;
+pub mod overview;
 mod renderer;
 mod sarif;
 mod spdx;

@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("settings", &["model", "context", "yaml"]),
     ("assess", &["model", "context", "yaml"]),
     ("report", &["model"]),
-    ("state", &["model", "net"]),
+    ("state", &["model", "gitlab"]),
     ("gitlab", &["model", "net"]),
     ("publish", &["model", "report", "state", "gitlab", "registry", "net"]),
 ];

@@ -34,10 +34,18 @@ pub(super) fn open<'a>(
     environment: &Environment,
     inventories: impl Iterator<Item = &'a Inventory>,
 ) -> Result<Opened, Diagnosis> {
-    let wanted: BTreeSet<ShardName> = inventories.flat_map(shards).collect();
+    open_for(args, environment, &inventories.flat_map(shards).collect())
+}
+
+/// The same for shards that are known to be needed.
+pub(super) fn open_for(
+    args: &ScanArgs,
+    environment: &Environment,
+    wanted: &BTreeSet<ShardName>,
+) -> Result<Opened, Diagnosis> {
     let policy = AgePolicy::from(&args.trust, environment)?;
     let keys = public_keys(args.trust.db_key.as_deref(), environment)?;
-    let opened = open_wanted(args, environment, &wanted, keys.as_ref()).and_then(|mut opened| {
+    let opened = open_wanted(args, environment, wanted, keys.as_ref()).and_then(|mut opened| {
         opened.gaps.extend(policy.judge(&opened.database)?);
         Ok(opened)
     });

@@ -65,14 +65,24 @@ impl Judgement {
     /// Suppresses, and says what each rule did.
     pub(super) fn apply(&self, document: &mut ScanDocument) {
         let before = document.findings().count();
-        self.vex.apply(document);
-        self.rules.apply(document, self.today);
-        self.filter.apply(document);
+        self.judge(document);
         let suppressed = before - document.findings().count();
         if suppressed > 0 {
             info!("{suppressed} of {before} findings do not count because of VEX, ignore rules or settings");
         }
-        for rule in &document.rules {
+        self.tell(&document.rules);
+    }
+
+    /// Suppresses without a word.
+    pub(super) fn judge(&self, document: &mut ScanDocument) {
+        self.vex.apply(document);
+        self.rules.apply(document, self.today);
+        self.filter.apply(document);
+    }
+
+    /// Says what each rule did.
+    pub(super) fn tell(&self, rules: &[RuleUse]) {
+        for rule in rules {
             tell(rule, self.today);
         }
     }

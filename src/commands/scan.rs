@@ -26,7 +26,7 @@ use super::baseline::{Baseline, Wanted};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{database, doctor, terminal};
+use super::{database, doctor, notification, terminal};
 
 pub(super) fn run(
     args: &ScanArgs,
@@ -39,19 +39,8 @@ pub(super) fn run(
     let platform = platform(args, environment)?;
     let wanted = Wanted::of(args, environment)?;
     let started = Timestamp::now();
-    let names = sources(args, environment);
-    let mut document = ScanDocument {
-        format: ScanDocument::FORMAT.into(),
-        tool: Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() },
-        started,
-        finished: started,
-        outcome: Outcome::Success,
-        database: None,
-        images: Vec::new(),
-        comparison: None,
-        diagnoses: Vec::new(),
-        rules: Vec::new(),
-    };
+    let names = sources(args, environment)?;
+    let mut document = empty_document(started);
     if names.is_empty() {
         document.diagnoses.push(nothing_to_scan(environment));
     }
@@ -96,19 +85,38 @@ pub(super) fn run(
     Ok(exit(&document))
 }
 
-/// What is to be scanned: the arguments, else what the pipeline pushed.
-fn sources(args: &ScanArgs, environment: &Environment) -> Vec<String> {
+/// A document without images.
+pub(super) fn empty_document(started: Timestamp) -> ScanDocument {
+    ScanDocument {
+        format: ScanDocument::FORMAT.into(),
+        tool: Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() },
+        started,
+        finished: started,
+        outcome: Outcome::Success,
+        database: None,
+        images: Vec::new(),
+        comparison: None,
+        diagnoses: Vec::new(),
+        rules: Vec::new(),
+    }
+}
+
+/// What is to be scanned: the arguments, else what a registry says was pushed, else what the pipeline pushed.
+fn sources(args: &ScanArgs, environment: &Environment) -> Result<Vec<String>, Diagnosis> {
     if !args.sources.is_empty() {
-        return args.sources.clone();
+        return Ok(args.sources.clone());
+    }
+    if let Some(images) = notification::images(environment)? {
+        return Ok(images.iter().map(ToString::to_string).collect());
     }
     let images = pipeline_images(environment);
     for image in &images {
         info!("image {} (from {})", image.image, image.origin);
     }
-    images.into_iter().map(|image| image.image).collect()
+    Ok(images.into_iter().map(|image| image.image).collect())
 }
 
-fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diagnosis> {
+pub(super) fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diagnosis> {
     if let Some(platform) = &args.platform {
         return Ok(platform.clone());
     }
@@ -155,6 +163,11 @@ impl<'a> Connection<'a> {
         };
         info!("{}: {}", image.registry, registry.identity(image));
         Ok(registry)
+    }
+
+    /// The client, to be shared by threads.
+    pub(super) fn shared(mut self) -> Result<Arc<Registry>, Diagnosis> {
+        self.connect()
     }
 
     fn connect(&mut self) -> Result<Arc<Registry>, Diagnosis> {
@@ -238,7 +251,7 @@ fn describe(image: &image::Image) -> String {
     [digest, platform].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inventory>) -> ImageScan {
+pub(super) fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inventory>) -> ImageScan {
     ImageScan {
         name,
         outcome: Outcome::Failure,
@@ -253,9 +266,18 @@ fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inventory>) -> 
 /// Tells a complete inventory from one that hides something essential: a layer or package database that could not be
 /// read, or nothing recognised at all.
 fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
-    for gap in &inventory.gaps {
+    let image = whether_complete(name, inventory);
+    for gap in image.inventory.iter().flat_map(|inventory| &inventory.gaps) {
         warn!("{gap}");
     }
+    if let Some(diagnosis) = &image.diagnosis {
+        terminal::error(&diagnosis.to_string());
+    }
+    image
+}
+
+/// The same without a word.
+pub(super) fn whether_complete(name: String, inventory: Inventory) -> ImageScan {
     let essential = inventory.gaps.iter().find(|gap| match gap.kind {
         GapKind::IncompleteLayer | GapKind::UnsupportedLayer => true,
         // A limit that a whole layer meets hides anything; one that a file meets hides that file.
@@ -288,10 +310,7 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
         None
     };
     match diagnosis {
-        Some(diagnosis) => {
-            terminal::error(&diagnosis.to_string());
-            failure(name, diagnosis, Some(inventory))
-        }
+        Some(diagnosis) => failure(name, diagnosis, Some(inventory)),
         None => ImageScan {
             name,
             outcome: Outcome::Success,
@@ -306,22 +325,31 @@ fn judge_inventory(name: String, inventory: Inventory) -> ImageScan {
 
 /// Matches one image; an index that cannot be read fails the image, as nothing may be concluded from it.
 fn match_image(image: &mut ImageScan, database: &Database, today: Date) {
+    let known = image.inventory.as_ref().map_or(0, |inventory| inventory.gaps.len());
+    let before = image.diagnosis.clone();
+    judge(image, database, today);
+    for gap in image.inventory.iter().flat_map(|inventory| inventory.gaps.iter().skip(known)) {
+        warn!("{gap}");
+    }
+    if let Some(diagnosis) = image.diagnosis.as_ref().filter(|diagnosis| before.as_ref() != Some(diagnosis)) {
+        terminal::error(&diagnosis.to_string());
+    }
+}
+
+/// The same without a word.
+pub(super) fn judge(image: &mut ImageScan, database: &Database, today: Date) {
     let Some(inventory) = &mut image.inventory else { return };
     let matched = match matching::match_inventory(inventory, database) {
         Ok(matched) => matched,
         Err(error) => {
-            let diagnosis = database::unreadable(&error);
-            terminal::error(&diagnosis.to_string());
             image.outcome = Outcome::Failure;
-            image.diagnosis.get_or_insert(diagnosis);
+            image.diagnosis.get_or_insert(database::unreadable(&error));
             return;
         }
     };
-    let gaps: Vec<Gap> = matched.gaps.into_iter().chain(end_of_life(inventory, database, today)).collect();
-    for gap in &gaps {
-        warn!("{gap}");
-    }
-    inventory.gaps.extend(gaps);
+    inventory
+        .gaps
+        .extend(matched.gaps.into_iter().chain(end_of_life(inventory, database, today)).collect::<Vec<Gap>>());
     image.findings = matched.findings;
     image.suppressed = matched.suppressed;
     image.coverage = matched.coverage;
@@ -339,7 +367,6 @@ fn match_image(image: &mut ImageScan, database: &Database, today: Date) {
             ),
             "build the database with a feed for this distribution; this is not zero vulnerabilities",
         );
-        terminal::error(&diagnosis.to_string());
         image.outcome = Outcome::Failure;
         image.diagnosis = Some(diagnosis);
     }
@@ -401,7 +428,7 @@ fn is_about_the_way(diagnosis: &Diagnosis) -> bool {
 }
 
 /// 3 where there was nothing to scan at all, 2 where something could not be completed, else 0.
-fn exit(document: &ScanDocument) -> Exit {
+pub(super) fn exit(document: &ScanDocument) -> Exit {
     if document.outcome == Outcome::Success {
         return Exit::Done;
     }

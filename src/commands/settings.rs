@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing::{info, warn};
 
-use crate::cli::{Cli, Command, OutputArgs, ScanArgs, StaleDb};
+use crate::cli::{Cli, Command, OutputArgs, RetestArgs, ScanArgs, SelectionArgs, StaleDb};
 use crate::context::Environment;
 use crate::model::{Code, Diagnosis};
 use crate::settings::{self, Flags, Settings, SettingsFile};
@@ -54,6 +54,12 @@ pub(super) fn scan(args: &ScanArgs, environment: &Environment) -> ScanArgs {
     }
 }
 
+/// The arguments of `retest`, with what the settings say.
+pub(super) fn retest(args: &RetestArgs, environment: &Environment) -> RetestArgs {
+    let scan = scan(&args.scan(), environment);
+    RetestArgs { fallback_db: scan.fallback_db, out: scan.out, offline: scan.offline, ..args.clone() }
+}
+
 /// The flags that are settings.
 fn flags(cli: &Cli) -> Flags {
     let mut flags = Flags::new();
@@ -62,29 +68,21 @@ fn flags(cli: &Cli) -> Flags {
             flags.push((name, texts));
         }
     };
-    let switch = |on: bool| if on { vec!["true".to_owned()] } else { Vec::new() };
-    let path = |path: &PathBuf| path.display().to_string();
     add("--quiet", switch(cli.output.quiet));
     add("--log-level", cli.output.log_level.iter().cloned().collect());
     match &cli.command {
-        Command::Scan(args) => {
-            add("--platform", args.platform.iter().map(ToString::to_string).collect());
-            add("--db", args.db.iter().map(path).collect());
-            add("--fallback-db", args.fallback_db.iter().map(path).collect());
-            add("--out", args.out.iter().map(path).collect());
-            add("--cache-dir", args.cache_dir.iter().map(path).collect());
-            add("--offline", switch(args.offline));
-            add("--max-db-age", args.trust.max_db_age.iter().cloned().collect());
-            let action = args.trust.stale_db.map(|action| if action == StaleDb::Fail { "fail" } else { "warn" });
-            add("--stale-db", action.iter().map(ToString::to_string).collect());
-            add("--baseline", args.baseline.iter().cloned().collect());
-            let filter = &args.filter;
-            add("--severity-threshold", filter.severity_threshold.iter().cloned().collect());
-            add("--ignore-unfixed", switch(filter.ignore_unfixed));
-            add("--ignore-statuses", filter.ignore_statuses.clone());
-            add("--exclude-app-vulns", switch(filter.exclude_app_vulns));
-            add("--ignore-file", filter.ignore_files.iter().map(path).collect());
-            add("--vex", filter.vex.iter().map(path).collect());
+        Command::Scan(args) => scan_flags(args, &mut add),
+        Command::Retest(args) => {
+            scan_flags(&args.scan(), &mut add);
+            selection_flags(&args.selection, &mut add);
+            add("--every", args.every.iter().cloned().collect());
+            add("--keep", args.keep.iter().cloned().collect());
+        }
+        Command::Images(args) => selection_flags(&args.selection, &mut add),
+        Command::Plan(args) => {
+            selection_flags(&args.selection, &mut add);
+            add("--every", args.every.iter().cloned().collect());
+            add("--fail-on", args.fail_on.iter().cloned().collect());
         }
         Command::Gate(args) => add("--fail-on", args.fail_on.iter().cloned().collect()),
         Command::Publish(args) => {
@@ -92,8 +90,9 @@ fn flags(cli: &Cli) -> Flags {
             add("--comment", args.comment.iter().cloned().collect());
             add("--thread", switch(args.thread));
         }
+        Command::Overview(args) => add("--out", args.out.iter().map(|path| path.display().to_string()).collect()),
         Command::Alert(args) => {
-            add("--out", args.out.iter().map(path).collect());
+            add("--out", args.out.iter().map(|path| path.display().to_string()).collect());
             add("--notify", args.notify.notify.clone());
             add("--alert-on", args.notify.alert_on.iter().cloned().collect());
             add("--sla", args.notify.sla.iter().cloned().collect());
@@ -101,4 +100,34 @@ fn flags(cli: &Cli) -> Flags {
         _ => {}
     }
     flags
+}
+
+fn scan_flags(args: &ScanArgs, add: &mut dyn FnMut(&'static str, Vec<String>)) {
+    let path = |path: &PathBuf| path.display().to_string();
+    add("--platform", args.platform.iter().map(ToString::to_string).collect());
+    add("--db", args.db.iter().map(path).collect());
+    add("--fallback-db", args.fallback_db.iter().map(path).collect());
+    add("--out", args.out.iter().map(path).collect());
+    add("--cache-dir", args.cache_dir.iter().map(path).collect());
+    add("--offline", switch(args.offline));
+    add("--max-db-age", args.trust.max_db_age.iter().cloned().collect());
+    let action = args.trust.stale_db.map(|action| if action == StaleDb::Fail { "fail" } else { "warn" });
+    add("--stale-db", action.iter().map(ToString::to_string).collect());
+    add("--baseline", args.baseline.iter().cloned().collect());
+    let filter = &args.filter;
+    add("--severity-threshold", filter.severity_threshold.iter().cloned().collect());
+    add("--ignore-unfixed", switch(filter.ignore_unfixed));
+    add("--ignore-statuses", filter.ignore_statuses.clone());
+    add("--exclude-app-vulns", switch(filter.exclude_app_vulns));
+    add("--ignore-file", filter.ignore_files.iter().map(path).collect());
+    add("--vex", filter.vex.iter().map(path).collect());
+}
+
+fn selection_flags(args: &SelectionArgs, add: &mut dyn FnMut(&'static str, Vec<String>)) {
+    add("--select", args.select.iter().cloned().collect());
+    add("--state", args.state.iter().map(|path| path.display().to_string()).collect());
+}
+
+fn switch(on: bool) -> Vec<String> {
+    if on { vec!["true".to_owned()] } else { Vec::new() }
 }

@@ -163,6 +163,13 @@ fn name(digest: &Digest, limits: &Limits) -> String {
     format!("{:08x}/{}", crc32fast::hash(reader.as_bytes()), digest.hex())
 }
 
+/// Names what takes inventories: with another name, the same image may have another one.
+#[must_use]
+pub fn revision(limits: &Limits) -> String {
+    let reader = format!("{REVISION} {} {limits:?}", coverage::document());
+    format!("{:08x}", crc32fast::hash(reader.as_bytes()))
+}
+
 fn linked_name(digest: &Digest, limits: &Limits, targets: &Targets) -> String {
     // Two sets of targets with the same checksum replace each other's entries, which say whose they are.
     let checksum = crc32fast::hash(format!("{targets:?}").as_bytes());

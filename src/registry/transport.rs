@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, LINK};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -100,13 +100,28 @@ impl Transport {
             tags: Option<Vec<String>>,
         }
         let session = self.session(image);
-        let (_, body) = self.document(&session, TAGS, &[]).await?;
-        let list: List = serde_json::from_slice(&body).map_err(|e| RegistryError::Unexpected {
-            url: format!("{}/{}/{TAGS}", session.base(), session.repository()),
-            status: 200,
-            message: format!("this is no list of tags: {e}"),
-        })?;
-        Ok(list.tags.unwrap_or_default())
+        let mut tags: Vec<String> = Vec::new();
+        for _ in 0..MOST_TAG_PAGES {
+            // Where the next page begins is known; the header's own address, which may be anywhere, is not followed.
+            let path = tags.last().map_or_else(|| TAGS.to_owned(), |last| format!("{TAGS}&last={last}"));
+            let (headers, body) = self.document(&session, &path, &[]).await?;
+            let list: List = serde_json::from_slice(&body).map_err(|e| RegistryError::Unexpected {
+                url: format!("{}/{}/{TAGS}", session.base(), session.repository()),
+                status: 200,
+                message: format!("this is no list of tags: {e}"),
+            })?;
+            let page = list.tags.unwrap_or_default();
+            let more = header(&headers, &LINK).contains("next") && page.last() != tags.last();
+            // What is no tag cannot be asked for, and must not become a part of an address.
+            tags.extend(
+                page.into_iter().filter(|tag| format!("{}:{tag}", image.name()).parse::<ImageReference>().is_ok()),
+            );
+            if !more || tags.is_empty() {
+                break;
+            }
+        }
+        tags.dedup();
+        Ok(tags)
     }
 
     /// Headers and whole body of a document below the repository, at most 4 MiB. One that breaks off is asked for again.
@@ -341,6 +356,7 @@ fn media_type_inside(manifest: &[u8]) -> String {
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 const TAGS: &str = "tags/list?n=1000";
+const MOST_TAG_PAGES: usize = 1000;
 const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_MESSAGE: u64 = 64 << 10;
 const SHOWN: usize = 300;

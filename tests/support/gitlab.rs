@@ -4,7 +4,9 @@
 //! Facts and limits: the documentation of GitLab's REST API, version 4.
 
 mod access;
+mod groups;
 mod issues;
+mod registry;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use super::http::{Reply, Request, Server};
 use super::keys::Keys;
 
 pub use access::{Level, Token};
+pub use registry::{RegistryRepository, RegistryTag};
 
 /// The running instance.
 pub struct GitLabDouble {
@@ -50,11 +53,23 @@ pub struct Project {
     pub merge_requests: BTreeMap<u64, MergeRequest>,
     /// By `package/version/file`.
     pub packages: BTreeMap<String, Vec<u8>>,
+    /// Ids of the files and packages that were listed so far, by `package/version/file` and `package/version`.
+    pub package_ids: BTreeMap<String, u64>,
+    /// Whether files of a package may be uploaded again.
+    pub no_duplicates: bool,
+    /// The container registry; `None` where it is turned off.
+    pub registry: Option<Vec<RegistryRepository>>,
+    /// Header `Link` to give with lists of the registry, whatever it says.
+    pub registry_link: Option<String>,
     /// By `ref/job/path`.
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// Files of the repository, the same in every commit.
     pub files: BTreeMap<String, Vec<u8>>,
     pub issues: Vec<Issue>,
+    /// `private` where the registry is for members only.
+    pub registry_access: Option<String>,
+    /// Environment, branch or tag, and commit, newest last.
+    pub deployments: Vec<(String, String, String)>,
     /// Names by pipeline.
     pub pipelines: BTreeMap<u64, String>,
 }
@@ -140,6 +155,17 @@ impl GitLabDouble {
     /// Adds a project.
     pub fn add_project(&self, id: u64, path: &str) {
         self.state().projects.insert(id, Project { path: path.into(), ..Project::default() });
+    }
+
+    /// Adds a repository with tags to a project's registry.
+    pub fn add_repository(&self, project: u64, location: &str, tags: &[&str]) {
+        let mut state = self.state();
+        let id = state.new_id();
+        let tags = tags.iter().map(|name| RegistryTag { name: (*name).into(), ..RegistryTag::default() }).collect();
+        let path = location.split_once('/').map_or(location, |(_, path)| path).to_owned();
+        let repository =
+            RegistryRepository { id, path, location: location.into(), status: None, tags, vanished: false };
+        state.projects.get_mut(&project).unwrap().registry.get_or_insert_default().push(repository);
     }
 
     /// Adds a merge request to a project.

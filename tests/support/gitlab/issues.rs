@@ -7,13 +7,7 @@ use super::access::{Level, Need, Token, identify, visible};
 use super::routes::{body, note, page, parameter, user};
 use super::{Issue, Note, State, json_reply, refusal};
 
-pub(super) fn answer(
-    state: &mut State,
-    request: &Request,
-    id: u64,
-    rest: &[&str],
-    query: &str,
-) -> Result<Reply, Reply> {
+pub fn answer(state: &mut State, request: &Request, id: u64, rest: &[&str], query: &str) -> Result<Reply, Reply> {
     let not_found = || refusal(404, "404 Not found");
     let number = |text: &str| text.parse::<usize>().ok().and_then(|iid| iid.checked_sub(1)).ok_or_else(not_found);
     let form = String::from_utf8_lossy(&request.body).into_owned();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::http::{Reply, Request};
 use super::access::{Level, Need, Token, identify, visible};
-use super::{Note, State, Thread, json_reply, refusal};
+use super::{Note, State, Thread, json_reply, refusal, registry};
 
 /// The answer to a request.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
@@ -40,8 +40,13 @@ fn route(state: &mut State, request: &Request) -> Result<Reply, Reply> {
                 &json!({"id": 77, "name": "container_scanning", "user": user(token.user, &token.username)}),
             ))
         }
+        ("GET", ["groups", group, "projects"]) => super::groups::projects(state, request, group, query),
+        ("GET", ["groups", group, "registry", "repositories"]) => registry::in_group(state, request, group, query),
         (_, ["projects", project, rest @ ..]) => {
             let id = project_id(state, project).unwrap_or(0);
+            if let Some(answer) = registry::in_project(state, request, id, rest, query) {
+                return answer;
+            }
             in_project(state, request, id, rest, query)
         }
         _ => Err(not_found()),
@@ -160,7 +165,13 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             if token.level(id).is_none_or(|level| level < Level::Developer) {
                 return Err(refusal(403, "403 Forbidden"));
             }
-            project.packages.insert(format!("{package}/{version}/{file}"), request.body.clone());
+            let key = format!("{package}/{version}/{file}");
+            if project.no_duplicates && project.packages.contains_key(&key) {
+                return Err(refusal(400, "Duplicate package is not allowed"));
+            }
+            // A file of the same name is a new one.
+            project.package_ids.remove(&key);
+            project.packages.insert(key, request.body.clone());
             Ok(json_reply(201, &json!({"message": "201 Created"})))
         }
         ("GET", ["jobs", "artifacts", reference, "raw", path @ ..]) => {
@@ -175,6 +186,7 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
                 None => Reply::new(200, "application/octet-stream", found.clone()),
             })
         }
+        ("GET", ["deployments" | "job_token_scope", ..]) => super::groups::in_project(state, request, id, rest, query),
         (_, ["issues", rest @ ..]) => super::issues::answer(state, request, id, rest, query),
         ("PUT", ["pipelines", pipeline, "metadata"]) => {
             let token = identify(state, request, Need::JobWrite)?;
@@ -197,11 +209,11 @@ fn project_id(state: &State, name: &str) -> Option<u64> {
     name.parse().ok().or_else(by_path)
 }
 
-pub(super) fn user(id: u64, name: &str) -> Value {
+pub fn user(id: u64, name: &str) -> Value {
     json!({"id": id, "username": name, "name": name, "state": "active"})
 }
 
-pub(super) fn note(note: &Note, reader: &Token) -> Value {
+pub fn note(note: &Note, reader: &Token) -> Value {
     let name = if note.author == reader.user { reader.username.clone() } else { format!("user{}", note.author) };
     json!({
         "id": note.id, "body": note.body, "author": user(note.author, &name), "system": note.system,
@@ -220,7 +232,7 @@ fn discussion(one: &Note, reader: &Token) -> Value {
 }
 
 /// The text of a note: a form or JSON, of at most a million characters.
-pub(super) fn body(request: &Request) -> Result<String, Reply> {
+pub fn body(request: &Request) -> Result<String, Reply> {
     let text = String::from_utf8_lossy(&request.body);
     let found = if request.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
         serde_json::from_str::<Value>(&text).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
@@ -237,7 +249,7 @@ pub(super) fn body(request: &Request) -> Result<String, Reply> {
 }
 
 /// One page of a list: by number, or by key with a link to the next only.
-pub(super) fn page(all: &[Value], request: &Request, query: &str) -> Reply {
+pub fn page(all: &[Value], request: &Request, query: &str) -> Reply {
     let number =
         |name: &str, default: usize| parameter(query, name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let size = number("per_page", 20).clamp(1, 100);
@@ -269,7 +281,7 @@ pub(super) fn page(all: &[Value], request: &Request, query: &str) -> Reply {
 }
 
 /// A value of a query or form.
-pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))

@@ -1,0 +1,505 @@
+//! What is in a registry: through GitLab's API, else through the registry itself.
+//!
+//! The API lists a project with the job token, a group with an access token. Where it cannot be asked, repositories that
+//! are named are listed by the registry (`/v2/<repository>/tags/list`), which needs the right to pull only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::assess::select::{Candidate, Decision, Selection};
+use crate::cli::SelectionArgs;
+use crate::commands::parallel;
+use crate::commands::scan::Connection;
+use crate::context::{ApiToken, Environment, Job, NetworkSettings};
+use crate::gitlab::{GitLab, GitLabError, Repository};
+use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, StateIndex};
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+pub(in crate::commands) type Selected = Decision;
+
+/// Requests at the same time.
+pub(in crate::commands) const JOBS: usize = 8;
+
+/// The tags of a registry.
+#[derive(Debug)]
+pub(in crate::commands) struct Listing {
+    pub(in crate::commands) tags: Vec<ListedTag>,
+    /// What could not be listed, and why.
+    pub(in crate::commands) notices: Vec<String>,
+    /// Repositories of which all tags are listed.
+    complete: BTreeSet<String>,
+    /// Path of the project, which patterns may leave out.
+    project: String,
+    repositories: Vec<Repository>,
+    gitlab: Option<Arc<GitLab>>,
+    registry: Option<Arc<Registry>>,
+    requests: AtomicU32,
+}
+
+/// One tag.
+#[derive(Debug, Clone)]
+pub(in crate::commands) struct ListedTag {
+    /// `registry/repository`.
+    pub(in crate::commands) repository: String,
+    pub(in crate::commands) tag: String,
+    pub(in crate::commands) digest: Option<Digest>,
+    pub(in crate::commands) created: Option<Timestamp>,
+    pub(in crate::commands) size: Option<u64>,
+    /// Whether all was asked.
+    detailed: bool,
+    /// Whether it has vanished since it was listed.
+    pub(in crate::commands) vanished: bool,
+    /// Index of its repository in the API's list.
+    listed: Option<usize>,
+}
+
+/// The answer to a question about one tag.
+pub(in crate::commands) enum Details {
+    Known { digest: Option<Digest>, created: Option<Timestamp>, size: Option<u64> },
+    Vanished,
+    Unknown(String),
+}
+
+impl ListedTag {
+    fn new(repository: &str, tag: &str, listed: Option<usize>) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            digest: None,
+            created: None,
+            size: None,
+            detailed: false,
+            vanished: false,
+            listed,
+        }
+    }
+
+    /// `registry/repository:tag`.
+    pub(in crate::commands) fn name(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+}
+
+/// The selection that arguments and settings ask for.
+pub(in crate::commands) fn selection(args: &SelectionArgs, settings: &Settings) -> Result<Selection, Diagnosis> {
+    let (patterns, origin) = patterns(args, settings);
+    let select = settings.get("select");
+    Selection::parse(&patterns, select.map(|chosen| chosen.text())).map_err(|error| {
+        let place = match select {
+            Some(chosen) => format!("{origin} or {}", chosen.origin),
+            None => origin,
+        };
+        let fix = "write for example `app:1.*` and `tag =~ ^v && newest(5)`; see docs/retest.md";
+        Diagnosis::new(Code::InvalidInput, format!("the selection given by {place} is wrong"), error.to_string(), fix)
+    })
+}
+
+/// Patterns of the command line, else those of the setting `images`. The address of a repository in GitLab's web
+/// interface names its project.
+fn patterns(args: &SelectionArgs, settings: &Settings) -> (Vec<String>, String) {
+    let (patterns, origin) = match settings.get("images") {
+        Some(chosen) if args.patterns.is_empty() => (chosen.texts.clone(), chosen.origin.to_string()),
+        _ => (args.patterns.clone(), "the command line".to_owned()),
+    };
+    let plain = |pattern: String| match web_address(&pattern) {
+        Some(page) => format!("{}/**", page.project),
+        None => pattern,
+    };
+    let mut all: Vec<String> = Vec::new();
+    for pattern in patterns {
+        if let Some(page) = web_address(&pattern) {
+            // The project's own repository is called like it.
+            all.push(page.project);
+        }
+        all.push(plain(pattern));
+    }
+    (all, origin)
+}
+
+/// `https://gitlab.example.com/group/project/container_registry/12`.
+struct WebAddress {
+    project: String,
+    repository: Option<u64>,
+}
+
+fn web_address(pattern: &str) -> Option<WebAddress> {
+    let rest = pattern.strip_prefix("https://").or_else(|| pattern.strip_prefix("http://"))?;
+    let (path, tail) = rest.split_once("/container_registry")?;
+    let project = path.split_once('/')?.1.trim_end_matches("/-").to_owned();
+    let repository = tail.trim_matches('/').split(['/', '?', '#']).next().and_then(|id| id.parse().ok());
+    Some(WebAddress { project, repository })
+}
+
+impl Listing {
+    /// Lists what the arguments speak of.
+    pub(in crate::commands) fn take(
+        args: &SelectionArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<Self, Diagnosis> {
+        let (patterns, _) = patterns(args, settings);
+        let job = Job::from_environment(environment);
+        let path = environment.get("CI_PROJECT_PATH").unwrap_or_default().to_lowercase();
+        let mut listing = Self {
+            tags: Vec::new(),
+            notices: Vec::new(),
+            complete: BTreeSet::new(),
+            project: path,
+            repositories: Vec::new(),
+            gitlab: None,
+            registry: None,
+            requests: AtomicU32::new(0),
+        };
+        let exact = exact(&patterns);
+        let named = repositories(&patterns, environment);
+        let mut names: Vec<String> = exact.iter().chain(&named).map(ToString::to_string).collect();
+        if names.is_empty() {
+            names.extend(environment.get("CI_REGISTRY_IMAGE").map(str::to_owned));
+        }
+        listing.registry = Connection::new(environment, &names, None).shared().ok();
+        if !exact.is_empty() && exact.len() == patterns.len() {
+            // Nothing needs to be listed.
+            for image in exact {
+                listing.tags.push(ListedTag::new(&image.name(), image.selector(), None));
+            }
+            listing.tags.dedup_by(|a, b| a.name() == b.name());
+            return Ok(listing);
+        }
+        let asked = patterns.iter().find_map(|pattern| web_address(pattern));
+        let project = args.project.clone().or_else(|| asked.as_ref().map(|page| page.project.clone()));
+        let only = asked.and_then(|page| page.repository);
+        let by_api = match (&job, &args.group) {
+            (Some(job), Some(group)) => Some(listing.by_api(job, environment, Err(group), only)),
+            (Some(job), None) => {
+                let project = project.unwrap_or_else(|| job.project.clone());
+                Some(listing.by_api(job, environment, Ok(&project), only))
+            }
+            (None, _) => None,
+        };
+        match by_api {
+            Some(Ok(())) => return Ok(listing),
+            Some(Err(diagnosis)) if named.is_empty() => return Err(diagnosis),
+            Some(Err(diagnosis)) => warn!("{diagnosis}"),
+            None if named.is_empty() => {
+                return Err(Diagnosis::new(
+                    Code::NothingToScan,
+                    "it is not known which registry is meant",
+                    "this is no job of GitLab (CI_API_V4_URL and CI_PROJECT_ID are not set), and no repository is named",
+                    "name images, such as registry.example.com/group/app or registry.example.com/group/app:1.*",
+                ));
+            }
+            None => {}
+        }
+        listing.by_registry(&named)?;
+        Ok(listing)
+    }
+
+    fn by_api(
+        &mut self,
+        job: &Job,
+        environment: &Environment,
+        whose: Result<&str, &str>,
+        only: Option<u64>,
+    ) -> Result<(), Diagnosis> {
+        let purpose = "the registry cannot be listed through the API";
+        let own = whose == Ok(job.project.as_str()) || whose == Ok(self.project.as_str());
+        // The job token may ask about its own project only.
+        let token: Option<&ApiToken> = match own {
+            true => job.job_token.as_ref().or(job.access_token.as_ref()),
+            false => job.access_token.as_ref().or(job.job_token.as_ref()),
+        };
+        let Some(token) = token else {
+            let why = "neither CI_JOB_TOKEN nor PLIMSOLL_GITLAB_TOKEN is set";
+            return Err(Diagnosis::new(Code::InsufficientScope, purpose, why, "run this in a job of GitLab"));
+        };
+        let network = NetworkSettings::from_environment(environment, &[]).map_err(|error| {
+            Diagnosis::new(Code::InvalidInput, purpose, error.to_string(), "correct the variable that is named")
+        })?;
+        let failed = |error: GitLabError| error.diagnosis(purpose);
+        let gitlab = Arc::new(GitLab::new(&network, &job.api, token.clone()).map_err(failed)?);
+        let repositories = match whose {
+            Ok(project) => gitlab.repositories(project),
+            Err(group) => gitlab.group_repositories(group),
+        };
+        let repositories = repositories.map_err(failed)?;
+        if let Some(cut) = repositories.cut {
+            self.notices.push(format!("the list of repositories may be incomplete: {cut}"));
+        }
+        let mut wanted: Vec<Repository> = Vec::new();
+        for repository in repositories.items {
+            let is_own = format!("{}:x", repository.location).parse::<ImageReference>().is_ok();
+            if only.is_some_and(|id| id != repository.id) {
+                continue;
+            }
+            if repository.is_being_deleted() {
+                self.notices.push(format!("{} is left out: it is being deleted", repository.path));
+            } else if !is_own {
+                self.notices
+                    .push(format!("`{}` is left out: its location is no name of a repository", repository.path));
+            } else {
+                wanted.push(repository);
+            }
+        }
+        let lists = parallel::map(&wanted, JOBS, |repository| gitlab.repository_tags(repository));
+        for (index, (repository, tags)) in wanted.iter().zip(lists).enumerate() {
+            match tags {
+                Ok(tags) => {
+                    match tags.cut {
+                        Some(cut) => self.notices.push(format!("{}: tags may be missing: {cut}", repository.path)),
+                        None => {
+                            self.complete.insert(repository.location.clone());
+                        }
+                    }
+                    let mut seen = BTreeSet::new();
+                    for tag in tags.items {
+                        // What is no tag must not become a part of an address.
+                        let valid = format!("{}:{}", repository.location, tag.name).parse::<ImageReference>().is_ok();
+                        if valid && seen.insert(tag.name.clone()) {
+                            self.tags.push(ListedTag::new(&repository.location, &tag.name, Some(index)));
+                        }
+                    }
+                }
+                Err(error) if error.status() == Some(404) => {
+                    self.notices.push(format!("{} is left out: it was deleted meanwhile", repository.path));
+                }
+                Err(error) => self.notices.push(format!("{} is left out: {error}", repository.path)),
+            }
+        }
+        info!("{} tags in {} repositories through the API ({})", self.tags.len(), wanted.len(), gitlab.host());
+        self.repositories = wanted;
+        self.gitlab = Some(gitlab);
+        Ok(())
+    }
+
+    fn by_registry(&mut self, named: &[ImageReference]) -> Result<(), Diagnosis> {
+        let Some(registry) = self.registry.clone() else {
+            let why = "the registry client cannot be set up";
+            return Err(Diagnosis::new(
+                Code::InvalidInput,
+                "the registry cannot be listed",
+                why,
+                "see the lines above",
+            ));
+        };
+        let lists = parallel::map(named, JOBS, |image| registry.tags(image));
+        let mut failure = None;
+        for (image, tags) in named.iter().zip(lists) {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            match tags {
+                Ok(tags) => {
+                    self.complete.insert(image.name());
+                    self.tags.extend(tags.iter().map(|tag| ListedTag::new(&image.name(), tag, None)));
+                }
+                Err(error) => {
+                    let diagnosis = error.diagnosis(image);
+                    self.notices.push(format!("{} is left out: {diagnosis}", image.name()));
+                    failure.get_or_insert(diagnosis);
+                }
+            }
+        }
+        match failure {
+            Some(diagnosis) if self.tags.is_empty() => Err(diagnosis),
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides about each tag, and asks about those for which it matters.
+    pub(in crate::commands) fn select(
+        &mut self,
+        selection: &Selection,
+        index: &StateIndex,
+        now: Timestamp,
+        jobs: usize,
+    ) -> Vec<Selected> {
+        for _ in 0..ROUNDS {
+            let candidates: Vec<Candidate> = self.tags.iter().map(|tag| candidate(tag, index)).collect();
+            let decisions = selection.decide(&candidates, &self.project, now);
+            let open = decisions.iter().enumerate().filter(|(_, decision)| **decision == Decision::Undecided);
+            let open: Vec<usize> = open.map(|(index, _)| index).collect();
+            if open.is_empty() {
+                return decisions;
+            }
+            self.ask(&open, jobs);
+        }
+        vec![Decision::Undecided; self.tags.len()]
+    }
+
+    /// What more can be known of a tag.
+    pub(in crate::commands) fn details(&self, index: usize) -> Details {
+        let Some(tag) = self.tags.get(index) else { return Details::Vanished };
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let listed = tag.listed.and_then(|listed| self.repositories.get(listed));
+        if let (Some(gitlab), Some(repository)) = (&self.gitlab, listed) {
+            return match gitlab.tag_details(repository, &tag.tag) {
+                Ok(Some(found)) => Details::Known {
+                    digest: found.digest.and_then(|digest| digest.parse().ok()),
+                    created: found.created_at,
+                    size: found.total_size,
+                },
+                Ok(None) => Details::Vanished,
+                Err(error) => Details::Unknown(error.to_string()),
+            };
+        }
+        let (Some(registry), Ok(image)) = (&self.registry, tag.name().parse::<ImageReference>()) else {
+            return Details::Unknown("it cannot be asked for".to_owned());
+        };
+        let digest = match registry.digest(&image) {
+            Ok(digest) => digest,
+            Err(error) => {
+                let diagnosis = error.diagnosis(&image);
+                return match diagnosis.code {
+                    Code::ImageNotFound => Details::Vanished,
+                    _ => Details::Unknown(diagnosis.to_string()),
+                };
+            }
+        };
+        // When it was built only its configuration says.
+        let platform = crate::model::Platform::linux_amd64();
+        let opened = crate::image::open(
+            &crate::image::Source::Registry(image),
+            &platform,
+            &crate::model::Limits::default(),
+            Some(registry),
+        );
+        let (created, size) = opened.map_or((None, None), |image| {
+            (image.identity.config.created, Some(image.layers.iter().map(|layer| layer.size).sum()))
+        });
+        Details::Known { digest, created, size }
+    }
+
+    pub(in crate::commands) fn note(&mut self, index: usize, details: Details) {
+        let Some(tag) = self.tags.get_mut(index) else { return };
+        tag.detailed = true;
+        match details {
+            Details::Known { digest, created, size } => {
+                tag.digest = digest.or(tag.digest.take());
+                tag.created = created.or(tag.created);
+                tag.size = size.or(tag.size);
+            }
+            Details::Vanished => {
+                tag.vanished = true;
+                self.notices.push(format!("{} has vanished since it was listed", tag.name()));
+            }
+            Details::Unknown(reason) => self.notices.push(format!("{}: {reason}", tag.name())),
+        }
+    }
+
+    /// Tags that the memory knows and the registry has not any more.
+    pub(in crate::commands) fn gone<'a>(&self, index: &'a StateIndex) -> Vec<&'a ImageSnapshot> {
+        let present: BTreeSet<String> = self.tags.iter().filter(|tag| !tag.vanished).map(ListedTag::name).collect();
+        let is_gone = |one: &&ImageSnapshot| self.complete.contains(&one.repository) && !present.contains(&one.name);
+        index.images.values().filter(is_gone).collect()
+    }
+
+    pub(in crate::commands) fn requests(&self) -> u32 {
+        self.gitlab.as_ref().map_or_else(|| self.requests.load(Ordering::Relaxed), |gitlab| gitlab.requests())
+    }
+}
+
+fn candidate(tag: &ListedTag, index: &StateIndex) -> Candidate {
+    let known = index.images.get(&tag.name());
+    let changed = known.zip(tag.digest.as_ref()).map(|(known, digest)| known.digest != *digest);
+    Candidate {
+        repository: tag.repository.clone(),
+        tag: tag.tag.clone(),
+        created: tag.created,
+        changed,
+        detailed: tag.detailed,
+        scanned: known.and_then(|known| known.last_scanned),
+        known: known.is_some(),
+    }
+}
+
+/// Patterns that are whole references: host, repository and tag or digest, without wildcards.
+fn exact(patterns: &[String]) -> Vec<ImageReference> {
+    let whole = |pattern: &String| {
+        let host = pattern.split_once('/').map(|(host, _)| host)?;
+        let is_host = host.contains(['.', ':']) || host == "localhost";
+        let tagged = pattern.contains('@') || pattern.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
+        (is_host && tagged && !pattern.contains(['*', '?', '!']) && !pattern.contains("://"))
+            .then(|| pattern.parse().ok())
+            .flatten()
+    };
+    patterns.iter().filter_map(whole).collect()
+}
+
+/// Repositories that patterns name without wildcards, and the project's own, each once.
+fn repositories(patterns: &[String], environment: &Environment) -> Vec<ImageReference> {
+    let own = environment.get("CI_REGISTRY_IMAGE").map(str::to_owned);
+    let mut found: BTreeMap<String, ImageReference> = BTreeMap::new();
+    for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!') && web_address(pattern).is_none()) {
+        let name = match pattern.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => name,
+            _ => pattern.as_str(),
+        };
+        let name = name.split('@').next().unwrap_or(name);
+        if name.contains(['*', '?']) {
+            continue;
+        }
+        let is_whole = name.split('/').next().is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+        let full = match &own {
+            _ if is_whole => name.to_owned(),
+            Some(own) => format!("{own}/{name}"),
+            None => continue,
+        };
+        if let Ok(image) = full.parse::<ImageReference>() {
+            found.insert(image.name(), image);
+        }
+    }
+    if patterns.iter().all(|pattern| pattern.starts_with('!'))
+        && let Some(image) = own.and_then(|own| own.parse::<ImageReference>().ok())
+    {
+        found.insert(image.name(), image);
+    }
+    found.into_values().collect()
+}
+
+/// Details, then what details make possible.
+const ROUNDS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_web_interface_name_a_project() {
+        for (text, expected) in [
+            ("https://gitlab.example.com/grp/sub/proj/container_registry/12", Some(("grp/sub/proj", Some(12)))),
+            ("https://gitlab.example.com/grp/proj/container_registry", Some(("grp/proj", None))),
+            ("https://gitlab.example.com/grp/proj/-/container_registry/3?x=1", Some(("grp/proj", Some(3)))),
+            ("https://registry.example.com/grp/proj", None),
+            ("grp/proj", None),
+        ] {
+            let found = web_address(text);
+            assert_eq!(found.as_ref().map(|page| (page.project.as_str(), page.repository)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_whole_references_need_no_list() {
+        let owned = |patterns: &[&str]| patterns.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        for (pattern, is_exact) in [
+            ("reg.io/a/b:1", true),
+            ("localhost:5000/a:1", true),
+            ("localhost:5000/a", false),
+            ("reg.io/a/b", false),
+            ("reg.io/a/b:1.*", false),
+            ("a/b:1", false),
+            ("!reg.io/a/b:1", false),
+        ] {
+            assert_eq!(!exact(&owned(&[pattern])).is_empty(), is_exact, "{pattern}");
+        }
+        let environment = Environment::from_iter([("CI_REGISTRY_IMAGE", "reg.io/grp/proj")]);
+        let names = |patterns: &[&str]| {
+            repositories(&owned(patterns), &environment).iter().map(ImageReference::name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), ["reg.io/grp/proj"]);
+        assert_eq!(names(&["app:1.*", "app:2", "!app:x", "team/*"]), ["reg.io/grp/proj/app"]);
+        assert_eq!(names(&["other.io/x:1.*"]), ["other.io/x"]);
+    }
+}

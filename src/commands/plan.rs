@@ -1,0 +1,192 @@
+//! `plimsoll plan`: splits a retest over runners, as a child pipeline of at most 200 jobs and one that puts the results
+//! together.
+//!
+//! The names of the images are in the pipeline itself, so that its jobs list nothing and need no artifacts of this one.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::assess::select::Decision;
+use crate::cli::PlanArgs;
+use crate::context::Environment;
+use crate::exit::Exit;
+use crate::model::{Code, Diagnosis, StateIndex};
+use crate::settings::Settings;
+
+use super::images::listing::{self, Listing};
+use super::retest::{memory, span};
+
+pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Settings) -> Result<Exit, Diagnosis> {
+    let selection = listing::selection(&args.selection, settings)?;
+    let every = span("every", environment.get("PLIMSOLL_EVERY"))?;
+    let shards = args.shards.unwrap_or(SHARDS).clamp(1, MOST_SHARDS);
+    let policy = args.fail_on.as_deref().unwrap_or(NO_POLICY);
+    // The policy becomes a part of a script.
+    if policy != NO_POLICY {
+        super::gate::policy(Some(policy), environment)?;
+    }
+    let image = args.image.as_deref().or_else(|| environment.get("CI_JOB_IMAGE")).unwrap_or_default();
+    let plain = |text: &str| !text.contains(|c: char| c.is_control() || "'\"$\\`".contains(c));
+    for (what, text) in [("--image", image), ("--fail-on", policy)] {
+        if !plain(text) {
+            let why = format!("`{text}` holds quotes, `$`, `\\` or control characters");
+            let fix = "leave them out; they cannot be passed on to the jobs of a child pipeline";
+            return Err(Diagnosis::new(Code::InvalidInput, format!("{what} cannot be used"), why, fix));
+        }
+    }
+    let now = Timestamp::now();
+    let index = match memory::open_to_read(args.selection.state.as_deref(), environment, now) {
+        Ok(state) => state.index().clone(),
+        Err(diagnosis) => {
+            warn!("{diagnosis}");
+            StateIndex::new(now)
+        }
+    };
+    let mut listing = Listing::take(&args.selection, settings, environment)?;
+    let decisions = listing.select(&selection, &index, now, listing::JOBS);
+    for notice in &listing.notices {
+        warn!("{notice}");
+    }
+    let mut images: Vec<(String, String, u64)> = Vec::new();
+    for (tag, decision) in listing.tags.iter().zip(&decisions) {
+        let known = index.images.get(&tag.name());
+        let last = known.filter(|one| one.failure.is_none()).and_then(|one| one.last_scanned);
+        let recent = last.zip(every).is_some_and(|(last, every)| now.duration_since(last) < every);
+        if matches!(decision, Decision::Selected(_)) && !tag.vanished && !recent {
+            let weight = if known.is_some_and(|one| one.config_digest.is_some()) { RETESTED } else { READ };
+            images.push((tag.repository.clone(), tag.name(), weight));
+        }
+    }
+    let shards = split(images, shards);
+    if shards.is_empty() {
+        let why = format!("none of {} tags is selected and due", listing.tags.len());
+        let fix = "change the selection; `plimsoll images --dry-run` says why each tag is in or out";
+        warn!("{}", Diagnosis::new(Code::NotSelected, "there is nothing to retest", why, fix));
+    }
+    let state = args.selection.state.as_ref().map(|path| path.display().to_string());
+    let text = pipeline(&shards, image, policy, state.as_deref().filter(|path| plain(path)));
+    fs::write(&args.to, text).map_err(|error| {
+        let what = format!("cannot write the child pipeline `{}`", args.to.display());
+        Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), "name another file with --to")
+    })?;
+    info!("{} images in {} jobs: {}", shards.iter().map(Vec::len).sum::<usize>(), shards.len(), args.to.display());
+    // The child pipeline says so too: a job that fails here would be in the way of the next schedule.
+    Ok(Exit::Done)
+}
+
+/// Splits images into parts of about the same work. Images of a repository stay together where that is possible, as they
+/// share layers.
+fn split(images: Vec<(String, String, u64)>, most: usize) -> Vec<Vec<String>> {
+    let total: u64 = images.iter().map(|(_, _, weight)| weight).sum();
+    let count = usize::try_from(total.div_ceil(LEAST)).unwrap_or(most).clamp(1, most).min(images.len());
+    if count == 0 {
+        return Vec::new();
+    }
+    let share = total.div_ceil(count as u64).max(1);
+    let mut repositories: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+    for (repository, name, weight) in images {
+        repositories.entry(repository).or_default().push((name, weight));
+    }
+    let mut parts: Vec<(u64, Vec<String>)> = vec![(0, Vec::new())];
+    for (name, weight) in repositories.into_values().flatten() {
+        let full = parts.last().is_some_and(|(sum, names)| sum + weight > share && !names.is_empty());
+        if full && parts.len() < count {
+            parts.push((0, Vec::new()));
+        }
+        if let Some((sum, names)) = parts.last_mut() {
+            *sum += weight;
+            names.push(name);
+        }
+    }
+    parts.into_iter().map(|(_, names)| names).filter(|names| !names.is_empty()).collect()
+}
+
+/// The child pipeline. Names of images, whose characters are known, are the only text of others in it.
+fn pipeline(shards: &[Vec<String>], image: &str, policy: &str, state: Option<&str>) -> String {
+    let mut text = String::from("# Written by `plimsoll plan`.\nstages: [retest, report]\n\n");
+    if shards.is_empty() {
+        text.push_str("nothing_to_retest:\n  stage: report\n  variables: {GIT_STRATEGY: none}\n");
+        text.push_str("  script: [\"echo nothing is selected and due\"]\n");
+        return text;
+    }
+    let image = if image.is_empty() {
+        String::new()
+    } else {
+        format!("  image:\n    name: '{image}'\n    entrypoint: [\"\"]\n")
+    };
+    let state = state.map_or_else(String::new, |path| format!(" --state '{path}'"));
+    for (index, names) in shards.iter().enumerate() {
+        let number = index + 1;
+        let _ = write!(
+            text,
+            "retest_{number}:\n  stage: retest\n{image}  variables:\n    PLIMSOLL_IMAGES: >-\n      {}\n  \
+             script:\n    - plimsoll retest{state} --keep-going --out plimsoll-shards/{number}\n  \
+             artifacts:\n    when: always\n    access: developer\n    paths: [plimsoll-shards/{number}/]\n\n",
+            names.join("\n      ")
+        );
+    }
+    let gate = if policy == NO_POLICY {
+        String::new()
+    } else {
+        format!("    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}'\n")
+    };
+    let _ = write!(
+        text,
+        "retest_report:\n  stage: report\n{image}  when: always\n  variables:\n    GIT_STRATEGY: none\n  script:\n    \
+         - plimsoll retest --merge plimsoll-shards --out plimsoll-report || status=$?\n{gate}    - exit \"${{status:-0}}\"\n  \
+         artifacts:\n    when: always\n    access: developer\n    expose_as: Retest\n    paths: [plimsoll-report/]\n    \
+         reports:\n      container_scanning: plimsoll-report/gl-container-scanning-report.json\n"
+    );
+    text
+}
+
+const SHARDS: usize = 20;
+/// GitLab's default limit for the jobs of a child pipeline is higher; more at once help nobody.
+const MOST_SHARDS: usize = 199;
+/// Judging a stored inventory, and reading an image, in about a tenth of a second.
+const RETESTED: u64 = 1;
+const READ: u64 = 50;
+/// A job for less is not worth its start.
+const LEAST: u64 = 100;
+const NO_POLICY: &str = "never";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(repositories: usize, tags: usize, weight: u64) -> Vec<(String, String, u64)> {
+        let one = |r: usize, t: usize| (format!("reg.io/{r}"), format!("reg.io/{r}:{t}"), weight);
+        (0..repositories).flat_map(|r| (0..tags).map(move |t| one(r, t))).collect()
+    }
+
+    #[test]
+    fn splits_evenly_and_loses_nothing() {
+        for (repositories, tags, weight, most, expected) in [
+            (0, 0, 1, 20, 0),
+            (1, 3, RETESTED, 20, 1),
+            (1, 3, READ, 20, 2),
+            (3, 1, READ, 2, 2),
+            (100, 100, RETESTED, 20, 20),
+            (100, 100, RETESTED, 199, 100),
+            (1, 10_000, READ, 199, 199),
+        ] {
+            let all = images(repositories, tags, weight);
+            let shards = split(all.clone(), most);
+            let what = format!("{repositories} × {tags}");
+            assert_eq!(shards.len(), expected, "{what}");
+            let mut names: Vec<String> = shards.iter().flatten().cloned().collect();
+            let mut wanted: Vec<String> = all.into_iter().map(|(_, name, _)| name).collect();
+            names.sort();
+            wanted.sort();
+            assert_eq!(names, wanted, "{what}");
+            let sizes = shards.iter().map(Vec::len);
+            if let (Some(least), Some(most)) = (sizes.clone().min(), sizes.max()) {
+                assert!(most <= 2 * least.max(1) + 1, "{what}: {least} to {most}");
+            }
+        }
+    }
+}

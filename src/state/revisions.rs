@@ -1,0 +1,206 @@
+//! The index as a set of revisions: reading all that there are, adding one, replacing those that were merged.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use super::merge::merge;
+use super::store::{Item, Store, StoreError};
+use crate::model::StateIndex;
+
+/// The state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It cannot be reached.
+    #[error("the state in {place} cannot be reached: {cause}")]
+    Store {
+        /// Where it is.
+        place: String,
+        /// Why.
+        #[source]
+        cause: StoreError,
+    },
+    /// A newer version has written it.
+    #[error(
+        "the state in {place} has the format `{format}`, this version reads `{}`: use the newer version",
+        StateIndex::FORMAT
+    )]
+    Newer {
+        /// Where it is.
+        place: String,
+        /// Its format.
+        format: String,
+    },
+    /// Something that is to be kept cannot be packed.
+    #[error("`{file}` cannot be kept: {reason}")]
+    Pack {
+        /// Its name.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Another thread could not write what this one waited for.
+    #[error("the state cannot be written: {0}")]
+    Together(String),
+}
+
+/// What was found in the folder of the index.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// All revisions, merged.
+    pub(super) index: StateIndex,
+    /// The files that are in it.
+    pub(super) merged: Vec<Item>,
+    /// What was strange.
+    pub(super) notices: Vec<String>,
+    /// Files that are no revisions, with what they hold and why they are none.
+    pub(super) foreign: Vec<(Item, Vec<u8>, String)>,
+}
+
+/// Reads all revisions. One that vanishes meanwhile has been merged into another, so all are listed again.
+pub(super) fn read_all(store: &dyn Store, now: Timestamp) -> Result<Found, StateError> {
+    let failed = |cause| StateError::Store { place: store.name(), cause };
+    let mut known: BTreeMap<Item, Revision> = BTreeMap::new();
+    for _ in 0..ATTEMPTS {
+        let (items, notices) = list(store).map_err(failed)?;
+        let mut vanished = false;
+        for item in newest_of_each_name(&items) {
+            // An index is replaced under its name; what was read of a revision stays true.
+            if known.contains_key(item) {
+                continue;
+            }
+            match store.read(FOLDER, &item.name).map_err(failed)? {
+                Some(bytes) => {
+                    known.insert(item.clone(), Revision::of(&item.name, bytes));
+                }
+                None => vanished = true,
+            }
+        }
+        if vanished {
+            continue;
+        }
+        let mut found = Found { index: StateIndex::new(now), merged: items.clone(), notices, foreign: Vec::new() };
+        for (item, revision) in known {
+            match revision {
+                Revision::Index(index) => merge(&mut found.index, *index),
+                Revision::Newer(format) => return Err(StateError::Newer { place: store.name(), format }),
+                Revision::Foreign(bytes, reason) => {
+                    found.merged.retain(|other| other.name != item.name);
+                    found.foreign.push((item, bytes, reason));
+                }
+            }
+        }
+        return Ok(found);
+    }
+    let busy = std::io::Error::other("it changes faster than it can be read");
+    Err(failed(StoreError::File { path: FOLDER.to_owned(), cause: busy }))
+}
+
+/// Adds a revision under a name of its own.
+pub(super) fn add(store: &dyn Store, index: &StateIndex) -> Result<String, StateError> {
+    let name = unique_name(index.written);
+    let bytes = json(&name, index)?;
+    store.write(FOLDER, &name, &bytes).map_err(|cause| StateError::Store { place: store.name(), cause })?;
+    Ok(name)
+}
+
+/// Writes the copy that people and other programs read, and removes the revisions that are in `index` by now. From here on
+/// nothing can be lost, so failures are returned as notices only.
+pub(super) fn replace(store: &dyn Store, index: &StateIndex, merged: &[Item]) -> Vec<String> {
+    let mut notices = Vec::new();
+    let mut attempt = |what: &str, done: Result<(), String>| {
+        if let Err(reason) = done {
+            notices.push(format!("{what}: {reason}"));
+        }
+    };
+    let copy = json(COPY, index).map_err(|error| error.to_string());
+    let written = copy.and_then(|bytes| store.write(FOLDER, COPY, &bytes).map_err(|error| error.to_string()));
+    let is_written = written.is_ok();
+    attempt("the copy `index.json` could not be written", written);
+    for item in merged {
+        // The place of a directory's copy has been taken; older copies in a package lie behind the new one.
+        let replaced = item.name != COPY || (item.id != 0 && is_written);
+        if replaced {
+            let done = store.remove(FOLDER, item).map_err(|error| error.to_string());
+            attempt(&format!("the merged revision `{}` could not be removed", item.name), done);
+        }
+    }
+    notices
+}
+
+enum Revision {
+    Index(Box<StateIndex>),
+    Newer(String),
+    Foreign(Vec<u8>, String),
+}
+
+impl Revision {
+    fn of(name: &str, bytes: Vec<u8>) -> Self {
+        if name != COPY && !(name.starts_with(PREFIX) && name.ends_with(".json")) {
+            return Self::Foreign(bytes, "it is no file of this program".to_owned());
+        }
+        match serde_json::from_slice::<StateIndex>(&bytes) {
+            Ok(index) if index.format == StateIndex::FORMAT => Self::Index(Box::new(index)),
+            Ok(index) => Self::Foreign(bytes, format!("its format is `{}`", index.format)),
+            Err(error) => match format_of(&bytes) {
+                Some(format) if format != StateIndex::FORMAT && format.starts_with("plimsoll-state-") => {
+                    Self::Newer(format)
+                }
+                _ => Self::Foreign(bytes, error.to_string()),
+            },
+        }
+    }
+}
+
+fn format_of(bytes: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Some(value.get("format")?.as_str()?.to_owned())
+}
+
+/// The files of the index; where listing is not allowed, the copy alone.
+fn list(store: &dyn Store) -> Result<(Vec<Item>, Vec<String>), StoreError> {
+    match store.list(FOLDER) {
+        Ok(items) => Ok((items, Vec::new())),
+        Err(StoreError::GitLab(error)) if matches!(error.status(), Some(401 | 403 | 404)) => {
+            let copy = Item { name: COPY.to_owned(), id: 0, folder: 0, size: 0 };
+            let items = if store.read(FOLDER, COPY)?.is_some() { vec![copy] } else { Vec::new() };
+            Ok((
+                items,
+                vec![format!("{}: only `{COPY}` is read, as its files cannot be listed: {error}", store.name())],
+            ))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Of files with the same name only the newest can be read.
+fn newest_of_each_name(items: &[Item]) -> impl Iterator<Item = &Item> {
+    let mut newest: BTreeMap<&str, &Item> = BTreeMap::new();
+    for item in items {
+        let known = newest.entry(&item.name).or_insert(item);
+        if item.id > known.id {
+            *known = item;
+        }
+    }
+    newest.into_values()
+}
+
+fn json(name: &str, index: &StateIndex) -> Result<Vec<u8>, StateError> {
+    serde_json::to_vec(index).map_err(|error| StateError::Pack { file: name.to_owned(), reason: error.to_string() })
+}
+
+/// A name that no other writer has: time, a random number of this process, a count.
+fn unique_name(now: Timestamp) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{:014}-{random:016x}-{count}.json", now.as_millisecond().max(0))
+}
+
+/// The folder of the index.
+pub(super) const FOLDER: &str = "index";
+const COPY: &str = "index.json";
+const PREFIX: &str = "revision-";
+const ATTEMPTS: usize = 20;
