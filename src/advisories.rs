@@ -25,7 +25,7 @@ pub use build::{BuildError, BuildOptions, BuildReport, ShardSize, SourceReport, 
 pub use cache::{Cache, Collected};
 pub use database::{Database, DatabaseError, Shard, ShardStatus};
 pub use feed::{FEEDS, Feed, FeedError, Sink, address, base_variable};
-pub use fetch::{Fetch, FetchError, Folder};
+pub use fetch::{Fetch, FetchError, Folder, Outdated};
 pub use signature::{PublicKeys, SignatureError, SigningKey, Trust};
 
 use crate::model::PackageKind;

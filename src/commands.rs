@@ -2,6 +2,7 @@
 
 mod alert;
 mod baseline;
+mod bill_of_materials;
 mod compare_versions;
 mod database;
 mod db;

@@ -123,6 +123,11 @@ pub fn open(
             }
             Ok(Parts::of_directory().stored_in(Storage::Root(path.clone())))
         }
+        Source::Sbom { path } => Err(ImageError::NotAnImage {
+            path: path.clone(),
+            expected: "an image",
+            reason: "a bill of materials has no layers".to_owned(),
+        }),
         Source::Registry(reference) => {
             let registry = registry.ok_or_else(|| ImageError::Offline(reference.to_string()))?;
             let (remote, parts) = Remote::open(registry, reference, platform, limits)?;

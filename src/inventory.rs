@@ -5,13 +5,16 @@
 //! the facts of all layers mean together is decided in one place, [`merge`]. Nothing here fails: what cannot be read is
 //! a [`crate::model::Gap`].
 
+pub mod bom;
 mod cache;
 pub mod coverage;
 pub mod extractor;
 pub mod fact;
 mod layer;
 mod merge;
+mod purl;
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +24,7 @@ use crate::image::{Image, Progress};
 use crate::model::{Inventory, Limits};
 pub use cache::{LayerCache, revision};
 pub use extractor::is_package_database;
-use layer::{LayerFacts, LinkedFacts, Targets};
+use layer::{LayerFacts, LinkedFacts, Reread, Targets};
 
 /// Takes the inventory of an image: walks all layers, the largest first, on as many threads as there are cores.
 #[must_use]
@@ -32,9 +35,20 @@ pub fn take(image: &Image, limits: &Limits, progress: &dyn Progress) -> Inventor
 /// The same, without reading layers that the `cache` knows.
 #[must_use]
 pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cache: Option<&LayerCache>) -> Inventory {
+    if let Some(known) = cache.and_then(|cache| cache.image(image, limits)) {
+        for (index, layer) in image.layers.iter().enumerate() {
+            progress.read(index, layer.size);
+        }
+        return known;
+    }
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
-    let layers: Vec<LayerFacts> = in_parallel(&order, |index| layer_facts(image, index, limits, progress, cache));
+    let logged = AtomicUsize::new(0);
+    let layers: Vec<LayerFacts> = in_parallel(&order, |index| {
+        let mut facts = layer_facts(image, index, limits, progress, cache);
+        facts.bound_logs(&logged, MOST_LOGGED);
+        facts
+    });
 
     // Hard links to files that nobody wanted under their own name: their layers are walked once more.
     let missing = merge::missing_targets(&layers);
@@ -43,20 +57,33 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
         Some(targets) => linked_facts(image, index, targets, limits, cache),
         None => LinkedFacts::new(),
     });
-    let linked: LinkedFacts = linked.into_iter().flatten().collect();
-    if let Some(cache) = cache {
-        cache.prune();
-    }
+    let linked = linked.into_iter().flatten().collect();
 
-    let merged = merge::merge(&layers, &linked);
-    Inventory {
+    // Databases that have changes in a file beside them: theirs too.
+    let logs = merge::logs(&layers);
+    let order: Vec<usize> = logs.keys().copied().collect();
+    let replayed = in_parallel(&order, |index| match logs.get(&index) {
+        Some(logs) => layer::read_with_logs(image, index, logs, limits),
+        None => HashMap::new(),
+    });
+    let reread = Reread { linked, replayed: replayed.into_iter().flatten().collect() };
+    let merged = merge::merge(&layers, &reread);
+    let inventory = Inventory {
         image: image.identity.clone(),
         distribution: merged.distribution,
         layers: image.layers.clone(),
         packages: merged.packages,
         gaps: merged.gaps,
+    };
+    if let Some(cache) = cache {
+        cache.keep_image(image, limits, &inventory);
+        cache.prune();
     }
+    inventory
 }
+
+/// Bytes of databases' logs that are held in memory, of all layers together.
+const MOST_LOGGED: usize = 256 << 20;
 
 /// What a layer says, from the cache or from the layer.
 fn layer_facts(

@@ -5,6 +5,7 @@
 //! is set aside with its reason (`suppress`). What makes distributions differ lives in `distribution`. [`explain`] tells
 //! the same way backwards, for one vulnerability.
 
+mod content_sets;
 mod decide;
 mod distribution;
 mod explain;
@@ -17,8 +18,8 @@ use std::rc::Rc;
 
 use crate::advisories::{Database, DatabaseError, Shard, lookup_key};
 use crate::model::{
-    Advisory, Coverage, CoverageStatus, Distribution, Finding, Gap, GapKind, Inventory, Package, PackageRef, ShardName,
-    Suppressed, SuppressionReason,
+    Advisory, Coverage, CoverageStatus, Distribution, Finding, Gap, GapKind, Inventory, Package, PackageKind,
+    PackageRef, ShardName, Suppressed, SuppressionReason,
 };
 use crate::version;
 
@@ -47,7 +48,7 @@ pub struct Matched {
 /// The index cannot be read; what it holds must then not be trusted for any package.
 pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Matched, DatabaseError> {
     let mut matched = Matched::default();
-    for (shard_name, indexes) in by_shard(inventory) {
+    for (shard_name, indexes) in by_shard(inventory, database)? {
         let kind = indexes.first().and_then(|&index| inventory.packages.get(index)).map(|package| package.kind);
         let Some(kind) = kind else { continue };
         let shard = database.shard(&shard_name)?;
@@ -82,20 +83,37 @@ fn order(finding: &Finding) -> impl Ord {
 
 /// The packages by the shard that would know of them, in the order of the inventory. Kinds that nobody publishes
 /// advisories for get a name of their own, so that nobody takes them for judged.
-fn by_shard(inventory: &Inventory) -> BTreeMap<ShardName, Vec<usize>> {
-    let mut shards: BTreeMap<ShardName, Vec<usize>> = BTreeMap::new();
+///
+/// Programs without a package are judged by Bitnami's records about the same upstream; one that these never speak of is
+/// not judged.
+fn by_shard(inventory: &Inventory, database: &Database) -> Result<Vec<(ShardName, Vec<usize>)>, DatabaseError> {
+    let mut shards: BTreeMap<(ShardName, bool), Vec<usize>> = BTreeMap::new();
+    let has_programs = inventory.packages.iter().any(|package| package.kind == PackageKind::Generic);
+    let of_programs = PackageKind::Bitnami.shard().filter(|_| has_programs);
+    let programs = match &of_programs {
+        Some(name) => database.shard(name)?,
+        None => None,
+    };
     for (index, package) in inventory.packages.iter().enumerate() {
+        let is_program = package.kind == PackageKind::Generic;
         let shard = if package.kind.is_os() {
             // Packages without a distribution are a gap that the inventory names already.
             inventory.distribution.as_ref().map(Distribution::shard)
+        } else if let (true, Some(shard), Some(name)) = (is_program, &programs, &of_programs) {
+            let is_known = !shard.lookup(&lookup_key(package.kind, &package.name))?.is_empty();
+            is_known.then(|| name.clone()).or_else(|| Some(of_kind(package.kind)))
         } else {
-            package.kind.shard().or_else(|| Some(ShardName::new(package.kind.purl_type())))
+            Some(of_kind(package.kind))
         };
         if let Some(shard) = shard {
-            shards.entry(shard).or_default().push(index);
+            shards.entry((shard, is_program)).or_default().push(index);
         }
     }
-    shards
+    Ok(shards.into_iter().map(|((shard, _), indexes)| (shard, indexes)).collect())
+}
+
+fn of_kind(kind: PackageKind) -> ShardName {
+    kind.shard().unwrap_or_else(|| ShardName::new(kind.purl_type()))
 }
 
 /// What was looked up for a package, and the records under that name.
@@ -202,16 +220,26 @@ fn note_incomparable(package: &Package, judgements: &[Judgement<'_>], matched: &
         _ => None,
     });
     let Some((first, reason)) = reasons.next() else { return };
-    let number = reasons.count() + 1;
+    let records: Vec<&str> =
+        std::iter::once(first).chain(reasons.map(|(j, _)| j)).map(|j| j.record.id.as_str()).collect();
+    let number = records.len();
+    let named = records.get(..MOST_NAMED.min(number)).unwrap_or_default().join(", ");
+    let more = number.saturating_sub(MOST_NAMED);
+    let named = if more > 0 { format!("{named} and {more} more") } else { named };
     let subject = first.subject;
     let reason = if version::is_valid(subject.scheme, subject.version) {
-        format!("{number} advisories about it were not compared: {reason}")
+        format!("{number} advisories about it were not compared ({named}): {reason}")
     } else {
         let (version, scheme) = (subject.version, subject.scheme);
-        format!("`{version}` is not a version that {scheme} can order; {number} advisories about it were not compared")
+        format!(
+            "`{version}` is not a version that {scheme} can order; {number} advisories about it were not compared ({named})"
+        )
     };
     matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, package.version), reason));
 }
+
+/// Records that a gap names; the others are counted.
+const MOST_NAMED: usize = 5;
 
 /// What the database knows of names that stand for a CVE, where the records about a package do not say it.
 fn links(judgements: &[Judgement<'_>], database: &Database) -> Result<Vec<(String, String)>, DatabaseError> {

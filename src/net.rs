@@ -10,7 +10,7 @@ pub mod retry;
 
 pub use client::{USER_AGENT, Verification, client, client_without_redirects, has_system_roots};
 pub use failure::{Failure, FailureKind};
-pub use fetch::HttpFetch;
+pub use fetch::{Fetched, HttpFetch, Validators};
 
 pub use crate::context::{ApiToken, Credential, Credentials, Login, LoginKind, NetworkSettings};
 

@@ -83,3 +83,42 @@ fn alpine_edge_equals_its_secdb() {
     let vulnerabilities: BTreeSet<_> = findings.iter().map(|finding| finding.id.as_str()).collect();
     assert_eq!((findings.len(), vulnerabilities.len()), (96, 48), "{:#?}", vulnerabilities);
 }
+
+/// Findings and what was set aside, as they are in the document.
+fn judged(scan: &Scan) -> Vec<String> {
+    let image = scan.image();
+    let text = |value: serde_json::Result<String>| value.expect("JSON");
+    let found = image.findings.iter().map(|finding| text(serde_json::to_string(finding)));
+    found.chain(image.suppressed.iter().map(|suppressed| text(serde_json::to_string(suppressed)))).collect()
+}
+
+#[test]
+fn our_own_bills_of_materials_stand_for_the_image() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let images = std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|entry| entry.path());
+    let mut some = 0;
+    for image in images.filter(|image| image.join("oci").is_dir()) {
+        let source = format!("oci:{}", image.join("oci").display());
+        let outputs = [("json", "plimsoll.json"), ("cyclonedx", "a.cdx.json"), ("spdx", "a.spdx.json")];
+        let formats = outputs.map(|(format, path)| ["--format", format, "--output", path]).concat();
+        // That the expected platform is missing in one is no matter of this test.
+        let platform = if image.ends_with("almalinux-9.3-micro-arm64") { "linux/arm64" } else { "linux/amd64" };
+        let of_image = program::scan(
+            &[&[source.as_str(), "--db", &database, "--platform", platform], formats.as_slice()].concat(),
+        );
+        let want = judged(&of_image);
+        some += want.len();
+        for document in ["a.cdx.json", "a.spdx.json"] {
+            let path = of_image.directory.path().join(document);
+            let of_document = program::scan(&[&format!("sbom:{}", path.display()), "--db", &database]);
+            let have = judged(&of_document);
+            let differs = want.iter().zip(&have).find(|(a, b)| a != b);
+            assert_eq!(have.len(), want.len(), "{document} of {source}: {differs:?}");
+            assert!(differs.is_none(), "{document} of {source}: {differs:#?}");
+            let coverage = |scan: &Scan| serde_json::to_string(&scan.image().coverage).expect("JSON");
+            assert_eq!(coverage(&of_document), coverage(&of_image), "{document} of {source}");
+        }
+    }
+    assert!(some > 1000, "only {some} findings were compared");
+}

@@ -249,10 +249,18 @@ fn a_feed_that_cannot_be_had_costs_only_itself() {
     assert!(!report.missing.contains(&FeedId::Kev), "it is there, but could not be had");
     // Without a listing and without `osv/ecosystems.txt` there is no way to know OSV's files.
     assert_eq!(report.missing, all_but(&[FeedId::DebianTracker, FeedId::Kev]));
+    let sets = |path: &str| fs::read(to.path().join(path)).unwrap();
+    let before = sets("catalogue.json");
+    // A place that is away, one by one and all of them.
     server.unreachable = true;
+    let report = build(&server, to.path(), &BuildOptions::default()).unwrap();
+    assert!(report.sources.iter().any(|source| source.failure.is_some()), "{report:?}");
+    assert_ne!(sets("catalogue.json"), before, "the others are built");
+    let before = sets("catalogue.json");
+    server.refused = "";
     let result = build(&server, to.path(), &BuildOptions::default());
     assert!(matches!(result, Err(BuildError::Unreachable(_))), "{result:?}");
-    assert!(Database::open(to.path()).is_ok(), "the database that was there stays");
+    assert_eq!(sets("catalogue.json"), before, "the database that was there stays");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn news_fails_the_job_names_the_pipeline_and_makes_an_issue() {
     assert_eq!(desk.issue().description, issue.description);
     let writes: Vec<_> =
         desk.gitlab.take_requests().into_iter().filter(|request| !request.starts_with("GET")).collect();
-    assert_eq!(writes, ["PUT /api/v4/projects/7/pipelines/99/metadata"]);
+    assert_eq!(writes, ["PUT /api/v4/projects/7/pipelines/99/metadata?"]);
 }
 
 #[test]

@@ -303,3 +303,24 @@ fn the_end_of_support_is_said() {
         assert_eq!(scan.run.stdout.contains("no security updates since 20"), is_over, "{}", scan.run.stdout);
     }
 }
+
+#[test]
+fn a_bill_of_materials_stands_for_an_image_and_other_files_are_refused() {
+    let Some(shared) = shared() else { return };
+    let database = program::osv_database(&shared).display().to_string();
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, content: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        format!("sbom:{}", path.display())
+    };
+    let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
+        {"type":"library","name":"lodash","version":"4.17.4","purl":"pkg:npm/lodash@4.17.4"}]}"#;
+    let found = scan(&[&write("a.cdx.json", document), "--db", &database]);
+    assert_eq!(found.run.code, 0, "{}", found.run.stderr);
+    assert!(found.run.stdout.contains("lodash"), "{}", found.run.stdout);
+    for source in [write("other.json", "{}"), write("text", "no JSON"), "sbom:missing.json".to_owned()] {
+        let refused = scan(&[&source, "--db", &database]);
+        assert_eq!((refused.run.code, code(&refused)), (2, Some(Code::SourceUnreadable)), "{source}");
+    }
+}

@@ -316,3 +316,110 @@ fn known_layers_are_not_read_again() {
     // Without the cache the missing blobs are gaps.
     assert_eq!(inventory::take(&layout.open(), &Limits::default(), &NoProgress).gaps.len(), 2);
 }
+
+#[test]
+fn an_image_that_was_read_whole_is_known_by_its_configuration_and_layers() {
+    let layers = [Tar::default().file("etc/os-release", OS_RELEASE).file("var/lib/dpkg/status", STATUS).end()];
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = LayerCache::new(directory.path());
+    let take = |image: &Layout| inventory::take_cached(&image.open(), &Limits::default(), &NoProgress, Some(&cache));
+    let layout = Layout::of(&layers);
+    let cold = take(&layout);
+    let entries = || {
+        let folders = std::fs::read_dir(directory.path().join("layers")).expect("a folder").flatten();
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).expect("a folder").flatten());
+        files.map(|file| file.path()).collect::<Vec<_>>()
+    };
+    let is_image = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("-image");
+    assert_eq!(entries().iter().filter(|path| is_image(path)).count(), 1);
+    // What is known of the layer is not needed any more.
+    for path in entries().iter().filter(|path| !is_image(path)) {
+        std::fs::remove_file(path).expect("an entry");
+    }
+    std::fs::remove_file(layout.blob_path(&digest(&layers[0]))).expect("a blob");
+    assert_eq!(take(&layout), cold);
+    // An image with a layer more is another one, and one with gaps is not kept.
+    let broken = Layout::of(&[layers[0].clone(), Tar::default().file("a", b"").raw(&[b'!'; 512]).end()]);
+    assert_eq!(take(&broken).gaps.len(), 1);
+    assert_eq!(entries().iter().filter(|path| is_image(path)).count(), 1);
+}
+
+/// Changes that are committed beside a database count: a page that is there only in the log.
+#[test]
+fn a_write_ahead_log_belongs_to_its_database() {
+    let Some(data) = test_data() else { return };
+    let image = open_data(&data.join("images/rpmdb-mariner-2.0-sqlite"), "amd64");
+    let want = take(&image);
+    let mut database = None;
+    for layer in 0..image.layers.len() {
+        let mut seen = Everything::default();
+        image.walk_layer(layer, &mut seen, &Limits::default(), &NoProgress).expect("a sound layer");
+        database = seen.0.into_iter().find(|(path, _)| path.ends_with("rpmdb.sqlite")).or(database);
+    }
+    let (path, whole) = database.expect("an rpm database");
+    let page_size = match u16::from_be_bytes([whole[16], whole[17]]) {
+        1 => 65_536,
+        size => usize::from(size),
+    };
+    let pages = whole.len() / page_size;
+    let mut cut = whole.clone();
+    let moved: Vec<usize> = (1..pages).filter(|page| page % 3 == 1).collect();
+    let mut log = Log::new(page_size);
+    for &page in &moved {
+        let at = page * page_size..(page + 1) * page_size;
+        log.commit(page + 1, &whole[at.clone()], pages);
+        cut[at].fill(0);
+    }
+    let release = b"ID=mariner\nVERSION_ID=\"2.0\"\n";
+    let without = Tar::default().file("etc/os-release", release).file(&path, &cut);
+    let with = without.clone().file(&format!("{path}-wal"), &log.bytes);
+    let names = |inventory: &Inventory| {
+        inventory.packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect::<Vec<_>>()
+    };
+    let broken = take(&Layout::of(&[without.end()]).open());
+    assert_ne!(names(&broken), names(&want), "the pages that were taken out must matter");
+    assert_eq!(names(&take(&Layout::of(&[with.end()]).open())), names(&want));
+}
+
+/// A write-ahead log of SQLite, checksums over big-endian words.
+struct Log {
+    bytes: Vec<u8>,
+    sums: (u32, u32),
+}
+
+impl Log {
+    fn new(page_size: usize) -> Self {
+        let mut log = Self { bytes: Vec::new(), sums: (0, 0) };
+        for number in [0x377f_0683, 3_007_000, u32::try_from(page_size).expect("a size"), 0] {
+            log.bytes.extend(number.to_be_bytes());
+        }
+        log.bytes.extend(b"saltsalt");
+        let head = log.bytes.clone();
+        log.sum(&head);
+        log.write_sums();
+        log
+    }
+
+    fn commit(&mut self, number: usize, page: &[u8], pages: usize) {
+        let word = |number: usize| u32::try_from(number).expect("a number").to_be_bytes();
+        let head = [word(number), word(pages)].concat();
+        self.sum(&head);
+        self.sum(page);
+        self.bytes.extend(&head);
+        self.bytes.extend(b"saltsalt");
+        self.write_sums();
+        self.bytes.extend(page);
+    }
+
+    fn sum(&mut self, data: &[u8]) {
+        for pair in data.chunks(8) {
+            let word = |at: usize| u32::from_be_bytes(pair[at..at + 4].try_into().expect("four"));
+            self.sums.0 = self.sums.0.wrapping_add(word(0)).wrapping_add(self.sums.1);
+            self.sums.1 = self.sums.1.wrapping_add(word(4)).wrapping_add(self.sums.0);
+        }
+    }
+
+    fn write_sums(&mut self) {
+        self.bytes.extend([self.sums.0.to_be_bytes(), self.sums.1.to_be_bytes()].concat());
+    }
+}

@@ -1,6 +1,9 @@
 //! Matching from the outside: made-up records of each distribution and ecosystem, made-up inventories, and what must
 //! come of them.
 
+#[path = "matching/rpm.rs"]
+mod rpm;
+
 use std::path::Path;
 
 use plimsoll::advisories::{BuildOptions, Database, Folder, build};
@@ -19,7 +22,9 @@ fn database(files: &[(&str, Value)]) -> (TempDir, Database) {
     for (path, content) in files {
         let path = feeds.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        std::fs::write(path, content.to_string()).expect("written");
+        // A text is a file that is no JSON.
+        let content = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+        std::fs::write(path, content).expect("written");
     }
     let to = directory.path().join("db");
     build(&Folder::new(&feeds), &to, &BuildOptions::default()).expect("a database");
@@ -344,6 +349,129 @@ fn kinds_that_nobody_publishes_advisories_for_are_not_taken_for_judged() {
 }
 
 #[test]
+fn programs_without_a_package_are_judged_by_records_of_their_upstream_versions() {
+    let record = osv("BIT-nginx-2023-1", "Bitnami", "nginx", Some("1.25.3"), json!({"aliases": ["CVE-2023-1"]}));
+    let (_directory, database) = database(&[("osv/a.json", record)]);
+    let program = |name, version| package(PackageKind::Generic, name, version);
+    let packages = vec![
+        program("nginx", "1.25.0"),
+        program("busybox", "1.36.1"),
+        // A build of Bitnami's is no pre-release.
+        package(PackageKind::Bitnami, "nginx", "1.25.3-2"),
+    ];
+    let inventory = inventory(None, packages);
+    let matched = matched(&inventory, &database);
+    assert_eq!(told(&matched).0, ["CVE-2023-1 nginx 1.25.3"]);
+    let coverage: Vec<_> = matched.coverage.iter().map(|c| (c.kind, c.shard.as_str(), c.packages, c.status)).collect();
+    assert_eq!(
+        coverage,
+        [
+            (PackageKind::Bitnami, "bitnami", 1, CoverageStatus::Covered),
+            (PackageKind::Generic, "bitnami", 1, CoverageStatus::Covered),
+            (PackageKind::Generic, "generic", 1, CoverageStatus::NoData),
+        ]
+    );
+}
+
+#[test]
+fn chainguard_and_distroless_are_judged_as_what_they_are_made_of() {
+    let secdb = json!({"packages": [{"pkg": {"name": "openssl", "secfixes": {"3.3.2-r0": ["CVE-2024-1"], "0": ["CVE-2024-2"]}}}]});
+    let debian = json!({"openssl": {"CVE-2024-3": {"releases": {"bookworm": {"status": "open"}}}}});
+    let (_directory, database) =
+        database(&[("alpine-secdb/chainguard/os.json", secdb), ("debian/tracker/data/json", debian)]);
+    let of_openssl = |kind, version| of_source("openssl", version, package(kind, "libssl3", version));
+    // Distroless images name Debian's release, and keep each package's description in a file of its own.
+    let mut distroless = of_openssl(PackageKind::Deb, "3.0.9-1");
+    distroless.locations[0].path = "var/lib/dpkg/status.d/libssl3".into();
+    for (system, package, expected) in [
+        (
+            distribution("chainguard", "20230214"),
+            of_openssl(PackageKind::Apk, "3.3.1-r0"),
+            "CVE-2024-1 libssl3 3.3.2-r0",
+        ),
+        (distribution("debian", "12"), distroless, "CVE-2024-3 libssl3 NotFixed"),
+    ] {
+        let inventory = inventory(Some(system), vec![package]);
+        assert_eq!(told(&matched(&inventory, &database)).0, [expected]);
+    }
+}
+
+#[test]
+fn ubuntus_lines_for_subscribers_do_not_mix_with_the_plain_one() {
+    let (_directory, database) = database(&[
+        ("osv/a.json", osv("UBUNTU-CVE-2024-1", "Ubuntu:22.04:LTS", "openssl", Some("3.0.2-0ubuntu1.17"), json!({}))),
+        (
+            "osv/b.json",
+            osv("UBUNTU-CVE-2024-2", "Ubuntu:Pro:22.04:LTS", "openssl", Some("3.0.2-0ubuntu1.10+esm1"), json!({})),
+        ),
+        (
+            "osv/c.json",
+            osv(
+                "UBUNTU-CVE-2024-1",
+                "Ubuntu:Pro:FIPS-updates:22.04:LTS",
+                "openssl",
+                Some("3.0.2-0ubuntu1.17+Fips1"),
+                json!({}),
+            ),
+        ),
+    ]);
+    for (version, expected) in [
+        ("3.0.2-0ubuntu1.16", &["CVE-2024-1 libssl3 3.0.2-0ubuntu1.17"][..]),
+        ("3.0.2-0ubuntu1.17", &[]),
+        (
+            "3.0.2-0ubuntu1.10~esm1",
+            &["CVE-2024-1 libssl3 3.0.2-0ubuntu1.17", "CVE-2024-2 libssl3 3.0.2-0ubuntu1.10+esm1"],
+        ),
+        ("3.0.2-0ubuntu1.16+Fips1", &["CVE-2024-1 libssl3 3.0.2-0ubuntu1.17+Fips1"]),
+        ("3.0.2-0ubuntu1.17+Fips1", &[]),
+    ] {
+        let openssl = of_source("openssl", version, package(PackageKind::Deb, "libssl3", version));
+        let inventory = inventory(Some(distribution("ubuntu", "22.04")), vec![openssl]);
+        let mut found = told(&matched(&inventory, &database)).0;
+        found.sort();
+        assert_eq!(found, owned_text(expected), "{version}");
+    }
+}
+
+#[test]
+fn what_a_record_leaves_unclear_is_taken_as_affected_and_told() {
+    let contradictory = |id: &str, name: &str, events: Value| {
+        let mut record = osv(id, "npm", name, None, json!({}));
+        record["affected"][0]["ranges"][0]["events"] = events;
+        record
+    };
+    let (_directory, database) = database(&[
+        ("osv/a.json", contradictory("GHSA-1", "a", json!([{"introduced": "2.0.0"}, {"fixed": "not a version"}]))),
+        ("osv/b.json", contradictory("GHSA-2", "b", json!([{"introduced": "2.0.0"}, {"fixed": "1.0.0"}]))),
+        ("osv/c.json", osv("GHSA-3", "npm", "c", Some("1.0.0"), json!({}))),
+    ]);
+    for (name, version, statement, gap) in [
+        ("a", "2.1.0", Some(("GHSA-1", "`not a version`")), None),
+        ("b", "2.1.0", Some(("GHSA-2", "before its start")), None),
+        (
+            "c",
+            "next",
+            None,
+            Some("`next` is not a version that npm can order; 1 advisories about it were not compared (GHSA-3)"),
+        ),
+    ] {
+        let matched = matched(&inventory(None, vec![package(PackageKind::Npm, name, version)]), &database);
+        let told = matched.findings.iter().flat_map(|finding| &finding.statements).next();
+        match statement {
+            Some((record, words)) => {
+                let told = told.expect("a finding");
+                assert_eq!(told.advisory, record);
+                assert!(told.comparison.contains(words), "{}", told.comparison);
+            }
+            None => assert!(told.is_none(), "{name} {version}"),
+        }
+        let gaps: Vec<_> = matched.gaps.iter().map(|gap| (gap.subject.as_str(), gap.reason.as_str())).collect();
+        let subject = format!("{name} {version}");
+        assert_eq!(gaps, gap.map(|reason| (subject.as_str(), reason)).into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn an_explanation_tells_found_and_not_found_from_the_records() {
     let debian = json!({"openssl": {
         "CVE-2024-1": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.11-1", "urgency": "high"}}},
@@ -413,6 +541,51 @@ fn an_explanation_tells_found_and_not_found_from_the_records() {
         };
         assert_eq!(findings, found, "{id}");
         assert_eq!(explanation.lookups.len(), 1, "{id}");
+    }
+}
+
+#[test]
+fn an_explanation_says_why_something_was_not_found() {
+    let (_directory, database) = database(&[
+        (
+            "osv/a.json",
+            osv("GHSA-1", "npm", "absent", Some("1.0.0"), json!({"summary": "s", "aliases": ["CVE-2024-1"]})),
+        ),
+        ("osv/b.json", osv("GHSA-2", "npm", "here", Some("1.0.0"), json!({"aliases": ["CVE-2024-2"]}))),
+        ("osv/c.json", osv("GHSA-3", "npm", "odd", Some("1.0.0"), json!({"aliases": ["CVE-2024-3"]}))),
+        ("osv/d.json", osv("GHSA-4", "npm", "here", None, json!({"withdrawn": "2024-01-01T00:00:00Z"}))),
+    ]);
+    let packages = vec![
+        package(PackageKind::Npm, "here", "1.0.0"),
+        package(PackageKind::Npm, "odd", "next"),
+        package(PackageKind::Gem, "rack", "1.0"),
+    ];
+    let inventory = inventory(None, packages);
+    let matched = matched(&inventory, &database);
+    // Whether the npm data describes it, the records about installed packages, and whether something was set aside.
+    for (what, id, describes, records, suppressed) in [
+        ("for another package", "GHSA-1", true, &[][..], false),
+        ("not affected", "CVE-2024-2", false, &[(Said::NotAffected, "1.0.0 >= 1.0.0 (npm)")], false),
+        (
+            "no version",
+            "CVE-2024-3",
+            false,
+            &[(Said::NotComparable, "`next` is no version that can be ordered (npm)")],
+            true,
+        ),
+        ("withdrawn", "GHSA-4", false, &[], false),
+        ("unknown", "CVE-1999-1", false, &[], false),
+    ] {
+        let explanation = explain(id, &inventory, &matched, &database).expect("an explanation");
+        let case = explanation.cases.first();
+        let told: Vec<_> =
+            case.iter().flat_map(|case| &case.records).map(|r| (r.said, r.comparison.as_str())).collect();
+        assert_eq!(told, records, "{what}");
+        let is_suppressed = matches!(case.map(|case| &case.verdict), Some(Verdict::Suppressed(_)));
+        assert_eq!(is_suppressed, suppressed, "{what}");
+        let asked: Vec<_> =
+            explanation.lookups.iter().map(|l| (l.shard.as_str(), l.has_data, l.describes_it)).collect();
+        assert_eq!(asked, [("npm", true, describes), ("rubygems", false, false)], "{what}");
     }
 }
 

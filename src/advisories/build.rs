@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::model::{CveFacts, Digest, EndOfLife, FeedId, ShardName, SourceDate};
 use super::catalogue::{Catalogue, FILE_NAME, FORMAT, ShardEntry};
 use super::database::CVE_SHARD;
 use super::feed::{FEEDS, Feed, Records, Sink, SourceState};
-use super::fetch::{Fetch, FetchError};
+use super::fetch::{Fetch, FetchError, Outdated};
 use super::index::{self, IndexFile, TableWriter, WriteError};
 use super::parallel;
 
@@ -40,6 +40,10 @@ pub struct BuildReport {
     pub missing: Vec<FeedId>,
     /// Every shard.
     pub shards: Vec<ShardSize>,
+    /// Shards that stay as they were, because a feed has lost too much of them.
+    pub kept: Vec<ShardName>,
+    /// Shards with an older copy of a feed in them, and since when it may be outdated.
+    pub outdated: BTreeMap<ShardName, Timestamp>,
 }
 
 /// What came of one file of a feed.
@@ -53,6 +57,8 @@ pub struct SourceReport {
     pub skipped: Vec<(String, u64, Vec<String>)>,
     /// Why the file as a whole could not be used, or not to its end.
     pub failure: Option<String>,
+    /// That an older copy was used, as nobody could be asked for a newer one.
+    pub outdated: Option<Outdated>,
     /// How long fetching and reading it took.
     pub seconds: f64,
 }
@@ -88,26 +94,31 @@ pub enum BuildError {
     },
 }
 
-/// Reads all feeds and writes a database into `to`. A file that cannot be read is reported and costs nothing else. The
+/// Reads all feeds and writes a database into `to`. A file that cannot be had or read is reported and costs nothing else. The
 /// new catalogue takes the place of the old one in one step; after that shards are removed that neither of the two
 /// names: somebody may still be reading the old ones.
 ///
 /// # Errors
 /// There is nothing to read, or the directory cannot be written.
 pub fn build(fetch: &dyn Fetch, to: &Path, options: &BuildOptions) -> Result<BuildReport, BuildError> {
-    let (sink, mut sources, missing) = read_all(fetch, options)?;
-    if sink.shards.is_empty() {
-        return Err(BuildError::NothingFound(fetch.origin()));
+    let Everything { sink, mut sources, missing, unreachable } = read_all(fetch, options);
+    // For single shards it is an answer that there is nothing about them.
+    if sink.shards.is_empty() && (options.only.is_none() || sink.cves.is_empty() || unreachable.is_some()) {
+        let nothing = || BuildError::NothingFound(fetch.origin());
+        return Err(unreachable.map_or_else(nothing, BuildError::Unreachable));
     }
     let fact_sources: Vec<SourceDate> =
         sources.iter().filter(|file| file.facts > 0).filter_map(FileReport::source_date).collect();
     let mut plans = plans(sink, merged(fact_sources));
     let kept = if options.keep_last_good { losses(&plans, to, options) } else { Vec::new() };
     plans.retain(|plan| !kept.iter().any(|(entry, _)| entry.name == plan.name));
+    let outdated = outdated(&plans, &sources);
     let mut entries = write_shards(plans, to)?;
+    let mut kept_names = Vec::new();
     for (entry, report) in kept {
+        kept_names.push(entry.name.clone());
         entries.push(entry);
-        sources.push(FileReport { report, name: String::new(), facts: 0, newest: None });
+        sources.push(FileReport::of(report));
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let shards = entries.iter().map(|e| ShardSize { name: e.name.clone(), size: e.size, records: e.records }).collect();
@@ -119,7 +130,8 @@ pub fn build(fetch: &dyn Fetch, to: &Path, options: &BuildOptions) -> Result<Bui
         shards: entries,
     };
     replace_catalogue(&catalogue, to)?;
-    Ok(BuildReport { sources: sources.into_iter().map(|file| file.report).collect(), missing, shards })
+    let sources = sources.into_iter().map(|file| file.report).collect();
+    Ok(BuildReport { sources, missing, shards, kept: kept_names, outdated })
 }
 
 /// What came of a file, and what the catalogue says of it.
@@ -131,40 +143,50 @@ struct FileReport {
 }
 
 impl FileReport {
+    /// Of something that gave no records.
+    fn of(report: SourceReport) -> Self {
+        Self { report, name: String::new(), facts: 0, newest: None }
+    }
+
     fn source_date(&self) -> Option<SourceDate> {
         let records = self.report.records;
         (records > 0).then(|| SourceDate { source: self.name.clone(), date: self.newest, records })
     }
 }
 
+/// What all files of all feeds hold.
+struct Everything {
+    sink: Sink,
+    sources: Vec<FileReport>,
+    missing: Vec<FeedId>,
+    /// The first place that could not be reached.
+    unreachable: Option<FetchError>,
+}
+
 /// Reads all files of all feeds, several at a time.
-fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Result<(Sink, Vec<FileReport>, Vec<FeedId>), BuildError> {
-    let files: Vec<(&dyn Feed, String)> = FEEDS
-        .iter()
-        .flat_map(|feed| feed.files(fetch, options.only.as_ref()).into_iter().map(|path| (*feed, path)))
-        .collect();
-    // Where one file shows that the place cannot be reached, nobody is kept waiting for the others.
-    let give_up = AtomicBool::new(false);
-    let read = parallel::map(&files, |(feed, path)| {
-        if give_up.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let result = read_file(*feed, path, fetch, options);
-        if result.is_err() {
-            give_up.store(true, Ordering::Relaxed);
-        }
-        result
-    });
-    let mut all = Sink::default();
-    let mut reports = Vec::new();
+fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Everything {
     let mut missing: Vec<FeedId> = FEEDS.iter().map(|feed| feed.id()).collect();
+    let mut files: Vec<(&dyn Feed, String)> = Vec::new();
+    let mut reports = Vec::new();
+    let mut unreachable = None;
+    for feed in FEEDS {
+        let discovery = Discovery { fetch, troubles: Mutex::default() };
+        files.extend(feed.files(&discovery, options.only.as_ref()).into_iter().map(|path| (*feed, path)));
+        for (report, error) in discovery.troubles.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            missing.retain(|id| *id != feed.id());
+            unreachable = unreachable.or(error.filter(|error| error.unreachable));
+            reports.push(FileReport::of(report));
+        }
+    }
+    let read = parallel::map(&files, |(feed, path)| read_file(*feed, path, fetch, options));
+    let mut all = Sink::default();
     let mut sinks = Vec::new();
     for ((feed, _), result) in files.iter().zip(read) {
-        if let Some((sink, report)) = result.map_err(BuildError::Unreachable)? {
-            missing.retain(|id| *id != feed.id());
-            reports.push(report);
-            sinks.push(sink);
-        }
+        let Some((sink, report, error)) = result else { continue };
+        missing.retain(|id| *id != feed.id());
+        unreachable = unreachable.or(error);
+        reports.push(report);
+        sinks.push(sink);
     }
     let mut superseding: BTreeMap<(FeedId, String), usize> = BTreeMap::new();
     for (place, sink) in sinks.iter_mut().enumerate() {
@@ -176,23 +198,58 @@ fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Result<(Sink, Vec<File
         }
         all.append(sink);
     }
-    Ok((all, reports, missing))
+    Everything { sink: all, sources: reports, missing, unreachable }
 }
 
-/// `None` where there is no such file.
+/// Notices what goes wrong while a feed finds out about its files, which it need not care about.
+struct Discovery<'a> {
+    fetch: &'a dyn Fetch,
+    troubles: Mutex<Vec<(SourceReport, Option<FetchError>)>>,
+}
+
+impl Fetch for Discovery<'_> {
+    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        let result = self.fetch.get(path);
+        let outdated = self.fetch.outdated(path);
+        let error = result.as_ref().err().cloned();
+        if outdated.is_some() || error.is_some() {
+            let failure = error.as_ref().map(|error| error.reason.clone());
+            let report = SourceReport { source: path.to_owned(), failure, outdated, ..SourceReport::default() };
+            self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push((report, error));
+        }
+        result
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        self.fetch.list(folder)
+    }
+
+    fn origin(&self) -> String {
+        self.fetch.origin()
+    }
+
+    fn kept(&self, path: &str) -> Option<Timestamp> {
+        self.fetch.kept(path)
+    }
+
+    fn rely_on_kept(&self, path: &str) {
+        self.fetch.rely_on_kept(path);
+    }
+}
+
+/// `None` where there is no such file; the error is that of a place that cannot be reached.
 fn read_file(
     feed: &dyn Feed,
     path: &str,
     fetch: &dyn Fetch,
     options: &BuildOptions,
-) -> Result<Option<(Sink, FileReport)>, FetchError> {
+) -> Option<(Sink, FileReport, Option<FetchError>)> {
     let started = Instant::now();
     let mut sink = Sink::new(options.only.clone(), feed.source(path));
-    let failure = match fetch.get(path) {
-        Ok(Some(bytes)) => feed.read(path, &bytes, &mut sink).err().map(|error| error.to_string()),
-        Ok(None) => return Ok(None),
-        Err(error) if error.unreachable => return Err(error),
-        Err(error) => Some(error.reason),
+    let (failure, error) = match fetch.get(path) {
+        Ok(Some(bytes)) => (feed.read(path, &bytes, &mut sink).err().map(|error| error.to_string()), None),
+        Ok(None) => return None,
+        Err(error) => (Some(error.reason.clone()), Some(error).filter(|error| error.unreachable)),
     };
     let SourceState { name, records, facts, newest, skipped, .. } = std::mem::take(&mut sink.source);
     let report = SourceReport {
@@ -200,9 +257,20 @@ fn read_file(
         records,
         skipped: skipped.into_iter().map(|(reason, skipped)| (reason, skipped.count, skipped.named)).collect(),
         failure,
+        outdated: fetch.outdated(path),
         seconds: started.elapsed().as_secs_f64(),
     };
-    Ok(Some((sink, FileReport { report, name, facts, newest })))
+    Some((sink, FileReport { report, name, facts, newest }, error))
+}
+
+/// The shards with records of outdated copies.
+fn outdated(plans: &[Plan], files: &[FileReport]) -> BTreeMap<ShardName, Timestamp> {
+    let since = |source: &SourceDate| {
+        let of_source = files.iter().filter(|file| file.name == source.source);
+        of_source.filter_map(|file| Some(file.report.outdated.as_ref()?.since)).min()
+    };
+    let of_plan = |plan: &Plan| Some((plan.name.clone(), plan.sources.iter().filter_map(since).min()?));
+    plans.iter().filter_map(of_plan).collect()
 }
 
 /// One entry per source, in the order of their first files.

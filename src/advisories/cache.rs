@@ -6,7 +6,7 @@
 //! keeps it.
 //!
 //! ```text
-//! blobs/sha256/<64 digits>    shards, deltas, catalogues
+//! blobs/sha256/<64 digits>    shards, deltas, catalogues, files of feeds
 //! notes/<name>.json           what a source was when it was last asked
 //! ```
 
@@ -64,10 +64,7 @@ impl Cache {
         let Ok(file) = File::open(&path) else { return false };
         let used = file.metadata().and_then(|metadata| metadata.modified());
         if digest_of(&file, layer.size).is_ok_and(|digest| digest == layer.digest) {
-            if used.is_ok_and(|used| age(used) > TOUCH_AFTER) {
-                // Only the clean-up looks at it; a cache that cannot be written is none that is cleaned up.
-                let _ = file.set_modified(SystemTime::now());
-            }
+            touch(&file, used);
             return true;
         }
         tracing::warn!("`{}` does not have its digest and is removed", path.display());
@@ -75,11 +72,15 @@ impl Cache {
         false
     }
 
-    /// The content of a file that [`Cache::has`].
+    /// The content of a file, if it is there and right. What is read counts as used.
     pub(super) fn read(&self, layer: &Layer) -> Option<Vec<u8>> {
+        let file = File::open(self.path(&layer.digest)).ok()?;
+        let used = file.metadata().and_then(|metadata| metadata.modified());
         let mut bytes = Vec::new();
-        File::open(self.path(&layer.digest)).ok()?.take(layer.size + 1).read_to_end(&mut bytes).ok()?;
-        (Digest::from_sha256(&Sha256::digest(&bytes).into()) == layer.digest).then_some(bytes)
+        (&file).take(layer.size.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+        let is_right = Digest::from_sha256(&Sha256::digest(&bytes).into()) == layer.digest;
+        is_right.then(|| touch(&file, used))?;
+        Some(bytes)
     }
 
     /// Keeps content under its digest.
@@ -155,6 +156,14 @@ impl Cache {
 
     fn note_path(&self, name: &str) -> PathBuf {
         self.root.join(NOTES).join(format!("{name}.json"))
+    }
+}
+
+/// Marks a file as used, where that was long ago. Only the clean-up looks at it; a cache that cannot be written is none
+/// that is cleaned up.
+fn touch(file: &File, used: io::Result<SystemTime>) {
+    if used.is_ok_and(|used| age(used) > TOUCH_AFTER) {
+        let _ = file.set_modified(SystemTime::now());
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, Distribution, EndOfLife, ShardName};
+use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, Distribution, EndOfLife, FeedId, ShardName};
 
 use super::cache::{Cache, digest_of};
 use super::catalogue::{Catalogue, FILE_NAME, LARGEST, Layer, SIGNATURE_NAME, ShardEntry};
@@ -213,10 +214,15 @@ impl Database {
     /// # Errors
     /// The shard `cve` cannot be read.
     pub fn cve_facts(&self, cve: &str) -> Result<Option<CveFacts>, DatabaseError> {
-        match self.shard(&ShardName::new(CVE_SHARD))? {
-            Some(shard) => shard.value(Table::Records, cve),
-            None => Ok(None),
+        let Some(shard) = self.shard(&ShardName::new(CVE_SHARD))? else { return Ok(None) };
+        let mut facts: Option<CveFacts> = shard.value(Table::Records, cve)?;
+        // The day is the same for all of them, and kept once.
+        if let Some(epss) = facts.as_mut().and_then(|facts| facts.epss.as_mut()) {
+            let sources = &shard.index.header().sources;
+            let day = sources.iter().find(|source| source.source == FeedId::Epss.name()).and_then(|source| source.date);
+            epss.date = epss.date.or_else(|| day.map(|day| day.to_zoned(TimeZone::UTC).date()));
         }
+        Ok(facts)
     }
 
     /// When support of a distribution's release ends, where that is known.

@@ -14,6 +14,7 @@ mod on_demand;
 mod pull;
 mod push;
 mod tar;
+mod upstreams;
 
 use std::io;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use mirror::mirror;
 pub use on_demand::{OnDemand, on_demand, stored};
 pub use pull::{Artifact, Source, Update, Wanted, find, update};
 pub use push::{PushReport, push, sign};
+pub use upstreams::Upstreams;
 
 /// What was moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use crate::model::{Advisory, AdvisoryDetails, CveFacts, EndOfLife, FeedId, Shard
 
 use super::Fetch;
 use super::feeds::{
-    alpine_secdb, amazon, azure_linux, cvss, debian_tracker, endoflife, epss, fedora, govulndb, kev, oracle, osv,
-    photon, redhat, suse,
+    almalinux, alpine_secdb, amazon, azure_linux, cvss, debian_tracker, endoflife, epss, fedora, govulndb, kev, oracle,
+    osv, photon, redhat, redhat_oval, rocky, suse, ubuntu_oval,
 };
 
 /// One upstream: which files it has, and how their bytes become records. Fetching is done for it.
@@ -49,13 +49,17 @@ pub static FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &alpine_secdb::AlpineSecdb,
     &redhat::RedHat,
+    &redhat_oval::RedHatOval,
     &oracle::Oracle,
     &suse::Suse,
     &amazon::Amazon,
     &fedora::Fedora,
     &photon::Photon,
     &azure_linux::AzureLinux,
+    &almalinux::AlmaLinux,
+    &rocky::Rocky,
     &govulndb::GoVulndb,
+    &ubuntu_oval::UbuntuOval,
     &endoflife::EndOfLifeDate,
     &kev::Kev,
     &epss::Epss,

@@ -1,5 +1,6 @@
 //! One file per upstream, beside what several of them share.
 
+pub(super) mod almalinux;
 pub(super) mod alpine_secdb;
 pub(super) mod amazon;
 pub(super) mod azure_linux;
@@ -17,7 +18,10 @@ pub(super) mod osv;
 mod oval;
 pub(super) mod photon;
 pub(super) mod redhat;
+pub(super) mod redhat_oval;
+pub(super) mod rocky;
 #[cfg(test)]
 mod samples;
 pub(super) mod suse;
+pub(super) mod ubuntu_oval;
 mod updateinfo;

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
+use jiff::Timestamp;
+
 /// Brings the files of feeds, by their path in the common layout (`osv/npm/all.zip`, `debian/tracker/data/json`, …).
 pub trait Fetch: Sync {
     /// A file; `None` where there is none.
@@ -17,17 +19,39 @@ pub trait Fetch: Sync {
 
     /// For people: where the feeds come from.
     fn origin(&self) -> String;
+
+    /// When the copy of a file that is kept from an earlier time was current, if there is one.
+    fn kept(&self, _path: &str) -> Option<Timestamp> {
+        None
+    }
+
+    /// Lets [`Fetch::get`] give the kept copy of a file without asking for news.
+    fn rely_on_kept(&self, _path: &str) {}
+
+    /// Whether [`Fetch::get`] has given an older copy of a file because nobody could be asked.
+    fn outdated(&self, _path: &str) -> Option<Outdated> {
+        None
+    }
+}
+
+/// A copy from an earlier time took the place of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    /// When it was current.
+    pub since: Timestamp,
+    /// Why there is no newer one.
+    pub reason: String,
 }
 
 /// A file could not be brought.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot read `{path}`: {reason}")]
 pub struct FetchError {
     /// The path in the common layout.
     pub path: String,
     /// Why.
     pub reason: String,
-    /// Whether the other files of the same place need not be tried.
+    /// Whether it is the place that cannot be reached.
     pub unreachable: bool,
 }
 

@@ -25,7 +25,7 @@ pub(super) use write::{TableWriter, WriteError, file};
 const MAGIC: &[u8; 8] = b"PLIMSOLL";
 
 /// The version of the format. Readers refuse others.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What the file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

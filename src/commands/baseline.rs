@@ -352,7 +352,7 @@ fn slug(reference: &str) -> String {
 }
 
 /// The package that holds what is kept between pipelines.
-pub(super) const PACKAGE: &str = "plimsoll-state";
+pub(super) const PACKAGE: &str = crate::state::Packages::PACKAGE;
 const VERSION: &str = "baseline";
 const MAX_UNPACKED: u64 = 512 << 20;
 

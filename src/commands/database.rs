@@ -14,11 +14,11 @@ use crate::advisories::{self, BuildOptions, Cache, Database, DatabaseError, Fold
 use crate::cli::{ScanArgs, TrustArgs};
 use crate::context::{Environment, pipeline_images};
 use crate::image;
-use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, ShardName};
+use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, PackageKind, ShardName};
 
 pub(super) use access::{
-    AgePolicy, PUBLISHED, Place, Upstreams, cache_directory, collect_garbage, named, not_built, not_delivered,
-    public_keys, reference, registry, signing_key, span, unreadable,
+    AgePolicy, PUBLISHED, Place, cache_directory, collect_garbage, named, not_built, not_delivered, public_keys,
+    reference, registry, signing_key, span, unreadable, upstreams,
 };
 
 /// A database, and what reports have to say about it.
@@ -143,14 +143,16 @@ pub(super) fn from_upstreams(
     let names: Vec<&str> = wanted.iter().map(ShardName::as_str).collect();
     let names = names.join(", ");
     info!("no database is named: advisories for {names} from their upstreams");
-    let fetch = Upstreams::new(None, environment)?;
+    let fetch = upstreams(None, environment, cache.clone())?;
     let (database, report) =
         delivery::on_demand(&fetch, wanted, cache, FRESH).map_err(|error| not_delivered(&error))?;
     for (source, reason) in &report.failures {
         warn!("{source}: not used: {reason}");
     }
     let update = Update { outdated: report.outdated, ..Update::default() };
-    let gaps = said("the upstreams", &update).into_iter().collect();
+    let mut gaps: Vec<Gap> = said("the upstreams", &update).into_iter().collect();
+    let hole = |(source, reason)| access::stale(source, format!("not used: {reason}"));
+    gaps.extend(report.failures.iter().map(|(source, reason)| hole((source, reason))));
     if !report.built.is_empty() {
         collect_garbage(cache);
     }
@@ -198,7 +200,12 @@ pub(super) fn shards(inventory: &Inventory) -> BTreeSet<ShardName> {
     inventory
         .packages
         .iter()
-        .filter_map(|package| if package.kind.is_os() { os.clone() } else { package.kind.shard() })
+        .filter_map(|package| match package.kind {
+            kind if kind.is_os() => os.clone(),
+            // Programs without a package are asked for among Bitnami's records.
+            PackageKind::Generic => PackageKind::Bitnami.shard(),
+            kind => kind.shard(),
+        })
         .collect()
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::advisories::{self, BuildOptions, BuildReport, Fetch, Folder, delivery};
+use crate::advisories::{self, BuildOptions, BuildReport, Cache, Fetch, Folder, delivery};
 use crate::cli::DbBuildArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
@@ -24,7 +24,11 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
     let is_url = |text: &&String| text.starts_with("https://") || text.starts_with("http://");
     let fetch: Box<dyn Fetch> = match &args.from {
         Some(folder) if !is_url(&folder) => Box::new(Folder::new(folder)),
-        base => Box::new(database::Upstreams::new(base.as_deref(), environment)?),
+        base => {
+            let cache = Cache::new(database::cache_directory(None, environment));
+            database::collect_garbage(&cache);
+            Box::new(database::upstreams(base.as_deref(), environment, cache)?)
+        }
     };
     // After a real clean-up at an upstream, a job sets this once.
     let accept_losses =
@@ -46,17 +50,24 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
     );
     terminal::print(text.as_bytes());
     // A feed that could not be read leaves a hole that the exit code must show.
-    let holes = report.sources.iter().any(|source| source.failure.is_some());
+    let holes = report.sources.iter().any(|source| source.failure.is_some() || source.outdated.is_some());
     Ok(if holes { Exit::Incomplete } else { Exit::Done })
 }
+
 fn log(report: &BuildReport) {
     let mut loose = (0, 0);
     for source in &report.sources {
+        if let Some(outdated) = &source.outdated {
+            let since = outdated.since.strftime("%Y-%m-%d %H:%M UTC");
+            warn!("{}: the copy of {since} is used: {}", source.source, outdated.reason);
+        }
         match &source.failure {
             Some(failure) => warn!("{}: not used: {failure}", source.source),
             None if source.source.ends_with(".json") && source.source.starts_with("osv/") => {
                 loose = (loose.0 + 1, loose.1 + source.records);
             }
+            // Lists of files have none.
+            None if source.records == 0 && source.outdated.is_some() => {}
             None => info!("{}: {} records", source.source, source.records),
         }
         for (reason, count, named) in &source.skipped {

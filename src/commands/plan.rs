@@ -31,7 +31,8 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
     }
     let image = args.image.as_deref().or_else(|| environment.get("CI_JOB_IMAGE")).unwrap_or_default();
     let plain = |text: &str| !text.contains(|c: char| c.is_control() || "'\"$\\`".contains(c));
-    for (what, text) in [("--image", image), ("--fail-on", policy)] {
+    let notify = args.notify.join(",");
+    for (what, text) in [("--image", image), ("--fail-on", policy), ("--notify", &notify)] {
         if !plain(text) {
             let why = format!("`{text}` holds quotes, `$`, `\\` or control characters");
             let fix = "leave them out; they cannot be passed on to the jobs of a child pipeline";
@@ -61,6 +62,10 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
             images.push((tag.repository.clone(), tag.name(), weight));
         }
     }
+    // What is not listed any more is asked for once more, and then known to be gone.
+    for gone in listing.gone(&index).into_iter().filter(|one| one.gone.is_none()) {
+        images.push((gone.repository.clone(), gone.name.clone(), RETESTED));
+    }
     let shards = split(images, shards);
     if shards.is_empty() {
         let why = format!("none of {} tags is selected and due", listing.tags.len());
@@ -68,7 +73,7 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
         warn!("{}", Diagnosis::new(Code::NotSelected, "there is nothing to retest", why, fix));
     }
     let state = args.selection.state.as_ref().map(|path| path.display().to_string());
-    let text = pipeline(&shards, image, policy, state.as_deref().filter(|path| plain(path)));
+    let text = pipeline(&shards, image, policy, &notify, state.as_deref().filter(|path| plain(path)));
     fs::write(&args.to, text).map_err(|error| {
         let what = format!("cannot write the child pipeline `{}`", args.to.display());
         Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), "name another file with --to")
@@ -106,7 +111,7 @@ fn split(images: Vec<(String, String, u64)>, most: usize) -> Vec<Vec<String>> {
 }
 
 /// The child pipeline. Names of images, whose characters are known, are the only text of others in it.
-fn pipeline(shards: &[Vec<String>], image: &str, policy: &str, state: Option<&str>) -> String {
+fn pipeline(shards: &[Vec<String>], image: &str, policy: &str, notify: &str, state: Option<&str>) -> String {
     let mut text = String::from("# Written by `plimsoll plan`.\nstages: [retest, report]\n\n");
     if shards.is_empty() {
         text.push_str("nothing_to_retest:\n  stage: report\n  variables: {GIT_STRATEGY: none}\n");
@@ -132,12 +137,24 @@ fn pipeline(shards: &[Vec<String>], image: &str, policy: &str, state: Option<&st
     let gate = if policy == NO_POLICY {
         String::new()
     } else {
-        format!("    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}'\n")
+        format!(
+            "    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}' || status=${{status:-$?}}\n"
+        )
+    };
+    let alert = match notify {
+        "" | "none" => String::new(),
+        channels => {
+            let channels = if channels == "all" { String::new() } else { format!(" --notify '{channels}'") };
+            format!(
+                "    - plimsoll alert --changes plimsoll-report/plimsoll-snapshots.json --report \
+                 plimsoll-report/plimsoll.json --out plimsoll-report{channels} || status=${{status:-$?}}\n"
+            )
+        }
     };
     let _ = write!(
         text,
         "retest_report:\n  stage: report\n{image}  when: always\n  variables:\n    GIT_STRATEGY: none\n  script:\n    \
-         - plimsoll retest --merge plimsoll-shards --out plimsoll-report || status=$?\n{gate}    - exit \"${{status:-0}}\"\n  \
+         - plimsoll retest --merge plimsoll-shards --out plimsoll-report || status=$?\n{alert}{gate}    - exit \"${{status:-0}}\"\n  \
          artifacts:\n    when: always\n    access: developer\n    expose_as: Retest\n    paths: [plimsoll-report/]\n    \
          reports:\n      container_scanning: plimsoll-report/gl-container-scanning-report.json\n"
     );

@@ -26,7 +26,7 @@ use super::baseline::{Baseline, Wanted};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{database, doctor, notification, terminal};
+use super::{bill_of_materials, database, doctor, notification, terminal};
 
 pub(super) fn run(
     args: &ScanArgs,
@@ -219,6 +219,9 @@ fn read_image(
     connection: &mut Connection<'_>,
     output: &OutputArgs,
 ) -> Result<ImageScan, Diagnosis> {
+    if let Ok(Source::Sbom { path }) = name.parse() {
+        return bill_of_materials::read(name, &path).map(|inventory| judge_inventory(name.to_owned(), inventory));
+    }
     let (source, image, limits) = open_image(name, platform, connection)?;
     info!("{name}: {} layers, {}", image.layers.len(), describe(&image));
     let progress = Reading::start(&image.layers, output);

@@ -45,7 +45,7 @@ use InflateError::{Invalid, Truncated};
 pub enum Status {
     /// The input is used up but for a few bytes, which the next call must bring again, followed by more.
     NeedInput,
-    /// Less than [`OUTPUT_SLACK`] bytes of room are left.
+    /// No more than [`OUTPUT_SLACK`] bytes of room are left.
     NeedOutput,
     /// The stream has ended; the consumed length is exact.
     Done,
@@ -151,7 +151,7 @@ impl Inflate {
                     if !matches!(self.state, State::Codes) {
                         continue;
                     }
-                    if window.len().saturating_sub(cursor.position) < OUTPUT_SLACK {
+                    if window.len().saturating_sub(cursor.position) <= OUTPUT_SLACK {
                         break Status::NeedOutput;
                     }
                     if !end_of_input {
@@ -282,7 +282,7 @@ impl Inflate {
     /// The same symbol by symbol with every count checked: for the last few bytes of the input only.
     #[cold]
     fn last_codes(&mut self, input: &[u8], window: &mut [u8], cursor: &mut Cursor) -> Result<(), InflateError> {
-        while window.len() - cursor.position >= OUTPUT_SLACK {
+        while window.len() - cursor.position > OUTPUT_SLACK {
             self.bits.top_up(input, &mut cursor.at);
             let mut entry = self.literals[self.bits.peek(LITERAL_BITS)];
             if !entry.is_literal() && entry.is_subtable() {
@@ -437,7 +437,7 @@ fn copy_match(window: &mut [u8], position: usize, distance: usize, length: usize
     let (mut from, mut to) = (position - distance, position);
     if distance >= 16 {
         loop {
-            window.copy_within(from..from + 16, to);
+            copy_word::<16>(window, from, to);
             from += 16;
             to += 16;
             if to >= end {
@@ -446,7 +446,7 @@ fn copy_match(window: &mut [u8], position: usize, distance: usize, length: usize
         }
     } else if distance >= 8 {
         loop {
-            window.copy_within(from..from + 8, to);
+            copy_word::<8>(window, from, to);
             from += 8;
             to += 8;
             if to >= end {
@@ -461,6 +461,14 @@ fn copy_match(window: &mut [u8], position: usize, distance: usize, length: usize
             window[to] = window[to - distance];
         }
     }
+}
+
+/// Copies `N` bytes; the number is known when this is compiled, so that it is a load and a store and not a call.
+#[inline(always)]
+fn copy_word<const N: usize>(window: &mut [u8], from: usize, to: usize) {
+    let mut word = [0; N];
+    word.copy_from_slice(&window[from..from + N]);
+    window[to..to + N].copy_from_slice(&word);
 }
 
 #[cfg(test)]

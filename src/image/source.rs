@@ -38,6 +38,11 @@ pub enum Source {
         /// The directory.
         path: PathBuf,
     },
+    /// `sbom:FILE`: what another scan wrote of an image, in place of the image.
+    Sbom {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else: an image in a registry.
     Registry(ImageReference),
 }
@@ -85,6 +90,9 @@ impl FromStr for Source {
         if let Some(rest) = text.strip_prefix("dir:") {
             return Ok(Self::Directory { path: path(rest)? });
         }
+        if let Some(rest) = text.strip_prefix("sbom:") {
+            return Ok(Self::Sbom { path: path(rest)? });
+        }
         if UNSUPPORTED.iter().any(|prefix| text.starts_with(prefix)) {
             return Err(InvalidSource::Unsupported(text.to_owned()));
         }
@@ -108,6 +116,7 @@ impl fmt::Display for Source {
             Self::DockerArchive { path } => ("docker-archive:", path, None),
             Self::Archive { path } => ("archive://", path, None),
             Self::Directory { path } => ("dir:", path, None),
+            Self::Sbom { path } => ("sbom:", path, None),
             Self::Registry(reference) => return reference.fmt(f),
         };
         write!(f, "{prefix}{}", path.display())?;
@@ -131,13 +140,14 @@ mod tests {
             ("archive:///tmp/a.tar", Source::Archive { path: "/tmp/a.tar".into() }),
             ("archive://a.tar", Source::Archive { path: "a.tar".into() }),
             ("dir:/", Source::Directory { path: "/".into() }),
+            ("sbom:a.cdx.json", Source::Sbom { path: "a.cdx.json".into() }),
             ("alpine:3", Source::Registry("docker.io/library/alpine:3".parse().expect("a reference"))),
             ("docker://r.io/a", Source::Registry("r.io/a".parse().expect("a reference"))),
         ] {
             assert_eq!(text.parse::<Source>().as_ref(), Ok(&expected), "{text}");
             assert_eq!(expected.to_string().parse::<Source>().as_ref(), Ok(&expected), "{text} written again");
         }
-        for text in ["oci:", "oci-archive::x", "dir:", "archive://", "docker-daemon:a:b", "Bad Name"] {
+        for text in ["oci:", "oci-archive::x", "dir:", "sbom:", "archive://", "docker-daemon:a:b", "Bad Name"] {
             assert!(text.parse::<Source>().is_err(), "{text} was accepted");
         }
     }

@@ -1,4 +1,4 @@
-//! Facts of layers in a directory, so that a layer that was read once, for whatever image, is neither downloaded nor
+//! Facts of layers, and inventories of whole images, in a directory, so that a layer that was read once, for whatever image, is neither downloaded nor
 //! unpacked again.
 //!
 //! An entry's name is the digest that the layer's bytes were checked against, below a folder for what reads them. (Not
@@ -15,15 +15,16 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use super::coverage;
 use super::fact::FileFacts;
 use super::layer::{LayerFacts, LinkedFacts, Targets};
-use crate::image::LayerTree;
-use crate::model::{Digest, Limits};
+use crate::image::{Image, LayerTree};
+use crate::model::{Digest, GapKind, Inventory, Limits};
 
 /// Changes whenever an extractor says something else about the same file.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 const MAGIC: &[u8; 8] = b"PLIMLYR1";
 /// Magic, checksum of all that follows, length of the first part.
 const HEADER: usize = 8 + 4 + 8;
@@ -79,6 +80,20 @@ impl LayerCache {
     pub(super) fn keep_linked(&self, digest: &Digest, limits: &Limits, targets: &Targets, facts: &LinkedFacts) {
         let facts: Vec<_> = facts.iter().map(|((_, target, path), facts)| (target, path, facts)).collect();
         self.write(&linked_name(digest, limits, targets), targets, &facts);
+    }
+
+    /// What is known of an image of these layers and this configuration, whatever image has them.
+    pub(super) fn image(&self, image: &Image, limits: &Limits) -> Option<Inventory> {
+        let ((), known): ((), Inventory) = self.read(&image_name(image, limits)?)?;
+        Some(Inventory { image: image.identity.clone(), layers: image.layers.clone(), ..known })
+    }
+
+    /// Keeps what an image holds, if all of it could be read.
+    pub(super) fn keep_image(&self, image: &Image, limits: &Limits, inventory: &Inventory) {
+        let is_whole = inventory.gaps.iter().all(|gap| gap.layer.is_none() && gap.kind == GapKind::UnknownDistribution);
+        if let Some(name) = image_name(image, limits).filter(|_| is_whole) {
+            self.write(&name, &(), inventory);
+        }
     }
 
     /// Removes entries that were not used for the longest time, if all together are too large and some are new.
@@ -174,6 +189,19 @@ fn linked_name(digest: &Digest, limits: &Limits, targets: &Targets) -> String {
     // Two sets of targets with the same checksum replace each other's entries, which say whose they are.
     let checksum = crc32fast::hash(format!("{targets:?}").as_bytes());
     format!("{}-{checksum:08x}", name(digest, limits))
+}
+
+/// The name of an image's entry; none where a layer's bytes are checked against nothing. The configuration's digest alone
+/// would not do: an image may claim another one's.
+fn image_name(image: &Image, limits: &Limits) -> Option<String> {
+    let mut hash = Sha256::new();
+    hash.update(image.identity.config_digest.as_ref()?.as_str());
+    for index in 0..image.layers.len() {
+        hash.update([b' ']);
+        hash.update(image.verified_digest(index)?.as_str());
+    }
+    let digest = Digest::from_sha256(&hash.finalize().into());
+    Some(format!("{}-image", name(&digest, limits)))
 }
 
 #[cfg(test)]

@@ -26,10 +26,11 @@ mod os_release;
 mod pacman;
 mod portage;
 mod python;
-mod rpm;
+pub(super) mod rpm;
 mod sbom;
 mod text;
 mod wordpress;
+mod xml;
 mod zip;
 
 use std::io::{self, BufRead, Read};
@@ -269,6 +270,8 @@ mod tests {
         ("wp-content/plugins/a/a.php", " * Plugin Name: A\n * Version: 1\n"),
         ("jdk/release", "JAVA_VERSION=\"17.0.1\"\n"),
         ("a.cdx.json", r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/%40a/b@1"}]}"#),
+        ("a.cdx.xml", "<bom xmlns='x'><components><component><purl>pkg:npm/a@1</purl></component></components></bom>"),
+        ("a.spdx", "SPDXVersion: SPDX-2.3\nExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1\n"),
         ("a/packages.lock.json", r#"{"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1"}}}}"#),
         ("a.deps.json", r#"{"libraries":{"a/1":{"type":"package"}}}"#),
         ("a.dist-info/METADATA", "Name: a\nVersion: 1\nClassifier: License :: OSI Approved :: MIT\n\nText"),

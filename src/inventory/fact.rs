@@ -1,5 +1,7 @@
 //! What one file of a layer says, before anybody knows whether the file is visible from the top of the image.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Distribution, GapKind, Package, PackageKind};
@@ -23,6 +25,8 @@ pub enum Fact {
         /// What is installed according to it.
         packages: Vec<Installed>,
     },
+    /// Changes to an SQLite database beside the file that are committed, but not in the database yet.
+    SqliteLog(SqliteLog),
     /// The file says which distribution this is.
     Distribution(Distribution),
     /// The package sources of `apk`.
@@ -40,6 +44,17 @@ pub enum Fact {
     },
     /// Part of what the file holds could not be read; the other facts of the file are sound.
     Incomplete(String),
+}
+
+/// The committed content of an SQLite write-ahead log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqliteLog {
+    /// Bytes of a page.
+    pub page_size: usize,
+    /// Pages of the database once the log is applied.
+    pub pages: u32,
+    /// The pages that change, by number, the first being 1.
+    pub content: BTreeMap<u32, Vec<u8>>,
 }
 
 /// A package of an operating system's database.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::extractor::rpm::WithLog;
 use super::extractor::{ExtractError, Extractor, File, extractor_for};
-use super::fact::FileFacts;
+use super::fact::{Fact, FileFacts, SqliteLog};
 use crate::image::overlay::path_hash;
 use crate::image::{Content, Entry, Image, LayerError, LayerTree, NoProgress, Progress, Visitor};
 use crate::model::{Gap, GapKind, Limits};
@@ -24,8 +26,35 @@ pub(super) struct LayerFacts {
 /// Paths in one layer whose content is wanted under other, visible paths, because hard links lead there.
 pub(super) type Targets = BTreeMap<String, BTreeSet<String>>;
 
+impl LayerFacts {
+    /// Leaves out databases' logs once those of all layers hold more than `most` bytes, and says so.
+    pub(super) fn bound_logs(&mut self, held: &AtomicUsize, most: usize) {
+        for fact in self.files.values_mut().flat_map(|file| &mut file.facts) {
+            let Fact::SqliteLog(log) = fact else { continue };
+            let size = log.page_size.saturating_mul(log.content.len());
+            if held.fetch_add(size, Ordering::Relaxed).saturating_add(size) > most {
+                *fact = Fact::Incomplete("logs of databases hold too much; the changes in it were not read".to_owned());
+            }
+        }
+    }
+}
+
 /// What files say under the paths of hard links, by (layer, target, visible path).
 pub(super) type LinkedFacts = HashMap<(usize, String, String), FileFacts>;
+
+/// A layer and a path in it.
+pub(super) type Place = (usize, String);
+
+/// Databases in one layer, by path, and the logs that some view of the image has beside them.
+pub(super) type Logs<'a> = BTreeMap<String, Vec<(Place, &'a SqliteLog)>>;
+
+/// What a second walk brought.
+#[derive(Debug, Default)]
+pub(super) struct Reread {
+    pub(super) linked: LinkedFacts,
+    /// What databases say once a log is applied, by the places of the database and of the log.
+    pub(super) replayed: HashMap<(Place, Place), FileFacts>,
+}
 
 /// Walks a layer. A layer that breaks off leaves what was read until then, and a gap; of a layer that is not what its
 /// digest promises nothing is left.
@@ -59,6 +88,19 @@ pub(super) fn read_targets(image: &Image, index: usize, targets: &Targets, limit
     let left = limits.file_size.saturating_mul(LINKED_FILES);
     let files = LinkedFacts::new();
     let mut collector = TargetCollector { layer: index, targets, limits, left, files, content: Vec::new() };
+    // What could not be read was said by the first walk.
+    let _ = image.walk_layer(index, &mut collector, limits, &NoProgress);
+    collector.files
+}
+
+/// Walks a layer once more for databases to which logs are to be applied.
+pub(super) fn read_with_logs(
+    image: &Image,
+    index: usize,
+    logs: &Logs<'_>,
+    limits: &Limits,
+) -> HashMap<(Place, Place), FileFacts> {
+    let mut collector = LogCollector { layer: index, logs, limits, files: HashMap::new(), content: Vec::new() };
     // What could not be read was said by the first walk.
     let _ = image.walk_layer(index, &mut collector, limits, &NoProgress);
     collector.files
@@ -118,6 +160,32 @@ impl Visitor for TargetCollector<'_> {
                 FileFacts { facts: Vec::new(), trouble: Some((GapKind::UnreadableFile, reason)) }
             };
             self.files.insert((self.layer, entry.path.to_owned(), path.clone()), facts);
+        }
+    }
+}
+
+struct LogCollector<'l> {
+    layer: usize,
+    logs: &'l Logs<'l>,
+    limits: &'l Limits,
+    files: HashMap<(Place, Place), FileFacts>,
+    content: Vec<u8>,
+}
+
+impl Visitor for LogCollector<'_> {
+    fn wants(&mut self, entry: &Entry<'_>) -> bool {
+        self.logs.contains_key(entry.path) && entry.size <= self.limits.file_size
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
+        let Some(logs) = self.logs.get(entry.path) else { return };
+        if content.read_all(&mut self.content).is_err() {
+            return;
+        }
+        for (log, changes) in logs {
+            let mut content = self.content.as_slice();
+            let facts = facts_of(&WithLog(changes), entry, &mut content, &mut Vec::new(), self.limits);
+            self.files.insert(((self.layer, entry.path.to_owned()), log.clone()), facts);
         }
     }
 }

@@ -7,8 +7,9 @@ mod third_party;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::extractor::rpm::{LOG, SQLITE};
 use super::fact::{Fact, FileFacts};
-use super::layer::{LayerFacts, LinkedFacts, Targets};
+use super::layer::{LayerFacts, Logs, Reread, Targets};
 use crate::image::Overlay;
 use crate::image::overlay::path_hash;
 use crate::model::{Distribution, Gap, GapKind, Location, Package, PackageKind};
@@ -37,14 +38,14 @@ struct VisibleFile<'p, 'f> {
 }
 
 /// Puts the layers on top of each other, base first.
-pub(super) fn merge(layers: &[LayerFacts], linked: &LinkedFacts) -> Merged {
+pub(super) fn merge(layers: &[LayerFacts], reread: &Reread) -> Merged {
     let mut overlay = Overlay::new();
     let mut history = History::default();
     for (index, layer) in layers.iter().enumerate() {
         overlay.apply(index, &layer.tree);
-        history.record(index, visible(&overlay, layers, linked));
+        history.record(index, visible(&overlay, layers, reread));
     }
-    let files: Vec<VisibleFile<'_, '_>> = visible(&overlay, layers, linked).collect();
+    let files: Vec<VisibleFile<'_, '_>> = visible(&overlay, layers, reread).collect();
 
     let mut gaps: Vec<Gap> = layers.iter().filter_map(|layer| layer.gap.clone()).collect();
     gaps.extend(file_gaps(layers, &files));
@@ -78,13 +79,59 @@ pub(super) fn missing_targets(layers: &[LayerFacts]) -> BTreeMap<usize, Targets>
 fn visible<'p, 'f>(
     overlay: &'p Overlay,
     layers: &'f [LayerFacts],
-    linked: &'f LinkedFacts,
+    reread: &'f Reread,
 ) -> impl Iterator<Item = VisibleFile<'p, 'f>> {
     overlay.visible().filter_map(|(path, layer, at)| {
         let facts = layers.get(layer)?.files.get(at);
-        let facts = facts.or_else(|| linked.get(&(layer, at.to_owned(), path.to_owned())))?;
+        let facts = facts.or_else(|| reread.linked.get(&(layer, at.to_owned(), path.to_owned())))?;
+        let facts = replayed(overlay, reread, path, (layer, at)).unwrap_or(facts);
         Some(VisibleFile { path, layer, is_link: path != at, facts })
     })
+}
+
+/// What a database says with the log that is visible beside it.
+fn replayed<'f>(overlay: &Overlay, reread: &'f Reread, path: &str, at: (usize, &str)) -> Option<&'f FileFacts> {
+    // Looked for beside databases only, of which there are few.
+    if reread.replayed.is_empty() || !at.1.ends_with(SQLITE) {
+        return None;
+    }
+    let log = format!("{path}{LOG}");
+    let (_, layer, log) = overlay.visible().find(|(path, ..)| *path == log)?;
+    reread.replayed.get(&((at.0, at.1.to_owned()), (layer, log.to_owned())))
+}
+
+/// The logs that are visible beside their databases, by the databases' layers. Also those that only lower layers show.
+pub(super) fn logs(layers: &[LayerFacts]) -> BTreeMap<usize, Logs<'_>> {
+    let mut logs: BTreeMap<usize, Logs<'_>> = BTreeMap::new();
+    let log_of = |layer: usize, at: &str| {
+        layers.get(layer)?.files.get(at)?.facts.iter().find_map(|fact| match fact {
+            Fact::SqliteLog(log) => Some(log),
+            _ => None,
+        })
+    };
+    if !layers
+        .iter()
+        .flat_map(|layer| layer.files.values())
+        .any(|file| file.facts.iter().any(|fact| matches!(fact, Fact::SqliteLog(_))))
+    {
+        return logs;
+    }
+    let mut overlay = Overlay::new();
+    for (index, layer) in layers.iter().enumerate() {
+        overlay.apply(index, &layer.tree);
+        for (path, layer, at) in overlay.visible() {
+            let Some((database, log)) = path.strip_suffix(LOG).zip(log_of(layer, at)) else { continue };
+            let Some((_, database_layer, database_at)) = overlay.visible().find(|(path, ..)| *path == database) else {
+                continue;
+            };
+            let of_database = logs.entry(database_layer).or_default().entry(database_at.to_owned()).or_default();
+            let place = (layer, at.to_owned());
+            if of_database.iter().all(|(known, _)| *known != place) {
+                of_database.push((place, log));
+            }
+        }
+    }
+    logs
 }
 
 /// The packages of all visible files: those that are the same become one with several locations.

@@ -2,7 +2,7 @@
 //!
 //! Statements are grouped into alias sets. In a set the feed of the highest rank decides ([`FeedId`]'s order: a
 //! distribution's own tracker before its advisories), and in it what it says of the package's own line before what it
-//! says in general. Among statements of equal rank one that says "affected" wins (the worst-case rule). The fix is the
+//! says in general, and that before what it says of all that a source is built to. Among statements of equal rank one that says "affected" wins (the worst-case rule). The fix is the
 //! lowest version that none of them calls affected; where there is none, the highest fixed version that they name. A
 //! fix that only a feed of lower rank knows is a fix too.
 //!
@@ -13,13 +13,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::advisories::{Database, DatabaseError, Shard};
 use crate::model::{
-    AdvisoryDetails, CveFacts, Cvss, Finding, Fix, FixState, Package, PackageKind, PackageRef, Severity, Statement,
+    AdvisoryDetails, CveFacts, Cvss, FeedId, Finding, Fix, FixState, Package, PackageKind, PackageRef, Severity,
+    Statement,
 };
 use crate::version;
 
 use super::distribution;
 use super::identity;
-use super::judge::{Judgement, Opinion};
+use super::judge::{Judgement, Opinion, Precedence};
 
 /// All statements about one vulnerability.
 #[derive(Debug)]
@@ -93,8 +94,8 @@ pub(super) fn alias_sets<'a>(
 }
 
 /// Who speaks first: the better feed, and in it the statement about the package's own line.
-fn rank(judgement: &Judgement<'_>) -> (crate::model::FeedId, bool) {
-    (judgement.record.feed, !judgement.is_specific)
+fn rank(judgement: &Judgement<'_>) -> (FeedId, Precedence) {
+    (judgement.record.feed, judgement.precedence)
 }
 
 /// The statements that decide: all of the highest rank.
@@ -300,7 +301,7 @@ impl<'a> DisjointSets<'a> {
 mod tests {
     use super::*;
     use crate::matching::distribution::Subject;
-    use crate::model::{Advisory, Event, FeedId, Range};
+    use crate::model::{Advisory, Event, Range};
     use crate::version::Scheme;
 
     fn record(id: &str, aliases: &[&str], covers: &[&str], feed: FeedId) -> Advisory {

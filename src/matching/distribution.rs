@@ -4,6 +4,8 @@
 use crate::model::{Distribution, Package, PackageKind};
 use crate::version::Scheme;
 
+use super::content_sets::Product;
+
 /// A name and version that advisories may speak of, and how its versions are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subject<'a> {
@@ -15,15 +17,18 @@ pub(super) struct Subject<'a> {
 }
 
 /// Distributions of rpm packages whose advisories name source packages (some of their feeds name binaries too).
-const RPM_BY_SOURCE: [&str; 7] = ["sles", "sled", "sl-micro", "mageia", "openeuler", "azurelinux", "mariner"];
+const RPM_BY_SOURCE: [&str; 8] = ["rhel", "sles", "sled", "sl-micro", "mageia", "openeuler", "azurelinux", "mariner"];
 
 /// What to look up, the most telling first; empty where the kind has no order of versions.
 ///
-/// Debian, Ubuntu, Alpine, Wolfi and their kin publish advisories per **source** package and source version; Red Hat,
-/// AlmaLinux, Rocky, Oracle, Amazon and Photon per **binary** package; SUSE and a few others per source in one form of
-/// their data and per binary in another, so both are asked. Language packages are their own subject.
+/// Debian, Ubuntu, Alpine, Wolfi and their kin publish advisories per **source** package and source version; AlmaLinux,
+/// Rocky, Oracle, Amazon and Photon per **binary** package; SUSE and a few others per source in one form of their data
+/// and per binary in another, so both are asked. Red Hat names fixed builds by binary, and by source what is not fixed.
+/// Language packages are their own subject. Programs without a package are asked for among Bitnami's records, which
+/// speak of upstream versions.
 pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribution>) -> Vec<Subject<'a>> {
-    let Some(scheme) = Scheme::of(package.kind) else { return Vec::new() };
+    let kind = if package.kind == PackageKind::Generic { PackageKind::Bitnami } else { package.kind };
+    let Some(scheme) = Scheme::of(kind) else { return Vec::new() };
     let binary = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
     let source = package.source.as_ref().filter(|source| !source.name.is_empty());
     match (package.kind, source) {
@@ -38,6 +43,11 @@ pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribut
             let of_source = Subject { name: &source.name, version: &source.version, scheme, is_source: true };
             if source.name == package.name { vec![binary] } else { vec![of_source, binary] }
         }
+        // `18.17.1-2` is Bitnami's second build of 18.17.1, not what came before it.
+        (PackageKind::Bitnami, _) => match package.version.rsplit_once('-') {
+            Some((version, build)) if is_number(build) => vec![Subject { version, ..binary }],
+            _ => vec![binary],
+        },
         _ => vec![binary],
     }
 }
@@ -77,14 +87,24 @@ pub(super) fn comes_from(package: &Package, repository: &str) -> Option<bool> {
     }
 }
 
-/// Whether a product or content set is one that images of the distribution have unless they say otherwise.
+/// How a product concerns an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Concern {
+    /// One that images of the release have, or one of several that packages of it may come from.
+    General,
+    /// The line of fixes that the image's packages come from.
+    Own,
+}
+
+/// Whether a product is one that images of the distribution have unless they say otherwise, or that this one's content
+/// sets name.
 ///
-/// Red Hat's base and application streams of the release, not its extended (EUS, E4S, AUS, TUS) or prolonged (ELS)
-/// support; SUSE's service pack and the modules of it.
-pub(super) fn has_product(distribution: Option<&Distribution>, cpe: &str) -> bool {
-    let Some(distribution) = distribution else { return false };
+/// Red Hat's base and application streams of the release; its extended (EUS, E4S, AUS, TUS) or prolonged (ELS) support
+/// and what is built on it only by the content sets. SUSE's service pack and the modules of it.
+pub(super) fn has_product(distribution: Option<&Distribution>, cpe: &str) -> Option<Concern> {
+    let distribution = distribution?;
     let cpe = cpe.to_ascii_lowercase();
-    let Some(rest) = cpe.strip_prefix("cpe:2.3:").or_else(|| cpe.strip_prefix("cpe:/")) else { return false };
+    let rest = cpe.strip_prefix("cpe:2.3:").or_else(|| cpe.strip_prefix("cpe:/"))?;
     let mut parts = rest.split(':').skip(1);
     let mut next = || parts.next().filter(|part| *part != "*" && *part != "-").unwrap_or("");
     let (vendor, product, version, update, edition) = (next(), next(), next(), next(), next());
@@ -95,16 +115,28 @@ pub(super) fn has_product(distribution: Option<&Distribution>, cpe: &str) -> boo
             // Since release 10 some name its minor release.
             let is_of_release =
                 version.strip_prefix(release.as_str()).is_some_and(|m| m.is_empty() || m.starts_with('.'));
-            product == "enterprise_linux" && plain && is_of_release
+            if product == "enterprise_linux" && plain && is_of_release {
+                return Some(Concern::General);
+            }
+            from_content_sets(distribution, (product, version, edition))
         }
         "suse" | "opensuse" | "novell" => {
             let pack = update.strip_prefix("sp").unwrap_or("0");
             let wanted = if version.contains('.') { version.to_owned() } else { format!("{version}.{pack}") };
             let wanted = wanted.strip_suffix(".0").unwrap_or(&wanted);
-            wanted == release.strip_suffix(".0").unwrap_or(&release)
+            (wanted == release.strip_suffix(".0").unwrap_or(&release)).then_some(Concern::General)
         }
-        _ => false,
+        _ => None,
     }
+}
+
+/// The same for what the image's build says of Red Hat's repositories.
+fn from_content_sets(distribution: &Distribution, (product, version, edition): (&str, &str, &str)) -> Option<Concern> {
+    let named = || distribution.content_sets.iter().filter_map(|set| Product::of(set, &distribution.version));
+    let found = named().find(|named| named.is(product, version, edition))?;
+    // Where the plain repository is named beside it, packages may come from either.
+    let is_only = !named().any(|named| named.product == "enterprise_linux" && named.edition == found.edition);
+    Some(if found.is_of_prolonged_support() && is_only { Concern::Own } else { Concern::General })
 }
 
 /// Whether a package is of the kernel's source, but holds headers only: no kernel runs from it.
@@ -192,7 +224,7 @@ mod tests {
             ("ubuntu", PackageKind::Deb, &[("src", "2")]),
             ("alpine", PackageKind::Apk, &[("src", "1")]),
             ("wolfi", PackageKind::Apk, &[("src", "1")]),
-            ("rhel", PackageKind::Rpm, &[("bin", "1")]),
+            ("rhel", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
             ("almalinux", PackageKind::Rpm, &[("bin", "1")]),
             ("rocky", PackageKind::Rpm, &[("bin", "1")]),
             ("ol", PackageKind::Rpm, &[("bin", "1")]),
@@ -201,7 +233,8 @@ mod tests {
             ("sles", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
             ("opensuse-leap", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
             ("debian", PackageKind::Npm, &[("bin", "1")]),
-            ("debian", PackageKind::Generic, &[]),
+            ("debian", PackageKind::Generic, &[("bin", "1")]),
+            ("debian", PackageKind::Conda, &[]),
         ] {
             let package = package(kind, "bin", "1", Some(("src", "2")));
             let distribution = distribution(id, "1");
@@ -265,7 +298,36 @@ mod tests {
             ("debian", "12", "cpe:/o:redhat:enterprise_linux:9::baseos", false),
             ("rhel", "9", "nonsense", false),
         ] {
-            assert_eq!(has_product(Some(&distribution(id, version)), cpe), expected, "{id} {version} {cpe}");
+            let found = has_product(Some(&distribution(id, version)), cpe);
+            assert_eq!(found, expected.then_some(Concern::General), "{id} {version} {cpe}");
+        }
+    }
+
+    #[test]
+    fn content_sets_add_the_products_that_they_name() {
+        let (eus, plain) = ("rhel-9-for-x86_64-baseos-eus-rpms__9_DOT_2", "rhel-9-for-x86_64-baseos-rpms");
+        for (sets, cpe, expected) in [
+            (&[eus][..], "cpe:/o:redhat:rhel_eus:9.2::baseos", Some(Concern::Own)),
+            (&[eus], "cpe:/o:redhat:rhel_eus:9.0::baseos", None),
+            (&[eus], "cpe:/a:redhat:rhel_eus:9.2::appstream", None),
+            (&[eus], "cpe:/o:redhat:enterprise_linux:9::baseos", Some(Concern::General)),
+            (&[eus, plain], "cpe:/o:redhat:rhel_eus:9.2::baseos", Some(Concern::General)),
+            (&[plain], "cpe:/o:redhat:rhel_eus:9.2::baseos", None),
+            (&["rhocp-4.13-for-rhel-9-x86_64-rpms"], "cpe:/a:redhat:openshift:4.13::el9", Some(Concern::General)),
+            (&["rhocp-4.13-for-rhel-9-x86_64-rpms"], "cpe:/a:redhat:openshift:4.14::el9", None),
+            (&["rhel-9-for-x86_64-nfv-rpms"], "cpe:/a:redhat:enterprise_linux:9::nfv", Some(Concern::General)),
+        ] {
+            let content_sets = sets.iter().map(|&set| set.to_owned()).collect();
+            let system = Distribution { content_sets, ..distribution("rhel", "9.2") };
+            assert_eq!(has_product(Some(&system), cpe), expected, "{sets:?} {cpe}");
+        }
+    }
+
+    #[test]
+    fn a_build_number_of_bitnamis_is_no_pre_release() {
+        for (version, expected) in [("18.17.1-2", "18.17.1"), ("18.17.1", "18.17.1"), ("1.0.0-rc.1", "1.0.0-rc.1")] {
+            let package = package(PackageKind::Bitnami, "node", version, None);
+            assert_eq!(subjects(&package, None).first().map(|subject| subject.version), Some(expected), "{version}");
         }
     }
 

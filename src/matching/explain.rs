@@ -116,7 +116,7 @@ pub fn explain(
     let mut consulted = Vec::new();
     let mut lookups = Vec::new();
     let mut details = None;
-    for (name, indexes) in by_shard(inventory) {
+    for (name, indexes) in by_shard(inventory, database)? {
         let shard = database.shard(&name)?;
         let mut lookup =
             Lookup { shard: name.clone(), packages: indexes.len(), has_data: shard.is_some(), describes_it: false };

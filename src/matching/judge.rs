@@ -1,9 +1,9 @@
 //! One record against one package: constraints first, then the version.
 
-use crate::model::{Advisory, Constraint, Distribution, Event, FixState, Package};
+use crate::model::{Advisory, Constraint, Distribution, Event, FeedId, FixState, Package};
 use crate::version::{self, Verdict};
 
-use super::distribution::{self, Subject};
+use super::distribution::{self, Concern, Subject};
 
 /// What a record says about a package.
 #[derive(Debug)]
@@ -12,8 +12,18 @@ pub(super) struct Judgement<'a> {
     /// What was looked up.
     pub(super) subject: Subject<'a>,
     pub(super) opinion: Opinion,
-    /// Whether it speaks of the line that the package comes from (ESM, FIPS, a product), where others speak in general.
-    pub(super) is_specific: bool,
+    pub(super) precedence: Precedence,
+}
+
+/// How closely a statement is about the package: among statements of one feed the closest decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Precedence {
+    /// About the line that the package comes from (ESM, FIPS, extended support).
+    OwnLine,
+    /// About the package.
+    General,
+    /// About all that its source is built to; a known fix of the binary overrules it.
+    WholeSource,
 }
 
 /// Whether a package is affected.
@@ -43,8 +53,14 @@ pub(super) fn judge<'a>(
     subject: Subject<'a>,
     distribution: Option<&Distribution>,
 ) -> Judgement<'a> {
-    let judgement = |opinion| Judgement { record, subject, opinion, is_specific: is_specific(record) };
+    let judgement =
+        |opinion| Judgement { record, subject, opinion, precedence: precedence(record, &subject, distribution) };
     if let Some(reason) = unconcerned(record, package, distribution) {
+        return judgement(Opinion::NotConcerned { reason });
+    }
+    // Red Hat's fixed builds are binaries; that one has the name of this package's source does not matter.
+    if record.feed == FeedId::RedHat && subject.is_source && record.fix == FixState::Fixed {
+        let reason = format!("its fix is one of the binary package {}, not of all of this source", subject.name);
         return judgement(Opinion::NotConcerned { reason });
     }
     if record.fix == FixState::NotAffected {
@@ -80,11 +96,19 @@ pub(super) fn comparison(judgement: &Judgement<'_>) -> String {
     }
 }
 
-fn is_specific(record: &Advisory) -> bool {
-    record.constraints.iter().any(|constraint| match constraint {
+fn precedence(record: &Advisory, subject: &Subject<'_>, distribution: Option<&Distribution>) -> Precedence {
+    let is_of_own_line = record.constraints.iter().any(|constraint| match constraint {
         Constraint::Repository(name) => !matches!(name.as_str(), "" | "main" | "core"),
+        Constraint::Cpe(products) => {
+            products.iter().any(|cpe| distribution::has_product(distribution, cpe) == Some(Concern::Own))
+        }
         _ => false,
-    })
+    });
+    match (is_of_own_line, record.feed) {
+        (true, _) => Precedence::OwnLine,
+        (false, FeedId::RedHat) if subject.is_source => Precedence::WholeSource,
+        _ => Precedence::General,
+    }
 }
 
 /// Why a record does not concern a package. A constraint that cannot be decided from the inventory does not hold: such
@@ -103,11 +127,12 @@ fn unconcerned(record: &Advisory, package: &Package, distribution: Option<&Distr
                 Some(module) => Some(format!("it is about the module {wanted}, the package is of {module}")),
                 None => Some(format!("it is about the module {wanted}, the package is of none")),
             },
-            Constraint::Cpe(products) => (!products.iter().any(|cpe| distribution::has_product(distribution, cpe)))
-                .then(|| {
+            Constraint::Cpe(products) => {
+                (!products.iter().any(|cpe| distribution::has_product(distribution, cpe).is_some())).then(|| {
                     let first = products.first().map_or("", String::as_str);
                     format!("it is about another product ({first})")
-                }),
+                })
+            }
             Constraint::Repository(name) => match distribution::comes_from(package, name) {
                 Some(true) => None,
                 Some(false) => Some(format!("it is about packages from `{name}`, which this one is not")),

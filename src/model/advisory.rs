@@ -100,6 +100,8 @@ pub enum FeedId {
     AlpineSecdb,
     /// Red Hat's VEX documents.
     RedHat,
+    /// Red Hat's OVAL, of older releases.
+    RedHatOval,
     /// Oracle Linux's errata.
     Oracle,
     /// SUSE's and openSUSE's OVAL.
@@ -112,10 +114,16 @@ pub enum FeedId {
     Photon,
     /// OVAL of Azure Linux and CBL-Mariner.
     AzureLinux,
+    /// AlmaLinux's errata.
+    AlmaLinux,
+    /// Rocky Linux's errata.
+    Rocky,
     /// The Go vulnerability database.
     GoVulndb,
     /// An OSV export.
     Osv,
+    /// Ubuntu's OVAL; its OSV says more.
+    UbuntuOval,
     /// CISA's catalogue of known exploited vulnerabilities.
     Kev,
     /// FIRST's exploit prediction scores.
@@ -134,14 +142,18 @@ impl FeedId {
             Self::DebianTracker => "debian-tracker",
             Self::AlpineSecdb => "alpine-secdb",
             Self::RedHat => "redhat",
+            Self::RedHatOval => "redhat-oval",
             Self::Oracle => "oracle",
             Self::Suse => "suse",
             Self::Amazon => "amazon",
             Self::Fedora => "fedora",
             Self::Photon => "photon",
             Self::AzureLinux => "azure-linux",
+            Self::AlmaLinux => "almalinux",
+            Self::Rocky => "rocky",
             Self::GoVulndb => "govulndb",
             Self::Osv => "osv",
+            Self::UbuntuOval => "ubuntu-oval",
             Self::Kev => "kev",
             Self::Epss => "epss",
             Self::EndOfLife => "endoflife",
@@ -228,7 +240,7 @@ pub struct Epss {
     pub score: f64,
     /// Share of CVEs with a lower score, 0–1.
     pub percentile: f64,
-    /// The day of the score.
+    /// The day of the score. Databases keep it once, as the date of the source `epss`.
     pub date: Option<Date>,
 }
 

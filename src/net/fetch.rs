@@ -1,6 +1,10 @@
 //! Fetches whole documents, such as advisory feeds: blocking, bounded, retried.
 
+use std::sync::Arc;
+
+use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use super::retry::{Retry, is_transient, retry_after};
@@ -12,8 +16,30 @@ use crate::context::NetworkSettings;
 pub struct HttpFetch {
     settings: NetworkSettings,
     client: Client,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     limit: u64,
+}
+
+/// What a server said by which it can tell later whether a document is still the same (RFC 9110, 8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// `ETag`, as it was sent.
+    #[serde(default)]
+    pub etag: Option<String>,
+    /// `Last-Modified`, as it was sent.
+    #[serde(default)]
+    pub last_modified: Option<String>,
+}
+
+/// What came of a conditional request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// The document, and what to ask with next time.
+    Document(Vec<u8>, Validators),
+    /// It is the one that the validators were of (304).
+    Unchanged,
+    /// There is none (404).
+    Missing,
 }
 
 impl HttpFetch {
@@ -28,7 +54,7 @@ impl HttpFetch {
             .build()
             .map_err(|error| NetError::Setup(error.to_string()))?;
         let client = client(settings, Verification::Required)?;
-        Ok(Self { settings: settings.clone(), client, runtime, limit: 1 << 30 })
+        Ok(Self { settings: settings.clone(), client, runtime: Arc::new(runtime), limit: 1 << 30 })
     }
 
     /// The same client with another limit, in bytes.
@@ -37,26 +63,45 @@ impl HttpFetch {
         Self { limit, ..self }
     }
 
+    /// A client that does not ask again when a request fails.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        let settings = NetworkSettings { attempts: 1, ..self.settings.clone() };
+        Self { settings, client: self.client.clone(), runtime: Arc::clone(&self.runtime), limit: self.limit }
+    }
+
     /// The document at an address; `None` if there is none (404).
     ///
     /// # Errors
     /// The server cannot be reached, answers with an error, or sends more than the limit.
     pub fn get(&self, url: &str) -> Result<Option<Vec<u8>>, NetError> {
-        self.runtime.block_on(fetch(&self.client, &self.settings, url, self.limit))
+        Ok(match self.get_if_changed(url, &Validators::default())? {
+            Fetched::Document(bytes, _) => Some(bytes),
+            Fetched::Unchanged | Fetched::Missing => None,
+        })
+    }
+
+    /// The document at an address, unless it is still the one that the validators are of.
+    ///
+    /// # Errors
+    /// As for [`HttpFetch::get`].
+    pub fn get_if_changed(&self, url: &str, known: &Validators) -> Result<Fetched, NetError> {
+        self.runtime.block_on(fetch(&self.client, &self.settings, url, known, self.limit))
     }
 }
 
-/// The document at an address, at most `limit` bytes; `None` on 404. Retries what may pass.
+/// The document at an address, at most `limit` bytes. Retries what may pass.
 async fn fetch(
     client: &Client,
     settings: &NetworkSettings,
     url: &str,
+    known: &Validators,
     limit: u64,
-) -> Result<Option<Vec<u8>>, NetError> {
+) -> Result<Fetched, NetError> {
     let mut retry = Retry::new(settings);
     loop {
-        let (error, asked) = match attempt(client, url, limit).await {
-            Ok(Attempt::Document(bytes)) => return Ok(bytes),
+        let (error, asked) = match attempt(client, url, known, limit).await {
+            Ok(Attempt::Done(fetched)) => return Ok(fetched),
             Ok(Attempt::Status(status, asked)) => {
                 let error = NetError::Status { url: url.to_owned(), status: status.as_u16() };
                 if !is_transient(status) {
@@ -77,18 +122,28 @@ async fn fetch(
 }
 
 enum Attempt {
-    Document(Option<Vec<u8>>),
+    Done(Fetched),
     Status(StatusCode, Option<std::time::Duration>),
 }
 
-async fn attempt(client: &Client, url: &str, limit: u64) -> Result<Attempt, NetError> {
+async fn attempt(client: &Client, url: &str, known: &Validators, limit: u64) -> Result<Attempt, NetError> {
     let failed = |error: reqwest::Error| NetError::Failed { url: url.to_owned(), failure: Failure::of(&error) };
-    let mut response = client.get(url).send().await.map_err(failed)?;
+    let mut request = client.get(url);
+    for (name, value) in [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)] {
+        if let Some(value) = value {
+            request = request.header(name, value);
+        }
+    }
+    let mut response = request.send().await.map_err(failed)?;
+    let is_conditional = known.etag.is_some() || known.last_modified.is_some();
     match response.status() {
-        StatusCode::NOT_FOUND => return Ok(Attempt::Document(None)),
+        StatusCode::NOT_FOUND => return Ok(Attempt::Done(Fetched::Missing)),
+        StatusCode::NOT_MODIFIED if is_conditional => return Ok(Attempt::Done(Fetched::Unchanged)),
         status if !status.is_success() => return Ok(Attempt::Status(status, retry_after(response.headers()))),
         _ => {}
     }
+    let header = |name: HeaderName| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let validators = Validators { etag: header(ETAG), last_modified: header(LAST_MODIFIED) };
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if (bytes.len() + chunk.len()) as u64 > limit {
@@ -96,7 +151,7 @@ async fn attempt(client: &Client, url: &str, limit: u64) -> Result<Attempt, NetE
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Attempt::Document(Some(bytes)))
+    Ok(Attempt::Done(Fetched::Document(bytes, validators)))
 }
 
 #[cfg(test)]
@@ -140,5 +195,25 @@ mod tests {
         assert_eq!(get(&[BUSY, CUT, OK], 5).unwrap(), Some(b"hello".to_vec()));
         assert!(matches!(get(&[FORBIDDEN], 5), Err(NetError::Status { status: 403, .. })));
         assert!(matches!(get(&[ENDLESS], 4), Err(NetError::TooLarge { limit: 4, .. })));
+    }
+
+    const TAGGED: &str = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                          Content-Length: 5\r\nConnection: close\r\n\r\nhello";
+    const SAME: &str = "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n";
+
+    #[test]
+    fn what_has_not_changed_is_not_sent_again() {
+        let fetch = HttpFetch::new(&NetworkSettings::default()).unwrap();
+        let Fetched::Document(bytes, known) = fetch.get_if_changed(&serve(&[TAGGED]), &Validators::default()).unwrap()
+        else {
+            panic!("a document")
+        };
+        assert_eq!((bytes.as_slice(), known.etag.as_deref()), (&b"hello"[..], Some("\"a\"")));
+        assert!(known.last_modified.is_some());
+        assert_eq!(fetch.get_if_changed(&serve(&[SAME]), &known).unwrap(), Fetched::Unchanged);
+        assert_eq!(fetch.get_if_changed(&serve(&[CLOSE]), &known).unwrap(), Fetched::Missing);
+        // A server that says so without having been asked has nothing to give.
+        assert!(fetch.get(&serve(&[SAME])).is_err());
+        assert!(fetch.once().get(&serve(&[BUSY, OK])).is_err());
     }
 }

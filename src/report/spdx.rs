@@ -1,6 +1,7 @@
 //! `sbom-<image>.spdx.json`: one SPDX 2.3 document per image whose contents are known (spdx.github.io/spdx-spec/v2.3).
 //!
-//! For people whom somebody asks for SPDX; the CycloneDX document says more.
+//! For people whom somebody asks for SPDX; the CycloneDX document says more. Annotations hold the packages as the inventory
+//! has them, so that scanning the document finds what scanning the image finds.
 
 use std::collections::HashSet;
 use std::io;
@@ -85,6 +86,18 @@ struct Element {
     checksums: Vec<Checksum>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external_refs: Vec<ExternalRef>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Annotation>,
+}
+
+/// What a package URL does not say, for our own reading of the document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Annotation {
+    annotation_date: String,
+    annotation_type: &'static str,
+    annotator: String,
+    comment: String,
 }
 
 #[derive(Serialize)]
@@ -120,10 +133,26 @@ const LONGEST: usize = 1000;
 fn spdx(document: &ScanDocument, scan: &ImageScan, inventory: &Inventory) -> Document {
     let name = ImageName::of(scan);
     let mut packages = vec![image(&name, inventory)];
-    packages.extend(inventory.distribution.as_ref().map(operating_system));
+    // The format demands a time; a scan that has none is as old as time.
+    let created = text::date_time(document.finished).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
+    let tool = format!("Tool: {}-{}", document.tool.name, document.tool.version);
+    // Values of the model are plain data; they always have a JSON form.
+    let annotation = |name: &str, value: serde_json::Result<String>| Annotation {
+        annotation_date: created.clone(),
+        annotation_type: "OTHER",
+        annotator: tool.clone(),
+        comment: format!("plimsoll:{name}={}", value.unwrap_or_default()),
+    };
+    packages.extend(inventory.distribution.as_ref().map(|distribution| Element {
+        annotations: vec![annotation("distribution", serde_json::to_string(distribution))],
+        ..operating_system(distribution)
+    }));
     let distribution = inventory.distribution.as_ref();
     let elements = inventory.packages.iter().enumerate();
-    packages.extend(elements.map(|(number, package)| element(number, package, distribution)));
+    packages.extend(elements.map(|(number, package)| Element {
+        annotations: vec![annotation("package", serde_json::to_string(package))],
+        ..element(number, package, distribution)
+    }));
     let relationship = |from: &str, kind, to: &str| Relationship {
         spdx_element_id: from.to_owned(),
         related_spdx_element: to.to_owned(),
@@ -139,11 +168,7 @@ fn spdx(document: &ScanDocument, scan: &ImageScan, inventory: &Inventory) -> Doc
         name: text::short(&format!("{}:{}", name.repository, name.tag), LONGEST),
         document_namespace: String::new(),
         comment: wording::is_example(document).then_some(EXAMPLE_DATA),
-        creation_info: CreationInfo {
-            // The format demands a time; a scan that has none is as old as time.
-            created: text::date_time(document.finished).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned()),
-            creators: vec![format!("Tool: {}-{}", document.tool.name, document.tool.version)],
-        },
+        creation_info: CreationInfo { created, creators: vec![tool] },
         packages,
         relationships,
     };
@@ -169,6 +194,7 @@ fn blank(id: String, name: &str, purpose: &'static str) -> Element {
         source_info: None,
         checksums: Vec::new(),
         external_refs: Vec::new(),
+        annotations: Vec::new(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! State in a directory: for tests, and for those who keep it elsewhere.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::store::{Item, Store, StoreError};
 
@@ -11,14 +11,13 @@ use super::store::{Item, Store, StoreError};
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
-    written: AtomicU64,
 }
 
 impl Directory {
     /// State below `root`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), written: AtomicU64::new(0) }
+        Self { root: root.to_owned() }
     }
 
     fn failed(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
@@ -68,8 +67,9 @@ impl Store for Directory {
         let directory = self.root.join(folder);
         fs::create_dir_all(&directory).map_err(Self::failed(&directory))?;
         let path = directory.join(file);
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let temporary = directory.join(format!(".{}.{number}.tmp", std::process::id()));
+        // Other jobs, which may have the same process id in a container of their own, write here too.
+        let random = RandomState::new().build_hasher().finish();
+        let temporary = directory.join(format!(".{random:016x}.tmp"));
         let written = (|| {
             let mut out = File::create(&temporary)?;
             out.write_all(bytes)?;

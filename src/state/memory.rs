@@ -19,6 +19,8 @@ use crate::model::{Digest, ImageSnapshot, Inventory, StateIndex, Told, Verdict};
 pub struct State {
     store: Arc<dyn Store>,
     opened: StateIndex,
+    /// The revisions that are in it.
+    read: BTreeSet<Item>,
     pending: Mutex<Pending>,
     stored: Condvar,
     notices: Mutex<Vec<String>>,
@@ -64,10 +66,11 @@ impl State {
     /// # Errors
     /// The place cannot be read, or a newer version has written it.
     pub fn open(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StateError> {
-        let found = revisions::read_all(store.as_ref(), now)?;
+        let found = revisions::read_all(store.as_ref(), &StateIndex::new(now), &BTreeSet::new())?;
         let state = Self {
             store,
             opened: found.index,
+            read: found.read,
             pending: Mutex::default(),
             stored: Condvar::new(),
             notices: Mutex::new(found.notices),
@@ -172,17 +175,12 @@ impl State {
     /// # Errors
     /// The place cannot be written; nothing that was recorded is lost by that.
     pub fn finish(self, now: Timestamp, finish: &Finish) -> Result<(StateIndex, Vec<String>), StateError> {
-        let pending = self.pending();
-        if !pending.batch.is_empty() {
-            let own = pending.filling;
-            self.flush(pending, own)?;
-        } else {
-            drop(pending);
-        }
+        let last = std::mem::take(&mut self.pending().batch);
         let store = self.store.as_ref();
-        let found = revisions::read_all(store, now)?;
+        let found = revisions::read_all(store, &self.opened, &self.read)?;
         let mut index = found.index;
         index.written = now;
+        merge(&mut index, revision(last));
         for name in &finish.told {
             if let Some(snapshot) = index.images.get_mut(name)
                 && let (Some(config), Some(verdict)) = (&snapshot.config_digest, &snapshot.verdict)
@@ -264,13 +262,7 @@ impl State {
             pending.filling += 1;
             pending.writing = true;
             drop(pending);
-            let mut index = StateIndex::new(Timestamp::now());
-            for snapshot in batch {
-                let mut one = StateIndex::new(index.written);
-                one.images.insert(snapshot.name.clone(), snapshot);
-                merge(&mut index, one);
-            }
-            let written = revisions::add(self.store.as_ref(), &index);
+            let written = revisions::add(self.store.as_ref(), &revision(batch));
             pending = self.pending();
             pending.writing = false;
             match written {
@@ -319,6 +311,17 @@ impl State {
         let notice = format!("`{folder}/{file}` in {} cannot be used and {outcome}: {reason}", self.store.name());
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
     }
+}
+
+/// Snapshots as an index; of several of one tag the newest.
+fn revision(batch: Vec<ImageSnapshot>) -> StateIndex {
+    let mut index = StateIndex::new(Timestamp::now());
+    for snapshot in batch {
+        let mut one = StateIndex::new(index.written);
+        one.images.insert(snapshot.name.clone(), snapshot);
+        merge(&mut index, one);
+    }
+    index
 }
 
 /// The folder of a repository: readable, and its own. GitLab takes letters, digits and `.`, `_`, `-`.

@@ -1,6 +1,6 @@
 //! The index as a set of revisions: reading all that there are, adding one, replacing those that were merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,6 +51,8 @@ pub enum StateError {
 pub(super) struct Found {
     /// All revisions, merged.
     pub(super) index: StateIndex,
+    /// Those that are in it.
+    pub(super) read: BTreeSet<Item>,
     /// The files that are in it.
     pub(super) merged: Vec<Item>,
     /// What was strange.
@@ -60,7 +62,8 @@ pub(super) struct Found {
 }
 
 /// Reads all revisions. One that vanishes meanwhile has been merged into another, so all are listed again.
-pub(super) fn read_all(store: &dyn Store, now: Timestamp) -> Result<Found, StateError> {
+/// Those in `already` are known to be in `base`.
+pub(super) fn read_all(store: &dyn Store, base: &StateIndex, already: &BTreeSet<Item>) -> Result<Found, StateError> {
     let failed = |cause| StateError::Store { place: store.name(), cause };
     let mut known: BTreeMap<Item, Revision> = BTreeMap::new();
     for _ in 0..ATTEMPTS {
@@ -68,7 +71,7 @@ pub(super) fn read_all(store: &dyn Store, now: Timestamp) -> Result<Found, State
         let mut vanished = false;
         for item in newest_of_each_name(&items) {
             // An index is replaced under its name; what was read of a revision stays true.
-            if known.contains_key(item) {
+            if known.contains_key(item) || (already.contains(item) && is_unique(item)) {
                 continue;
             }
             match store.read(FOLDER, &item.name).map_err(failed)? {
@@ -81,10 +84,14 @@ pub(super) fn read_all(store: &dyn Store, now: Timestamp) -> Result<Found, State
         if vanished {
             continue;
         }
-        let mut found = Found { index: StateIndex::new(now), merged: items.clone(), notices, foreign: Vec::new() };
+        let mut found =
+            Found { index: base.clone(), read: already.clone(), merged: items.clone(), notices, foreign: Vec::new() };
         for (item, revision) in known {
             match revision {
-                Revision::Index(index) => merge(&mut found.index, *index),
+                Revision::Index(index) => {
+                    merge(&mut found.index, *index);
+                    found.read.insert(item);
+                }
                 Revision::Newer(format) => return Err(StateError::Newer { place: store.name(), format }),
                 Revision::Foreign(bytes, reason) => {
                     found.merged.retain(|other| other.name != item.name);
@@ -173,6 +180,11 @@ fn list(store: &dyn Store) -> Result<(Vec<Item>, Vec<String>), StoreError> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether nothing else can ever have the same name and id.
+fn is_unique(item: &Item) -> bool {
+    item.name != COPY || item.id != 0
 }
 
 /// Of files with the same name only the newest can be read.

@@ -13,6 +13,7 @@ pub mod gitlab;
 pub mod http;
 pub mod keys;
 pub mod layout;
+pub mod plain_registry;
 pub mod token_service;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use std::process::{Command, Stdio};
 pub use bench::Bench;
 pub use front::Front;
 pub use gitlab::GitLabDouble;
+pub use plain_registry::PlainRegistry;
 
 /// A file or folder of the test data (`PLIMSOLL_TEST_DATA`, else `../shared`); `None` means: skip this test.
 pub fn test_data(path: &str) -> Option<PathBuf> {

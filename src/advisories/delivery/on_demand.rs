@@ -5,16 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::advisories::build::{BuildError, BuildOptions, build};
+use crate::advisories::build::{BuildError, BuildOptions, BuildReport, build};
 use crate::advisories::cache::Cache;
 use crate::advisories::catalogue::{Catalogue, FORMAT};
 use crate::advisories::database::{CVE_SHARD, Database};
-use crate::advisories::fetch::Fetch;
+use crate::advisories::fetch::{Fetch, Outdated};
 use crate::advisories::signature::Trust;
 use crate::model::ShardName;
 
@@ -36,6 +37,9 @@ pub struct OnDemand {
 #[derive(Serialize, Deserialize)]
 struct Note {
     catalogue: Catalogue,
+    /// Files of feeds could not be used, so it is not kept for long.
+    #[serde(default)]
+    incomplete: bool,
 }
 
 /// Opens a database of the wanted shards, building those that are not there or older than `fresh`.
@@ -52,7 +56,7 @@ pub fn on_demand(
     wanted.insert(ShardName::new(CVE_SHARD));
     let mut notes = read_notes(&wanted, cache);
     let fresh = SignedDuration::try_from(fresh).unwrap_or(SignedDuration::MAX);
-    let is_fresh = |note: &Note| Timestamp::now().duration_since(note.catalogue.built) < fresh;
+    let is_fresh = |note: &Note| !note.incomplete && Timestamp::now().duration_since(note.catalogue.built) < fresh;
     let old: BTreeSet<ShardName> =
         wanted.iter().filter(|name| !notes.get(*name).is_some_and(is_fresh)).cloned().collect();
     let mut report = OnDemand::default();
@@ -100,11 +104,14 @@ fn make(
     report: &mut OnDemand,
 ) -> Result<(), DeliveryError> {
     let scratch = cache.scratch().map_err(|cause| unwritable(cache, cause))?;
-    let result = build(fetch, &scratch, &BuildOptions { only: Some(names.clone()), ..BuildOptions::default() })
-        .map_err(DeliveryError::from)
-        .and_then(|built| {
-            let failed = |source: crate::advisories::SourceReport| Some((source.source, source.failure?));
-            report.failures = built.sources.into_iter().filter_map(failed).collect();
+    let mut built = BuildReport::default();
+    let result = last_good(&scratch, names, cache, notes)
+        .and_then(|()| {
+            let options = BuildOptions { only: Some(names.clone()), keep_last_good: true };
+            Ok(build(fetch, &scratch, &options)?)
+        })
+        .and_then(|report| {
+            built = report;
             let made = directory::read(&scratch)?.catalogue;
             for entry in &made.shards {
                 for layer in entry.layers() {
@@ -116,20 +123,38 @@ fn make(
     // What cannot be removed is cleaned up some other day.
     let _ = fs::remove_dir_all(&scratch);
     let made = result?;
-    for name in names {
-        let entry = made.shards.iter().find(|entry| entry.name == *name);
-        // A shard whose feed failed keeps what it had.
-        let had = notes.get(name).is_some_and(|note| !note.catalogue.shards.is_empty());
-        if entry.is_none() && had && !report.failures.is_empty() {
-            report.outdated.get_or_insert_with(|| format!("the feeds of {name} could not be read"));
-            continue;
+    for source in built.sources {
+        if let Some(Outdated { since, reason }) = source.outdated {
+            let since = since.strftime("%Y-%m-%d %H:%M UTC");
+            report
+                .outdated
+                .get_or_insert_with(|| format!("the copy of {since} is used of {}: {reason}", source.source));
         }
-        let catalogue = Catalogue { shards: entry.cloned().into_iter().collect(), ..made.clone() };
-        let note = Note { catalogue };
+        report.failures.extend(source.failure.map(|failure| (source.source, failure)));
+    }
+    for name in names.difference(&built.kept.into_iter().collect()) {
+        let entry = made.shards.iter().find(|entry| entry.name == *name);
+        // As old as the oldest copy in it, so that news are asked for again soon.
+        let date = built.outdated.get(name).copied().unwrap_or(made.built);
+        let shards = entry.cloned().into_iter().collect();
+        let catalogue = Catalogue { shards, built: date, ..made.clone() };
+        let note = Note { catalogue, incomplete: !report.failures.is_empty() };
         cache.write_note(&note_name(name), &note).map_err(|cause| unwritable(cache, cause))?;
         notes.insert(name.clone(), note);
     }
     Ok(())
+}
+
+/// Lays the shards of the last time where the build finds them, which keeps those that would lose too much.
+fn last_good(
+    scratch: &Path,
+    names: &BTreeSet<ShardName>,
+    cache: &Cache,
+    notes: &BTreeMap<ShardName, Note>,
+) -> Result<(), DeliveryError> {
+    let mut catalogue = joined(notes);
+    catalogue.shards.retain(|entry| names.contains(&entry.name));
+    directory::write(scratch, &catalogue, &catalogue.to_bytes(), None, cache)
 }
 
 /// One catalogue of several; as old as the oldest of them.

@@ -32,7 +32,7 @@ pub(super) fn rows<'a>(text: &'a str, first_column: &str) -> Result<impl Iterato
 }
 
 /// All scores of 300,000 CVEs have 12 MB.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
-//! FIRST's exploit prediction scores: `cve,epss,percentile`, with the day of the scores in a comment above.
+//! FIRST's exploit prediction scores: `cve,epss,percentile`, with the day of the scores in a comment above. The day is
+//! that of the source, not stored with every score: otherwise every day would change them all.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +36,8 @@ impl Feed for Epss {
 
     fn read(&self, _path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         let text = csv::text(bytes)?;
-        let date = text.lines().next().and_then(date);
-        if let Some(stamp) = date.and_then(|date| date.to_zoned(TimeZone::UTC).ok()) {
+        let day = text.lines().next().and_then(date);
+        if let Some(stamp) = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()) {
             sink.dated(stamp.timestamp());
         }
         for row in csv::rows(&text, "cve")? {
@@ -45,7 +46,7 @@ impl Feed for Epss {
             };
             match (row.first(), share(1), share(2)) {
                 (Some(cve), Some(score), Some(percentile)) if cve.starts_with("CVE-") => {
-                    sink.cve(cve).epss = Some(model::Epss { score, percentile, date });
+                    sink.cve(cve).epss = Some(model::Epss { score, percentile, date: None });
                 }
                 _ => sink.skip(&row.join(","), "not a CVE with two shares"),
             }
@@ -75,9 +76,8 @@ mod tests {
             CVE-2020-5902,0.96817,0.99999\nCVE-1,0.5\nCVE-2,2,0.5\nCVE-3,NaN,0.5\nGHSA-4,0.5,0.5\n";
         let mut sink = Sink::new(None, "epss".into());
         Epss.read("epss/epss_scores-current.csv.gz", table, &mut sink).expect("a table");
-        let date: Date = "2022-02-04".parse().expect("a date");
         let scores: Vec<_> = sink.cves.iter().map(|(cve, facts)| (cve.as_str(), facts.epss.clone())).collect();
-        let expected = model::Epss { score: 0.96817, percentile: 0.99999, date: Some(date) };
+        let expected = model::Epss { score: 0.96817, percentile: 0.99999, date: None };
         assert_eq!(scores, [("CVE-2020-5902", Some(expected))]);
         assert_eq!(sink.source.newest.map(|stamp| stamp.to_string()).as_deref(), Some("2022-02-04T00:00:00Z"));
         assert_eq!(sink.source.skipped.values().map(|skipped| skipped.count).sum::<u64>(), 4);

@@ -108,6 +108,14 @@ impl Erratum {
     }
 }
 
+/// The modules that the title of an erratum names: `Moderate: virt:rhel and virt-devel:rhel security update`.
+pub(super) fn modules_in(title: &str) -> BTreeSet<&str> {
+    let title = title.split_once(": ").map_or(title, |(_, title)| title);
+    let is_module =
+        |word: &&str| word.split_once(':').is_some_and(|(name, stream)| !name.is_empty() && !stream.is_empty());
+    title.split([' ', ',']).filter(is_module).collect()
+}
+
 /// Whether a text is a CVE id.
 pub(super) fn is_cve(text: &str) -> bool {
     let mut parts = text.split('-');
@@ -163,6 +171,18 @@ mod tests {
             ("soon", None),
         ] {
             assert_eq!(timestamp(text).map(|stamp| stamp.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn titles_name_modules() {
+        for (title, expected) in [
+            ("Moderate: virt:rhel and virt-devel:rhel security update", &["virt-devel:rhel", "virt:rhel"][..]),
+            ("Important: nodejs:18, nodejs:20 update", &["nodejs:18", "nodejs:20"]),
+            ("Low: zlib security update", &[]),
+            ("zlib", &[]),
+        ] {
+            assert_eq!(modules_in(title).into_iter().collect::<Vec<_>>(), expected, "{title}");
         }
     }
 

@@ -25,8 +25,16 @@ pub(super) struct Definition {
     pub(super) erratum: Erratum,
     /// `<platform>`s.
     pub(super) platforms: Vec<String>,
+    /// Products that it is about, if they are known by CPE.
+    pub(super) cpes: Vec<String>,
+    /// What is meant to be done about components: state, component.
+    pub(super) resolutions: Vec<(String, String)>,
+    /// The words of all its criteria.
+    pub(super) comments: Vec<String>,
     /// What it says about packages.
     pub(super) statements: Vec<Statement>,
+    /// Of the resolution that is being read.
+    resolution: String,
 }
 
 /// Reads all definitions, one after the other.
@@ -48,8 +56,14 @@ pub(super) fn read(bytes: &[u8], mut visit: impl FnMut(Definition)) -> Result<()
                         tree = Tree::default();
                     }
                     "criteria" if definition.is_some() => tree.open(&element.attribute("operator"))?,
-                    "criterion" if definition.is_some() => {
-                        tree.test(number(&element.attribute("test_ref")), element.attribute("comment"))?;
+                    "criterion" => {
+                        if let Some(definition) = &mut definition {
+                            let comment = element.attribute("comment");
+                            if definition.comments.len() < MOST_COMMENTS && comment.len() <= LONGEST_COMMENT {
+                                definition.comments.push(comment.clone());
+                            }
+                            tree.test(number(&element.attribute("test_ref")), comment)?;
+                        }
                     }
                     name => {
                         if let Some(definition) = &mut definition {
@@ -95,9 +109,11 @@ fn open(definition: &mut Definition, name: &str, element: &Element<'_>) {
             for vector in vectors {
                 // `7.8/AV:N/…`: the score comes first.
                 erratum.cvss.extend(vector.split_once('/').map(|(_, vector)| vector.to_owned()));
-                erratum.cvss.truncate(MOST_VECTORS);
             }
+            erratum.cvss.extend(Some(element.attribute("cvss_vector")).filter(|vector| !vector.is_empty()));
+            erratum.cvss.truncate(MOST_VECTORS);
         }
+        "resolution" => definition.resolution = element.attribute("state"),
         _ => {}
     }
 }
@@ -109,7 +125,12 @@ fn close(definition: &mut Definition, name: &str, text: &str) {
         "description" => erratum.description = text.to_owned(),
         "severity" => erratum.severity = text.to_owned(),
         "advisory_date" => erratum.issued = text.to_owned(),
+        "public_date" => erratum.issued = text.trim_end_matches(" UTC").to_owned(),
         "advisory_id" => erratum.id = text.to_owned(),
+        "cpe" if definition.cpes.len() < MOST_PLATFORMS => definition.cpes.push(text.to_owned()),
+        "component" if definition.resolutions.len() < MOST_PLATFORMS => {
+            definition.resolutions.push((definition.resolution.clone(), text.to_owned()));
+        }
         "platform" if definition.platforms.len() < MOST_PLATFORMS => definition.platforms.push(text.to_owned()),
         _ => {}
     }
@@ -122,6 +143,8 @@ fn number(id: &str) -> Option<u64> {
 
 const MOST_VECTORS: usize = 3;
 const MOST_PLATFORMS: usize = 1_000;
+const MOST_COMMENTS: usize = 20_000;
+const LONGEST_COMMENT: usize = 300;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Reads shard files in place. Any damage is an error: lengths are checked before memory is taken, checksums before
 //! anything is decompressed.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -34,8 +35,33 @@ pub(in crate::advisories) struct IndexFile {
 #[derive(Debug, Default)]
 struct OpenTable {
     index: OnceLock<Vec<Block>>,
-    /// The block read last: look-ups come in key order.
-    last: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
+    recent: Mutex<Recent>,
+}
+
+/// The blocks that were read last, by offset, the newest at the end; together not much longer than [`MOST_KEPT`].
+#[derive(Debug, Default)]
+struct Recent {
+    blocks: Vec<(u64, Arc<Vec<u8>>)>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn get(&mut self, offset: u64) -> Option<Arc<Vec<u8>>> {
+        let place = self.blocks.iter().rposition(|(known, _)| *known == offset)?;
+        let found = self.blocks.remove(place);
+        let raw = Arc::clone(&found.1);
+        self.blocks.push(found);
+        Some(raw)
+    }
+
+    fn put(&mut self, offset: u64, raw: Arc<Vec<u8>>) {
+        self.bytes += raw.len();
+        self.blocks.push((offset, raw));
+        while self.bytes > MOST_KEPT && self.blocks.len() > 1 {
+            let (_, oldest) = self.blocks.remove(0);
+            self.bytes -= oldest.len();
+        }
+    }
 }
 
 impl IndexFile {
@@ -75,9 +101,7 @@ impl IndexFile {
         let after = blocks.partition_point(|block| block.first_key.as_str() <= key);
         let Some(block) = after.checked_sub(1).and_then(|index| blocks.get(index)) else { return Ok(None) };
         let raw = self.block(table, block)?;
-        let pairs: Vec<(&str, &[u8])> = postcard::from_bytes(&raw).map_err(|_| IndexError::Damaged("block"))?;
-        let found = pairs.binary_search_by(|(candidate, _)| (*candidate).cmp(key)).ok().and_then(|at| pairs.get(at));
-        Ok(found.map(|(_, value)| value.to_vec()))
+        find(&raw, key).map_err(|_| IndexError::Damaged("block"))
     }
 
     /// Every entry of a table, in key order, as far as `visit` does not fail.
@@ -122,16 +146,14 @@ impl IndexFile {
     }
 
     fn block(&self, table: Table, block: &Block) -> Result<Arc<Vec<u8>>, IndexError> {
-        let last = &self.open_table(table).last;
-        if let Some((offset, raw)) = last.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
-            && *offset == block.offset
-        {
-            return Ok(Arc::clone(raw));
+        let recent = &self.open_table(table).recent;
+        if let Some(raw) = recent.lock().unwrap_or_else(PoisonError::into_inner).get(block.offset) {
+            return Ok(raw);
         }
         // Not under the lock: other threads read other blocks meanwhile.
         let compressed = self.read(block.offset, block.length, block.checksum, "block")?;
         let raw = Arc::new(decompress(&compressed, block.raw_length, "block")?);
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((block.offset, Arc::clone(&raw)));
+        recent.lock().unwrap_or_else(PoisonError::into_inner).put(block.offset, Arc::clone(&raw));
         Ok(raw)
     }
 
@@ -139,6 +161,20 @@ impl IndexFile {
         let at = self.body.checked_add(offset).ok_or(IndexError::Damaged(what))?;
         read_checked(&self.file, at, length, checksum, what)
     }
+}
+
+/// The value of a key among the pairs of a block, which stand in the order of their keys.
+fn find(raw: &[u8], key: &str) -> Result<Option<Vec<u8>>, postcard::Error> {
+    let (count, mut rest) = postcard::take_from_bytes::<usize>(raw)?;
+    for _ in 0..count {
+        let ((candidate, value), after) = postcard::take_from_bytes::<(&str, &[u8])>(rest)?;
+        match candidate.cmp(key) {
+            Ordering::Less => rest = after,
+            Ordering::Equal => return Ok(Some(value.to_vec())),
+            Ordering::Greater => break,
+        }
+    }
+    Ok(None)
 }
 
 fn read_checked(file: &File, at: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
@@ -159,3 +195,6 @@ fn decompress(compressed: &[u8], raw_length: u32, what: &'static str) -> Result<
     // Fewer bytes than promised are damage too; more have failed above.
     if raw.len() == raw_length as usize { Ok(raw) } else { Err(IndexError::Damaged(what)) }
 }
+
+/// Bytes of blocks of a table that are kept: findings about one image touch the same ones again and again.
+const MOST_KEPT: usize = 1 << 20;

@@ -1,17 +1,16 @@
 //! What reaches a database: where it is, keys, the age policy, the registry, the upstreams, and what people are told
 //! when it does not work.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::advisories::delivery::DeliveryError;
+use crate::advisories::delivery::{DeliveryError, Upstreams};
 use crate::advisories::{
-    self, BuildError, Cache, Database, DatabaseError, FEEDS, Fetch, FetchError, PublicKeys, SignatureError, SigningKey,
+    self, BuildError, Cache, Database, DatabaseError, FEEDS, PublicKeys, SignatureError, SigningKey,
 };
 use crate::cli::{StaleDb, TrustArgs};
 use crate::context::{Credentials, Environment, NetworkSettings};
@@ -226,58 +225,29 @@ pub(in crate::commands) fn collect_garbage(cache: &Cache) {
     }
 }
 
-/// Feeds over the network: under one base in the common layout, or at their upstreams.
-pub(in crate::commands) struct Upstreams {
-    http: HttpFetch,
-    base: Option<String>,
-    /// Mirrors of single feeds.
-    bases: BTreeMap<FeedId, String>,
-}
-
-impl Upstreams {
-    pub(in crate::commands) fn new(base: Option<&str>, environment: &Environment) -> Result<Self, Diagnosis> {
-        let invalid = |error: String| {
-            Diagnosis::new(
-                Code::InvalidInput,
-                "the network settings are wrong",
-                error,
-                "correct the variable or file that is named",
-            )
-        };
-        let mut network =
-            NetworkSettings::from_environment(environment, &[]).map_err(|error| invalid(error.to_string()))?;
-        // A machine without a network should be told so, not kept waiting.
-        network.retry_budget = network.retry_budget.min(FEED_RETRY_BUDGET);
-        let http = HttpFetch::new(&network).map_err(|error| invalid(error.to_string()))?;
-        let base_of =
-            |feed: FeedId| environment.get(&advisories::base_variable(feed)).map(|base| (feed, base.to_owned()));
-        let bases = FEEDS.iter().filter_map(|feed| base_of(feed.id())).collect();
-        Ok(Self { http, base: base.map(|base| base.trim_end_matches('/').to_owned()), bases })
-    }
-}
-
-impl Fetch for Upstreams {
-    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, FetchError> {
-        let url = match &self.base {
-            Some(base) => Some(format!("{base}/{}", path.replace(' ', "%20"))),
-            None => advisories::address(path, |feed| self.bases.get(&feed).cloned()),
-        };
-        let Some(url) = url else { return Ok(None) };
-        info!("fetching {url}");
-        self.http.get(&url).map_err(|error| FetchError {
-            path: path.to_owned(),
-            reason: error.to_string(),
-            unreachable: error.is_unreachable(),
-        })
-    }
-
-    fn list(&self, _folder: &str) -> Option<Vec<String>> {
-        None
-    }
-
-    fn origin(&self) -> String {
-        self.base.clone().unwrap_or_else(|| "the upstreams".to_owned())
-    }
+/// Feeds over the network: under one base in the common layout, or at their upstreams; mirrors of single feeds come
+/// before both.
+pub(in crate::commands) fn upstreams(
+    base: Option<&str>,
+    environment: &Environment,
+    cache: Cache,
+) -> Result<Upstreams, Diagnosis> {
+    let invalid = |error: String| {
+        Diagnosis::new(
+            Code::InvalidInput,
+            "the network settings are wrong",
+            error,
+            "correct the variable or file that is named",
+        )
+    };
+    let mut network =
+        NetworkSettings::from_environment(environment, &[]).map_err(|error| invalid(error.to_string()))?;
+    // A machine without a network should be told so, not kept waiting.
+    network.retry_budget = network.retry_budget.min(FEED_RETRY_BUDGET);
+    let http = HttpFetch::new(&network).map_err(|error| invalid(error.to_string()))?;
+    let base_of = |feed: FeedId| environment.get(&advisories::base_variable(feed)).map(|base| (feed, base.to_owned()));
+    let bases = FEEDS.iter().filter_map(|feed| base_of(feed.id())).collect();
+    Ok(Upstreams::new(http, base, bases, cache))
 }
 
 /// What people are told of a database that cannot be used.

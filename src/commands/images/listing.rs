@@ -18,7 +18,7 @@ use crate::context::{ApiToken, Environment, Job, NetworkSettings};
 use crate::gitlab::{GitLab, GitLabError, Repository};
 use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, StateIndex};
 use crate::registry::Registry;
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings};
 
 pub(in crate::commands) type Selected = Decision;
 
@@ -88,8 +88,16 @@ impl ListedTag {
 /// The selection that arguments and settings ask for.
 pub(in crate::commands) fn selection(args: &SelectionArgs, settings: &Settings) -> Result<Selection, Diagnosis> {
     let (patterns, origin) = patterns(args, settings);
+    let mut names: Vec<String> = Vec::new();
+    for pattern in patterns {
+        match web_address(&pattern) {
+            // The project's own repository is called like it.
+            Some(page) => names.extend([page.project.clone(), format!("{}/**", page.project)]),
+            None => names.push(pattern),
+        }
+    }
     let select = settings.get("select");
-    Selection::parse(&patterns, select.map(|chosen| chosen.text())).map_err(|error| {
+    Selection::parse(&names, select.map(|chosen| chosen.text())).map_err(|error| {
         let place = match select {
             Some(chosen) => format!("{origin} or {}", chosen.origin),
             None => origin,
@@ -99,26 +107,18 @@ pub(in crate::commands) fn selection(args: &SelectionArgs, settings: &Settings) 
     })
 }
 
-/// Patterns of the command line, else those of the setting `images`. The address of a repository in GitLab's web
-/// interface names its project.
+/// Patterns of the command line, else those of the setting `images`.
 fn patterns(args: &SelectionArgs, settings: &Settings) -> (Vec<String>, String) {
     let (patterns, origin) = match settings.get("images") {
-        Some(chosen) if args.patterns.is_empty() => (chosen.texts.clone(), chosen.origin.to_string()),
+        // CS_IMAGE says what a pipeline pushed, not what is in the registry.
+        Some(chosen)
+            if args.patterns.is_empty() && !matches!(chosen.origin, Origin::Variable("CS_IMAGE" | "DOCKER_IMAGE")) =>
+        {
+            (chosen.texts.clone(), chosen.origin.to_string())
+        }
         _ => (args.patterns.clone(), "the command line".to_owned()),
     };
-    let plain = |pattern: String| match web_address(&pattern) {
-        Some(page) => format!("{}/**", page.project),
-        None => pattern,
-    };
-    let mut all: Vec<String> = Vec::new();
-    for pattern in patterns {
-        if let Some(page) = web_address(&pattern) {
-            // The project's own repository is called like it.
-            all.push(page.project);
-        }
-        all.push(plain(pattern));
-    }
-    (all, origin)
+    (patterns, origin)
 }
 
 /// `https://gitlab.example.com/group/project/container_registry/12`.
@@ -156,7 +156,10 @@ impl Listing {
             requests: AtomicU32::new(0),
         };
         let exact = exact(&patterns);
-        let named = repositories(&patterns, environment);
+        let asked = patterns.iter().find_map(|pattern| web_address(pattern));
+        // Another project or group has other repositories than this job's.
+        let own = args.group.is_none() && args.project.is_none() && asked.is_none();
+        let named = if own { repositories(&patterns, environment) } else { Vec::new() };
         let mut names: Vec<String> = exact.iter().chain(&named).map(ToString::to_string).collect();
         if names.is_empty() {
             names.extend(environment.get("CI_REGISTRY_IMAGE").map(str::to_owned));
@@ -170,7 +173,6 @@ impl Listing {
             listing.tags.dedup_by(|a, b| a.name() == b.name());
             return Ok(listing);
         }
-        let asked = patterns.iter().find_map(|pattern| web_address(pattern));
         let project = args.project.clone().or_else(|| asked.as_ref().map(|page| page.project.clone()));
         let only = asked.and_then(|page| page.repository);
         let by_api = match (&job, &args.group) {

@@ -87,17 +87,26 @@ impl Gathering {
 
     /// What the project remembers.
     fn index(&self, project: &Project) -> Result<StateIndex, CoverageGap> {
-        let store = Arc::new(Packages::new(Arc::clone(&self.gitlab), &project.id.to_string()));
+        let too_weak = |refusal: &GitLabError| CoverageGap {
+            reason: GapReason::TokenTooWeak,
+            detail: format!(
+                "its package registry cannot be read: {refusal}; the token needs read_api and the role Reporter"
+            ),
+        };
+        let id = project.id.to_string();
+        let store = Arc::new(Packages::new(Arc::clone(&self.gitlab), &id));
         let place = std::env::temp_dir().join(format!("plimsoll-overview-{}-{}", std::process::id(), project.id));
         let state = State::open(Arc::new(Overlay::new(store, place)), self.now).map_err(|error| match &error {
-            StateError::Store { cause: StoreError::GitLab(refusal), .. } if is_refusal(refusal) => CoverageGap {
-                reason: GapReason::TokenTooWeak,
-                detail: format!(
-                    "its package registry cannot be read: {refusal}; the token needs read_api and the role Reporter"
-                ),
-            },
+            StateError::Store { cause: StoreError::GitLab(refusal), .. } if is_refusal(refusal) => too_weak(refusal),
             _ => CoverageGap { reason: GapReason::Unreadable, detail: error.to_string() },
         })?;
+        if state.index().images.is_empty() {
+            // A memory whose files may not be listed looks like an empty one.
+            match self.gitlab.package_files(&id, Packages::PACKAGE, "index") {
+                Err(refusal) if is_refusal(&refusal) => return Err(too_weak(&refusal)),
+                _ => {}
+            }
+        }
         Ok(state.index().clone())
     }
 

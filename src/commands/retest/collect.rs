@@ -18,7 +18,9 @@ use crate::commands::output::Reports;
 use crate::commands::scan;
 use crate::context::Environment;
 use crate::exit::Exit;
-use crate::model::{Code, Diagnosis, ImageScan, Inventory, RuleState, RuleUse, ScanDocument};
+use crate::model::{
+    Code, Diagnosis, ImageScan, ImageSnapshot, Inventory, RuleState, RuleUse, ScanDocument, SnapshotChanges,
+};
 use crate::report::RENDERERS;
 
 /// Results of images, in a file.
@@ -43,14 +45,7 @@ impl Collector {
     /// A collector for results that go into `out`.
     pub(super) fn new(out: &Path) -> Result<Self, Diagnosis> {
         let path = out.join(format!(".plimsoll-{}.tmp", std::process::id()));
-        let open = || {
-            fs::create_dir_all(out)?;
-            // The process may be killed at any time; its file must not stay, and needs no name.
-            let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
-            let _ = fs::remove_file(&path);
-            Ok(file)
-        };
-        let file = open().map_err(|error| unwritten(&path, &error))?;
+        let file = nameless(out, &path).map_err(|error| unwritten(&path, &error))?;
         let spill = Spill { file, end: 0, places: Vec::new(), findings: 0, images: 0 };
         Ok(Self { path, spill: Mutex::new(spill) })
     }
@@ -64,6 +59,10 @@ impl Collector {
     pub(super) fn add(&self, order: usize, mut image: ImageScan) -> Result<(), Diagnosis> {
         keep_affected(&mut image);
         let failed = |error: &io::Error| unwritten(&self.path, error);
+        if self.spill.lock().unwrap_or_else(PoisonError::into_inner).end > MOST_BYTES {
+            // No report will be written that shows it.
+            shorten(&mut image);
+        }
         let json = serde_json::to_vec(&image).map_err(|error| failed(&error.into()))?;
         let mut spill = self.spill.lock().unwrap_or_else(PoisonError::into_inner);
         let start = spill.end;
@@ -126,6 +125,69 @@ impl Collector {
     }
 }
 
+/// What a retest changes, on its way into one document without being in memory.
+#[derive(Debug)]
+pub(super) struct Changes {
+    before: Mutex<List>,
+    after: Mutex<List>,
+}
+
+/// Documents in a file, with commas between them.
+#[derive(Debug)]
+struct List {
+    path: PathBuf,
+    file: File,
+    any: bool,
+}
+
+impl Changes {
+    pub(super) fn new(out: &Path) -> Result<Self, Diagnosis> {
+        let list = |name: &str| {
+            let path = out.join(format!(".plimsoll-{name}-{}.tmp", std::process::id()));
+            let file = nameless(out, &path).map_err(|error| unwritten(&path, &error))?;
+            Ok(Mutex::new(List { path, file, any: false }))
+        };
+        Ok(Self { before: list("before")?, after: list("after")? })
+    }
+
+    /// Adds an image as alerts knew it, and as it is.
+    pub(super) fn add(&self, before: Option<&ImageSnapshot>, after: &ImageSnapshot) -> Result<(), Diagnosis> {
+        if let Some(before) = before {
+            self.before.lock().unwrap_or_else(PoisonError::into_inner).push(before)?;
+        }
+        self.after.lock().unwrap_or_else(PoisonError::into_inner).push(after)
+    }
+
+    /// Writes the document: `shell`, whose lists are empty, with the lists.
+    pub(super) fn write(&self, path: &Path, shell: &SnapshotChanges) -> Result<(), Diagnosis> {
+        write_whole(path, |file| {
+            let shell = serde_json::to_string(shell)?;
+            let none = || io::Error::other("the document has no such list");
+            let (head, rest) = shell.split_once("\"before\":[]").ok_or_else(none)?;
+            let (middle, tail) = rest.split_once("\"after\":[]").ok_or_else(none)?;
+            for (text, name, list) in [(head, "before", &self.before), (middle, "after", &self.after)] {
+                write!(file, "{text}\"{name}\":[")?;
+                let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+                list.file.rewind()?;
+                io::copy(&mut list.file, file)?;
+                write!(file, "]")?;
+            }
+            file.write_all(tail.as_bytes())
+        })
+        .map_err(|error| unwritten(path, &error))
+    }
+}
+
+impl List {
+    fn push(&mut self, document: &impl Serialize) -> Result<(), Diagnosis> {
+        let mut json = if self.any { b",\n".to_vec() } else { Vec::new() };
+        let written = serde_json::to_writer(&mut json, document).map_err(io::Error::from);
+        let written = written.and_then(|()| self.file.write_all(&json));
+        self.any = true;
+        written.map_err(|error| unwritten(&self.path, &error))
+    }
+}
+
 /// What the project's rules did, over all images.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -177,6 +239,25 @@ fn keep_affected(image: &mut ImageScan) {
     });
 }
 
+/// Leaves out what is long and can be asked for again.
+fn shorten(image: &mut ImageScan) {
+    let suppressed = image.suppressed.iter_mut().map(|one| &mut one.finding);
+    for finding in image.findings.iter_mut().chain(suppressed) {
+        finding.description = String::new();
+        finding.references = Vec::new();
+        finding.cvss = Vec::new();
+        finding.cwes = Vec::new();
+    }
+}
+
+/// A file without a name: the process may be killed at any time, and its file must not stay.
+fn nameless(out: &Path, path: &Path) -> io::Result<File> {
+    fs::create_dir_all(out)?;
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+    let _ = fs::remove_file(path);
+    Ok(file)
+}
+
 /// All reports but those that list all packages.
 fn formats() -> Vec<String> {
     let names = RENDERERS.iter().map(|renderer| renderer.format());
@@ -220,4 +301,4 @@ fn unwritten(path: &Path, error: &io::Error) -> Diagnosis {
 const IMAGES: &str = "\"images\":[]";
 /// Findings up to which all reports are written.
 const MOST_FINDINGS: usize = 20_000;
-const MOST_BYTES: u64 = 48 << 20;
+const MOST_BYTES: u64 = 24 << 20;

@@ -36,7 +36,7 @@ impl Known {
     /// What is known now, as far as the registry says it.
     pub(super) fn snapshot(&self, digest: &Digest, config: Option<&Digest>, now: Timestamp) -> ImageSnapshot {
         let before = self.before.as_ref();
-        let same = before.filter(|before| before.config_digest.as_ref() == config);
+        let same = before.filter(|before| config.is_some() && before.config_digest.as_ref() == config);
         ImageSnapshot {
             name: self.name.clone(),
             repository: self.repository.clone(),
@@ -46,7 +46,7 @@ impl Known {
             platform: same.and_then(|before| before.platform.clone()),
             first_seen: before.map_or(now, |before| before.first_seen),
             last_seen: now,
-            last_scanned: before.and_then(|before| before.last_scanned),
+            last_scanned: same.and_then(|before| before.last_scanned),
             gone: None,
             failure: None,
             created: same.and_then(|before| before.created),

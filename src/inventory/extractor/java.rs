@@ -1,9 +1,11 @@
 //! Java archives: jar, war, ear and kin, nested ones too. What is in an archive is told by the `pom.properties` that
-//! Maven leaves in it, one for each artifact of a shaded archive, else by its manifest and its file name.
+//! Maven leaves in it, one for each artifact of a shaded archive, else by a `pom.xml` in its place, else by its manifest
+//! and its file name.
 //!
 //! Archives are read in memory with limits on entries, nesting and unpacked bytes.
 
 mod manifest;
+mod pom;
 
 use super::text::{lines, text};
 use super::zip::{Member, Zip};
@@ -22,7 +24,9 @@ const MOST_READ: usize = 1 << 30;
 const MOST_NOTES: usize = 100;
 /// An archive within an archive: as many as the nesting is deep are in memory at a time.
 const LARGEST_NESTED: usize = 256 << 20;
-/// A `pom.properties` or manifest.
+/// Project files without properties beside them, of one archive.
+const MOST_POMS: usize = 1_000;
+/// A `pom.properties`, `pom.xml` or manifest.
 const LARGEST_METADATA: usize = 4 << 20;
 
 /// Reads Java archives.
@@ -35,7 +39,7 @@ impl Extractor for Java {
 
     fn claims(&self) -> &'static [&'static str] {
         &["Java archives, nested to depth 5: `**/*.{jar,war,ear,par,sar,kar,nar,rar,hpi,jpi,lpkg}` \
-             (`META-INF/maven/**/pom.properties`, else manifest and file name)"]
+             (`META-INF/maven/**/pom.properties`, else `pom.xml`, manifest, file name)"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -77,6 +81,8 @@ impl Reader {
         let zip = Zip::open(data)?;
         let mut is_named = false;
         let mut found_manifest = None;
+        let mut poms: Vec<Member<'_>> = Vec::new();
+        let mut found_poms = Vec::new();
         for member in zip.members() {
             let member = member?;
             let name = member.name.as_ref();
@@ -92,6 +98,11 @@ impl Reader {
                     Ok(content) => found_manifest = Some(content.into_owned()),
                     Err(reason) => self.note(name, reason),
                 }
+            } else if name.starts_with("META-INF/maven/") && name.ends_with("/pom.xml") {
+                // A shaded archive may have one for each artifact, but these mostly have properties too.
+                if !is_named && poms.len() < MOST_POMS {
+                    poms.push(member);
+                }
             } else if is_archive(name) {
                 let nested = if inside.is_empty() { name.to_owned() } else { format!("{inside}!/{name}") };
                 if depth == DEEPEST {
@@ -105,6 +116,16 @@ impl Reader {
                     self.note(&nested, reason);
                 }
             }
+        }
+        for member in poms.iter().filter(|_| !is_named) {
+            match self.unpack(&zip, member, LARGEST_METADATA) {
+                Ok(content) => found_poms.extend(pom::package(&content)),
+                Err(reason) => self.note(member.name.as_ref(), reason),
+            }
+        }
+        for package in found_poms {
+            is_named = true;
+            self.package(inside, package);
         }
         if !is_named && let Some(package) = manifest::package(path, found_manifest.as_deref().unwrap_or_default()) {
             self.package(inside, package);

@@ -1,7 +1,7 @@
 //! The rpm database in its three forms, told apart by content: SQLite, NDB and Berkeley DB hash. Each form is a way to
 //! store package headers ([`header`]); all is read in memory, nothing of it is executed or followed on this machine.
 //!
-//! A write-ahead log beside an SQLite database is not applied: where it holds committed pages, that is said.
+//! A write-ahead log beside an SQLite database is a fact of its own; the database is read once more with it ([`WithLog`]).
 
 mod bdb;
 mod header;
@@ -11,10 +11,16 @@ mod sqlite;
 
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
+use crate::inventory::fact::SqliteLog;
 use crate::model::PackageKind;
 
 /// Where distributions keep the database: rpm's default, SUSE and Fedora since 36, ostree.
 const DIRECTORIES: &[&str] = &["var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/"];
+
+/// The file name of the database in SQLite's form.
+pub(in crate::inventory) const SQLITE: &str = "rpmdb.sqlite";
+/// What follows a database's name in that of its log.
+pub(in crate::inventory) const LOG: &str = "-wal";
 
 /// Reads the rpm database.
 pub(super) struct Rpm;
@@ -48,21 +54,48 @@ impl Extractor for Rpm {
         if path == manifest::PATH {
             return manifest::read(data);
         }
-        if path.ends_with("-wal") {
-            return Ok(sqlite::log_note(data).map(|note| Fact::Incomplete(note.to_owned())).into_iter().collect());
+        if path.ends_with(LOG) {
+            return Ok(sqlite::committed(data).map(Fact::SqliteLog).into_iter().collect());
         }
-        let mut found = Found { packages: Vec::new(), malformed: 0, is_full: false, left: data.len() };
-        let read = if sqlite::is_sqlite(data) {
-            sqlite::read(data, &mut found)
-        } else if ndb::is_ndb(data) {
-            ndb::read(data, &mut found)
-        } else if bdb::is_bdb(data) {
-            bdb::read(data, &mut found)
-        } else {
-            return Err(ExtractError::malformed("not an rpm database in SQLite, NDB or Berkeley DB form"));
-        };
-        found.finish(read)
+        database(data)
     }
+}
+
+/// Reads an SQLite database as it is once a log is applied.
+pub(in crate::inventory) struct WithLog<'a>(pub(in crate::inventory) &'a SqliteLog);
+
+impl Extractor for WithLog<'_> {
+    fn name(&self) -> &'static str {
+        "rpm with log"
+    }
+
+    fn claims(&self) -> &'static [&'static str] {
+        Rpm.claims()
+    }
+
+    fn wants(&self, entry: &Entry<'_>) -> bool {
+        entry.path.ends_with(SQLITE)
+    }
+
+    fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let mut data = file.whole()?.to_vec();
+        sqlite::apply(&mut data, self.0).map_err(ExtractError::malformed)?;
+        database(&data)
+    }
+}
+
+fn database(data: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+    let mut found = Found { packages: Vec::new(), malformed: 0, is_full: false, left: data.len() };
+    let read = if sqlite::is_sqlite(data) {
+        sqlite::read(data, &mut found)
+    } else if ndb::is_ndb(data) {
+        ndb::read(data, &mut found)
+    } else if bdb::is_bdb(data) {
+        bdb::read(data, &mut found)
+    } else {
+        return Err(ExtractError::malformed("not an rpm database in SQLite, NDB or Berkeley DB form"));
+    };
+    found.finish(read)
 }
 
 /// A rule of the format that the file breaks.

@@ -1,4 +1,4 @@
-//! Bills of materials that lie in an image: CycloneDX and SPDX as JSON. They tell of packages whose own metadata is gone;
+//! Bills of materials that lie in an image: CycloneDX as JSON and XML, SPDX as JSON and tags. They tell of packages whose own metadata is gone;
 //! a package's location then is the document.
 //!
 //! Packages of operating systems are not taken from them: the image's own database says what is installed, and a document
@@ -6,12 +6,15 @@
 
 use serde::Deserialize;
 
-use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
+use super::text::{lines, text};
+use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages, xml};
 use crate::image::Entry;
+use crate::inventory::purl;
 use crate::model::{Package, PackageKind};
 
 /// Endings of the documents' names.
-const ENDINGS: &[&str] = &[".cdx.json", ".spdx.json", ".bom.json", ".sbom.json", "/bom.json", "/sbom.json", ".spdx"];
+const ENDINGS: &[&str] =
+    &[".cdx.json", ".spdx.json", ".bom.json", ".sbom.json", "/bom.json", "/sbom.json", ".spdx", ".cdx.xml", "/bom.xml"];
 
 /// Reads documents that others put into the image.
 pub(super) struct Sbom;
@@ -57,8 +60,8 @@ impl Extractor for Sbom {
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &["packages of languages and of Bitnami in documents that lie in the image: CycloneDX and SPDX as JSON, \
-             `**/*.{cdx,spdx,bom,sbom}.json`, `**/{bom,sbom}.json`, `**/*.spdx`"]
+        &["packages of languages and of Bitnami in documents that lie in the image: CycloneDX and SPDX, \
+             `**/*.{cdx,spdx,bom,sbom}.json`, `**/{bom,sbom}.json`, `**/*.spdx`, `**/*.cdx.xml`, `**/bom.xml`"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -68,9 +71,16 @@ impl Extractor for Sbom {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let content = file.whole()?.trim_ascii_start();
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        // SPDX has a form of its own besides JSON, and files named `bom.json` need be no document.
-        if content.first() != Some(&b'{') {
-            return Ok(Vec::new());
+        let purls = match content.first() {
+            Some(b'{') => None,
+            Some(b'<') => Some(in_xml(content)?),
+            _ => Some(in_tags(content)),
+        };
+        // Files named `bom.json` need be no document.
+        if let Some(purls) = purls {
+            let is_too_long = purls.len() > MOST_PACKAGES;
+            let facts = purls.iter().filter_map(|purl| package(purl)).take(MOST_PACKAGES).map(Fact::Package);
+            return Ok(facts.chain(is_too_long.then(too_many_packages)).collect());
         }
         let document: Document = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
         let mut found = Vec::new();
@@ -93,36 +103,41 @@ impl Extractor for Sbom {
     }
 }
 
-/// The package of a language that a package URL names. Format: purl-spec.
-fn package(purl: &str) -> Option<Package> {
-    let rest = purl.strip_prefix("pkg:")?.split(['?', '#']).next()?;
-    let (kind, rest) = rest.split_once('/')?;
-    let kind = *PackageKind::ALL.iter().find(|known| known.purl_type().eq_ignore_ascii_case(kind))?;
-    if kind.is_os() || kind == PackageKind::Generic {
-        return None;
-    }
-    let (path, version) = rest.rsplit_once('@')?;
-    let (path, version) = (decoded(path.trim_matches('/'))?, decoded(version)?);
-    let name = match (kind, path.rsplit_once('/')) {
-        (PackageKind::Maven, Some((group, artifact))) => format!("{group}:{artifact}"),
-        (PackageKind::Npm | PackageKind::Golang | PackageKind::Composer | PackageKind::Swift, _) | (_, None) => path,
-        (_, Some((_, name))) => name.to_owned(),
-    };
-    (!name.is_empty() && !version.is_empty()).then(|| Package::new(kind, name, version))
+/// The package URLs of components in CycloneDX's XML; none in another document.
+fn in_xml(content: &[u8]) -> Result<Vec<String>, ExtractError> {
+    let mut purls = Vec::new();
+    let read = xml::texts(content, |open, text| {
+        let is_of_component = matches!(open, [bom, .., component, purl]
+            if bom == "bom" && component == "component" && purl == "purl");
+        // What the document is about is no part of it.
+        if is_of_component && open.get(1).is_some_and(|part| part == "components") && purls.len() <= MOST_PACKAGES {
+            purls.push(text.to_owned());
+        }
+    });
+    read.map_err(ExtractError::malformed)?;
+    Ok(purls)
 }
 
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        bytes.push(u8::try_from(digit(rest.next())? << 4 | digit(rest.next())?).ok()?);
+/// The package URLs in SPDX's form of tags: `ExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1`.
+fn in_tags(content: &[u8]) -> Vec<String> {
+    let mut lines = lines(content).map(text);
+    if !lines.by_ref().take(MOST_LINES_BEFORE).any(|line| line.starts_with("SPDXVersion:")) {
+        return Vec::new();
     }
-    String::from_utf8(bytes).ok()
+    let references = lines.filter_map(|line| {
+        let mut words = line.strip_prefix("ExternalRef:")?.split_whitespace().skip(1);
+        (words.next()? == "purl").then(|| words.next().map(str::to_owned))?
+    });
+    references.take(MOST_PACKAGES + 1).collect()
+}
+
+/// Comments may come before the first tag.
+const MOST_LINES_BEFORE: usize = 100;
+
+/// The package of a language that a package URL names.
+fn package(purl: &str) -> Option<Package> {
+    let package = purl::parse(purl)?.package;
+    (!package.kind.is_os() && package.kind != PackageKind::Generic).then_some(package)
 }
 
 #[cfg(test)]
@@ -148,28 +163,16 @@ mod tests {
             {"referenceCategory":"SECURITY","referenceType":"cpe23Type","referenceLocator":"cpe:x"},
             {"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:bitnami/node@18.17.1-1?arch=amd64"}]}]}"#;
         assert_eq!(found("opt/bitnami/node/.spdx-node.spdx", content), ["bitnami node 18.17.1-1 MIT"]);
-        assert!(found("a.spdx", "SPDXVersion: SPDX-2.3\n").is_empty());
+        let content = "# by hand\nSPDXVersion: SPDX-2.3\nPackageName: six\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/six@1.16.0\n\
+                       ExternalRef: SECURITY cpe23Type cpe:x\nExternalRef: PACKAGE-MANAGER purl pkg:deb/debian/a@1\n";
+        assert_eq!(found("a.spdx", content), ["pypi six 1.16.0 "]);
+        assert!(found("a.spdx", "no document\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/six@1.16.0\n").is_empty());
+        let content = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.5"><metadata><component>
+            <purl>pkg:npm/self@1</purl></component></metadata><components><component type="library"><name>core</name>
+            <purl>pkg:npm/%40babel/core@7.0.0?a=b&amp;c=d</purl></component></components></bom>"#;
+        assert_eq!(found("META-INF/sbom/app.cdx.xml", content), ["npm @babel/core 7.0.0 "]);
+        assert!(extract_bytes("a/bom.xml", b"<bom><components>").is_err());
         assert!(found("web/bom.json", "{\"other\":1}").is_empty());
         assert!(extract_bytes("a.cdx.json", b"{").is_err());
-    }
-
-    #[test]
-    fn package_urls() {
-        for (purl, expected) in [
-            (
-                "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1?type=jar",
-                Some("org.apache.logging.log4j:log4j-core 2.14.1"),
-            ),
-            ("pkg:golang/golang.org/x/net@v0.1.0#html", Some("golang.org/x/net v0.1.0")),
-            ("pkg:npm/a@1%2Bb", Some("a 1+b")),
-            ("pkg:npm/a@1%2", None),
-            ("pkg:npm/a", None),
-            ("pkg:rpm/redhat/bash@5", None),
-            ("pkg:other/a@1", None),
-            ("a@1", None),
-        ] {
-            let found = package(purl).map(|p| format!("{} {}", p.name, p.version));
-            assert_eq!(found.as_deref(), expected, "{purl}");
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Layers put together by hand.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::image::LayerTree;
 use crate::inventory::extractor::extract_bytes;
@@ -34,7 +36,7 @@ fn deb(packages: &[(&str, &str)]) -> String {
 
 /// `name version @layers`, and the owner.
 fn rows(layers: &[LayerFacts]) -> Vec<String> {
-    let merged = merge(layers, &LinkedFacts::new());
+    let merged = merge(layers, &Reread::default());
     let row = |package: &Package| {
         let places: Vec<_> = package.locations.iter().map(|place| place.layer.to_string()).collect();
         let owner = package.owned_by.as_deref().map(|owner| format!(" ({owner})")).unwrap_or_default();
@@ -102,7 +104,7 @@ fn a_program_is_only_known_by_its_version_where_no_package_owns_it() {
         first.tree.hard_links.push((link.into(), "bin/[".into()));
         first.tree.non_directories.push(path_hash(link));
     }
-    let merged = merge(&[first], &LinkedFacts::new());
+    let merged = merge(&[first], &Reread::default());
     let paths: Vec<_> = merged.packages[0].locations.iter().map(|place| place.path.as_str()).collect();
     assert_eq!(paths, ["bin/[", "bin/busybox"]);
 }
@@ -114,14 +116,14 @@ fn content_sets_of_all_layers_come_together() {
         layer(&[OS_RELEASE, ("root/buildinfo/content_manifests/base.json", &sets("c"))]),
         layer(&[("root/buildinfo/content_manifests/own.json", &sets("a"))]),
     ];
-    let distribution = merge(&layers, &LinkedFacts::new()).distribution.expect("a distribution");
+    let distribution = merge(&layers, &Reread::default()).distribution.expect("a distribution");
     assert_eq!(distribution.content_sets, ["a", "b", "c"]);
 }
 
 #[test]
 fn the_most_trusted_file_names_the_distribution() {
     let release = |layers: &[LayerFacts]| {
-        let distribution = merge(layers, &LinkedFacts::new()).distribution?;
+        let distribution = merge(layers, &Reread::default()).distribution?;
         Some(format!("{} {}", distribution.id, distribution.release()))
     };
     let alpine = ("etc/os-release", "ID=alpine\nVERSION_ID=3.19.1\n");
@@ -155,7 +157,7 @@ fn the_most_trusted_file_names_the_distribution() {
 #[test]
 fn what_is_not_known_is_said() {
     let gaps = |layers: &[LayerFacts]| -> Vec<String> {
-        merge(layers, &LinkedFacts::new()).gaps.iter().map(|gap| format!("{:?} {}", gap.kind, gap.subject)).collect()
+        merge(layers, &Reread::default()).gaps.iter().map(|gap| format!("{:?} {}", gap.kind, gap.subject)).collect()
     };
     let status = deb(&[("a", "1")]);
     let broken = "app/node_modules/x/package.json";
@@ -185,8 +187,8 @@ fn hard_links_to_files_that_nobody_wanted_are_asked_for() {
     let missing = missing_targets(&layers);
     assert_eq!(missing, BTreeMap::from([(0, Targets::from([("store/ab".into(), [visible.into()].into())]))]));
     let facts = extract_bytes(visible, br#"{"name":"x","version":"1.0.0"}"#).expect("a package");
-    let linked = LinkedFacts::from([((0, "store/ab".into(), visible.into()), FileFacts { facts, trouble: None })]);
-    let merged = merge(&layers, &linked);
+    let linked = HashMap::from([((0, "store/ab".into(), visible.into()), FileFacts { facts, trouble: None })]);
+    let merged = merge(&layers, &Reread { linked, ..Reread::default() });
     assert_eq!(merged.packages.len(), 1);
     assert_eq!(merged.packages[0].locations, [Location { path: visible.into(), layer: 0 }]);
 }

@@ -113,3 +113,50 @@ fn a_hundredth_of_the_records_is_less_than_a_twentieth_of_the_bytes() {
     );
     assert!((moved + manifest + catalogue) * 20 < whole, "{moved} + {manifest} + {catalogue} of {whole}");
 }
+
+/// Six deltas on every shard say the same as the last build. With `PLIMSOLL_BENCH_DELTAS=DIR` the database stays there,
+/// for `benches/lookup.rs`.
+#[test]
+fn six_deltas_are_read_as_one_shard() {
+    let Some(feeds) = feeds() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (built, cache) = (folder.path().join("built"), Cache::new(folder.path().join("cache")));
+    let only = Some([ShardName::new("debian-12")].into());
+    build(&Folder::new(feeds), &built, &BuildOptions { only, ..BuildOptions::default() }).unwrap();
+    let mut catalogue = directory::read(&built).unwrap().catalogue;
+    for entry in &mut catalogue.shards {
+        let base = Layer { digest: entry.digest.clone(), size: entry.size };
+        directory::into_cache(&built, entry, &base, &cache).unwrap();
+        let open = |layer: &Layer| IndexFile::open(std::fs::File::open(cache.path(&layer.digest)).unwrap()).unwrap();
+        let mut last = base;
+        for round in 1..=6_usize {
+            let (bytes, _) = changed(&open(&last), entry.name.as_str() == "cve");
+            last = cache.put(&bytes).unwrap();
+            let new_file = file_name(&entry.name, &last.digest);
+            let new = ShardEntry {
+                file: new_file,
+                digest: last.digest.clone(),
+                size: last.size,
+                deltas: vec![],
+                ..entry.clone()
+            };
+            let old = Stack::new(entry.layers().map(|layer| open(&layer)).collect()).unwrap();
+            let delta = cache.put(&delta(&old, &open(&last)).unwrap()).unwrap();
+            entry.deltas.push(delta);
+            entry.whole = Some(new.digest);
+            assert_eq!(entry.deltas.len(), round);
+        }
+        let stack = Stack::new(entry.layers().map(|layer| open(&layer)).collect()).unwrap();
+        for table in [Table::Records, Table::Details] {
+            open(&last)
+                .each(table, |key, value| {
+                    assert_eq!(stack.get(table, key)?.as_deref(), Some(value), "{} {key}", entry.name);
+                    Ok::<(), DeltaError>(())
+                })
+                .unwrap();
+        }
+    }
+    if let Some(to) = std::env::var_os("PLIMSOLL_BENCH_DELTAS") {
+        directory::write(Path::new(&to), &catalogue, &catalogue.to_bytes(), None, &cache).unwrap();
+    }
+}

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::version::{self, Scheme};
 
+use super::super::erratum::modules_in;
 use super::ecosystem::{self, Target};
 use super::record::{
     Affected, DatabaseSpecific, EcosystemSpecific, OsvEvent, OsvSeverity, Record, read as read_member,
@@ -220,11 +221,7 @@ fn per_module(advisory: Advisory, record: &Record<'_>, target: &Target) -> Vec<A
     {
         return vec![advisory];
     }
-    let summary = record.summary.as_deref().unwrap_or_default();
-    let title = summary.split_once(": ").map_or(summary, |(_, title)| title);
-    let is_module =
-        |word: &&str| word.split_once(':').is_some_and(|(name, stream)| !name.is_empty() && !stream.is_empty());
-    let modules: BTreeSet<&str> = title.split([' ', ',']).filter(is_module).collect();
+    let modules = modules_in(record.summary.as_deref().unwrap_or_default());
     if modules.is_empty() {
         return vec![advisory];
     }

@@ -55,6 +55,8 @@ impl Tests {
         let mut element_id: Option<u64> = None;
         let mut references: (Option<u64>, Option<u64>) = (None, None);
         let (mut state, mut operation) = (None, String::new());
+        // States have names too, and numbers that objects have as well.
+        let mut is_object = false;
         xml::read(source, |node| {
             match node {
                 Node::Open(element) => {
@@ -63,7 +65,9 @@ impl Tests {
                         name if is_any(name, "_test") => {
                             (element_id, references) = (number(&element.attribute("id")), (None, None));
                         }
-                        name if is_any(name, "_object") => element_id = number(&element.attribute("id")),
+                        name if is_any(name, "_object") => {
+                            (element_id, is_object) = (number(&element.attribute("id")), true);
+                        }
                         name if is_any(name, "_state") => {
                             (element_id, state) = (number(&element.attribute("id")), None);
                         }
@@ -85,7 +89,7 @@ impl Tests {
                             }
                             element_id = None;
                         }
-                        "name" => drop(tests.objects.insert(id, value.into())),
+                        "name" if is_object => drop(tests.objects.insert(id, value.into())),
                         "evr" => {
                             let operation = match operation.as_str() {
                                 "less than" => Operation::LessThan,
@@ -116,7 +120,7 @@ impl Tests {
                             tests.states.extend(state.take().map(|state| (id, state)));
                             element_id = None;
                         }
-                        name if is_any(name, "_object") => element_id = None,
+                        name if is_any(name, "_object") => (element_id, is_object) = (None, false),
                         _ => {}
                     }
                     text.clear();

@@ -1,8 +1,11 @@
 //! SQLite's file format, as much of it as reading the table `Packages` takes: the schema, a table b-tree, overflow pages.
 //! Format: SQLite's "Database File Format".
 
+use std::collections::BTreeMap;
+
 use super::super::bytes::{position, slice, u16_be, u32_be};
 use super::{Broken, Found};
+use crate::inventory::fact::SqliteLog;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const FILE_HEADER: usize = 100;
@@ -35,18 +38,75 @@ pub(super) fn read(data: &[u8], found: &mut Found) -> Result<(), Broken> {
     file.walk(root, &mut |record| column(record, 1).is_none_or(|blob| found.header(blob)))
 }
 
-/// Whether a write-ahead log holds something, in words.
-pub(super) fn log_note(data: &[u8]) -> Option<&'static str> {
-    let salts = slice(data, 16, 8)?;
-    let frames = data.get(LOG_HEADER..)?;
+/// The pages that a write-ahead log has committed, the last state of each. Frames count up to the first whose checksum or
+/// salt is not the log's: what follows is an older log's, or was never finished.
+pub(super) fn committed(data: &[u8]) -> Option<SqliteLog> {
+    let magic = u32_be(data, 0).filter(|magic| magic & !1 == LOG_MAGIC)?;
+    let is_big_endian = magic & 1 == 1;
     let page_size = position(u32_be(data, 8)?);
-    let is_log = u32_be(data, 0)? & !1 == LOG_MAGIC;
-    // A frame counts if it carries the log's salts; the last one of a transaction states the size of the database.
-    let is_committed =
-        |frame: &[u8]| slice(frame, 8, 8) == Some(salts) && u32_be(frame, 4).is_some_and(|pages| pages != 0);
-    let holds_pages =
-        is_log && page_size >= 512 && frames.chunks_exact(LOG_FRAME_HEADER.checked_add(page_size)?).any(is_committed);
-    holds_pages.then_some("the write-ahead log holds changes that are not in the database yet; they were not read")
+    if !page_size.is_power_of_two() || !(512..=65_536).contains(&page_size) {
+        return None;
+    }
+    let salts = slice(data, 16, 8)?;
+    let mut sums = checksum((0, 0), slice(data, 0, LOG_HEADER - 8)?, is_big_endian);
+    let is_sum =
+        |bytes: &[u8], at, sums: (u32, u32)| (u32_be(bytes, at), u32_be(bytes, at + 4)) == (Some(sums.0), Some(sums.1));
+    if !is_sum(data, LOG_HEADER - 8, sums) {
+        return None;
+    }
+    let mut log = SqliteLog { page_size, pages: 0, content: BTreeMap::new() };
+    let mut pending = Vec::new();
+    for frame in data.get(LOG_HEADER..)?.chunks_exact(LOG_FRAME_HEADER + page_size) {
+        let (header, page) = frame.split_at_checked(LOG_FRAME_HEADER)?;
+        sums = checksum(checksum(sums, slice(header, 0, 8)?, is_big_endian), page, is_big_endian);
+        if slice(header, 8, 8) != Some(salts) || !is_sum(header, 16, sums) {
+            break;
+        }
+        pending.push((u32_be(header, 0)?, page));
+        let size = u32_be(header, 4)?;
+        if size != 0 {
+            log.pages = size;
+            log.content.extend(pending.drain(..).map(|(number, page)| (number, page.to_vec())));
+        }
+    }
+    (!log.content.is_empty()).then_some(log)
+}
+
+/// The log's checksum, continued: words in pairs.
+fn checksum((mut first, mut second): (u32, u32), data: &[u8], is_big_endian: bool) -> (u32, u32) {
+    let word = |bytes: &[u8]| {
+        let bytes = bytes.first_chunk().copied().unwrap_or_default();
+        if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
+    for pair in data.chunks_exact(8) {
+        first = first.wrapping_add(word(pair)).wrapping_add(second);
+        second = second.wrapping_add(word(pair.get(4..).unwrap_or_default())).wrapping_add(first);
+    }
+    (first, second)
+}
+
+/// Puts the pages of a log in their places.
+pub(super) fn apply(data: &mut Vec<u8>, log: &SqliteLog) -> Result<(), Broken> {
+    let known = data.len() / log.page_size;
+    let pages = position(log.pages);
+    // Each new page was written, so a database cannot grow by more than the log has.
+    if pages > known.saturating_add(log.content.len()) {
+        return Err("its write-ahead log belongs to another database");
+    }
+    let length = pages.checked_mul(log.page_size).ok_or("its write-ahead log states a size that cannot be")?;
+    data.resize(length, 0);
+    for (&number, page) in &log.content {
+        let start = position(number).checked_sub(1).and_then(|index| index.checked_mul(log.page_size));
+        let place = start.and_then(|start| data.get_mut(start..start.checked_add(page.len())?));
+        // A page beyond the end was cut off again.
+        if let Some(place) = place {
+            place.copy_from_slice(page);
+        }
+    }
+    match Pages::open(data) {
+        Some(file) if file.page_size == log.page_size => Ok(()),
+        _ => Err("its write-ahead log has pages of another size"),
+    }
 }
 
 struct Pages<'a> {

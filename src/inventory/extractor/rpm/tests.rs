@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::{Fact, extract_bytes};
+use super::super::{Extractor, Fact, File, extract_bytes};
+use super::WithLog;
 use crate::image::overlay::path_hash;
+use crate::inventory::fact::SqliteLog;
 use crate::model::{Package, PackageKind};
 
 const SQLITE: &str = "var/lib/rpm/rpmdb.sqlite";
@@ -291,18 +293,73 @@ fn reads_the_manifest_of_distroless_images() {
     assert!(extract_bytes(path, b"openssl\t1\n").is_err());
 }
 
+/// A write-ahead log that commits the given pages of 512 bytes one by one; checksums over big-endian words.
+fn log(pages: &[(u32, &[u8])], size: u32) -> Vec<u8> {
+    fn sum(data: &[u8], sums: &mut (u32, u32)) {
+        for words in data.chunks(8) {
+            sums.0 = sums.0.wrapping_add(u32::from_be_bytes(words[..4].try_into().expect("four"))).wrapping_add(sums.1);
+            sums.1 = sums.1.wrapping_add(u32::from_be_bytes(words[4..].try_into().expect("four"))).wrapping_add(sums.0);
+        }
+    }
+    let mut sums = (0, 0);
+    let mut log = Vec::new();
+    for number in [0x377f_0683_u32, 3_007_000, 512, 0] {
+        log.extend(number.to_be_bytes());
+    }
+    log.extend(b"saltsalt");
+    sum(&log, &mut sums);
+    log.extend([sums.0.to_be_bytes(), sums.1.to_be_bytes()].concat());
+    for (number, page) in pages {
+        let head = [number.to_be_bytes(), size.to_be_bytes()].concat();
+        sum(&head, &mut sums);
+        sum(page, &mut sums);
+        log.extend(&head);
+        log.extend(b"saltsalt");
+        log.extend([sums.0.to_be_bytes(), sums.1.to_be_bytes()].concat());
+        log.extend(*page);
+    }
+    log
+}
+
 #[test]
-fn a_log_with_committed_pages_is_said() {
+fn the_pages_that_a_log_has_committed_are_those_of_the_database() {
     let path = "var/lib/rpm/rpmdb.sqlite-wal";
-    let mut log = vec![0; 32 + 24 + 512];
-    log[..4].copy_from_slice(&0x377f_0683_u32.to_be_bytes());
-    log[8..12].copy_from_slice(&512_u32.to_be_bytes());
-    log[16..24].copy_from_slice(b"saltsalt");
-    assert_eq!(extract_bytes(path, &log).expect("a log"), [], "no frame carries its salts");
-    log[39] = 9;
-    log[40..48].copy_from_slice(b"saltsalt");
-    assert!(matches!(extract_bytes(path, &log).as_deref(), Ok([Fact::Incomplete(_)])));
-    assert_eq!(extract_bytes(path, b"").expect("an empty log"), []);
+    let (first, second, third) = ([1; 512], [2; 512], [3; 512]);
+    let sound = log(&[(1, &first), (2, &second), (1, &third)], 2);
+    let facts = extract_bytes(path, &sound).expect("a log");
+    let [Fact::SqliteLog(found)] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!((found.page_size, found.pages), (512, 2));
+    assert_eq!(found.content.values().map(|page| page[0]).collect::<Vec<_>>(), [3, 2], "the last state counts");
+    // What was never finished does not count, nor what follows a frame that is not sound.
+    let mut damaged = sound.clone();
+    *damaged.last_mut().expect("a byte") = 0;
+    for broken in [&damaged[..], &sound[..sound.len() - 1]] {
+        let facts = extract_bytes(path, broken).expect("a log");
+        let [Fact::SqliteLog(found)] = facts.as_slice() else { panic!("{facts:?}") };
+        assert_eq!(found.content.values().map(|page| page[0]).collect::<Vec<_>>(), [1, 2]);
+    }
+    for nothing in [&b""[..], b"x", &log(&[], 0), &log(&[(1, &first)], 0), &[0; 600]] {
+        assert_eq!(extract_bytes(path, nothing).expect("no log"), []);
+    }
+}
+
+#[test]
+fn a_log_is_applied_within_bounds() {
+    let (path, database) = databases().swap_remove(0);
+    assert_eq!(path, SQLITE);
+    let page_size = usize::from(u16::from_be_bytes([database[16], database[17]]));
+    let pages = (database.len() / page_size) as u32;
+    let with = |log: SqliteLog| {
+        let size = database.len() as u64;
+        let mut buffer = Vec::new();
+        WithLog(&log).extract(&mut File::new(path, size, size, &mut database.as_slice(), &mut buffer))
+    };
+    let log = |pages, number, page: &[u8]| SqliteLog { page_size, pages, content: [(number, page.to_vec())].into() };
+    let same = extract_bytes(path, &database).expect("a database");
+    assert_eq!(with(log(pages, 1, &database[..page_size])).expect("the same database"), same);
+    assert!(with(log(pages, 1, &vec![0; page_size])).is_err(), "no header is left");
+    assert!(with(log(u32::MAX, 1, &database[..page_size])).is_err(), "larger than the log makes it");
+    assert!(with(log(pages, u32::MAX, &database[..page_size])).is_ok(), "a page beyond the end");
 }
 
 proptest! {

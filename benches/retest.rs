@@ -1,0 +1,163 @@
+//! What a retest costs: stored inventories of real images, varied, whose tags did not move, against a registry on loopback
+//! and a memory in a directory. Two runs per number of images: the first writes verdicts, the second has no news.
+//!
+//! `PLIMSOLL_BENCH_DB=DIR cargo bench --bench retest [-- NUMBER…]`, by default 100, 1000 and 10000.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll::image::{self, NoProgress, Source};
+use plimsoll::inventory;
+use plimsoll::model::{Digest, Distribution, ImageSnapshot, Inventory, Limits, Platform, ShardName};
+use plimsoll::state::{Directory, Finish, State};
+use sha2::{Digest as _, Sha256};
+use support::PlainRegistry;
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+fn main() {
+    let Some(database) = std::env::var_os("PLIMSOLL_BENCH_DB").map(PathBuf::from) else {
+        println!("PLIMSOLL_BENCH_DB names no database: skipped");
+        return;
+    };
+    let originals = originals();
+    if originals.is_empty() {
+        println!("there are no images: skipped");
+        return;
+    }
+    let mut numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    if numbers.is_empty() {
+        numbers = vec![100, 1000, 10_000];
+    }
+    println!("| images | run | wall | CPU | CPU per image | peak memory |");
+    println!("|---|---|---|---|---|---|");
+    for number in numbers {
+        measure(number, &originals, &database);
+    }
+}
+
+/// The inventories of the test data's images.
+fn originals() -> Vec<Inventory> {
+    let data = std::env::var_os("PLIMSOLL_TEST_DATA").map_or_else(|| "../shared".into(), PathBuf::from);
+    let Ok(entries) = std::fs::read_dir(data.join("images")) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("oci")).collect();
+    paths.sort();
+    let limits = Limits::default();
+    let mut all = Vec::new();
+    for path in paths.into_iter().filter(|path| path.is_dir()) {
+        let source = Source::OciLayout { path, tag: None };
+        if let Ok(image) = image::open(&source, &Platform::linux_amd64(), &limits, None) {
+            all.push(inventory::take(&image, &limits, &NoProgress));
+        }
+    }
+    all.retain(|inventory| !inventory.packages.is_empty());
+    all
+}
+
+fn measure(number: usize, originals: &[Inventory], database: &Path) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = PlainRegistry::start();
+    let now = Timestamp::now();
+    let revision = inventory::revision(&Limits::default());
+    let state = State::open(Arc::new(Directory::new(&folder.path().join("state"))), now).expect("a state");
+    let mut patterns: Vec<String> = Vec::new();
+    for index in 0..number {
+        let repository = format!("{}/grp/proj/app-{}", registry.host(), index / 50);
+        let mut inventory = originals[index % originals.len()].clone();
+        // Another package is missing in each.
+        if inventory.packages.len() > 1 {
+            let left_out = index / originals.len() % inventory.packages.len();
+            inventory.packages.remove(left_out);
+        }
+        let config = digest(&format!("config {index}"));
+        let manifest = digest(&format!("manifest {index}"));
+        let tag = format!("v{index}");
+        state.keep_inventory(&repository, &config, &revision, &inventory).expect("kept");
+        {
+            let mut contents = registry.state();
+            contents.tags.insert(format!("grp/proj/app-{}:{tag}", index / 50), manifest.to_string());
+            contents.manifests.insert(manifest.to_string(), (String::new(), b"{}".to_vec()));
+        }
+        let snapshot = ImageSnapshot {
+            name: format!("{repository}:{tag}"),
+            repository: repository.clone(),
+            tag,
+            digest: manifest,
+            config_digest: Some(config),
+            platform: None,
+            first_seen: now,
+            last_seen: now,
+            last_scanned: None,
+            gone: None,
+            failure: None,
+            created: None,
+            distribution: None,
+            labels: BTreeMap::new(),
+            shards: shards(&inventory),
+            verdict: None,
+            told: None,
+        };
+        state.record(snapshot, false).expect("recorded");
+        if patterns.last() != Some(&repository) {
+            patterns.push(repository);
+        }
+    }
+    state.finish(now, &Finish { keep: SignedDuration::from_hours(24), ..Finish::default() }).expect("stored");
+    for run in ["with news", "without news"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command.arg("retest").args(&patterns).arg("--db").arg(database);
+        command.arg("--state").arg(folder.path().join("state")).arg("--out").arg(folder.path().join("out"));
+        command.arg("--keep-going").env_clear().env("CS_REGISTRY_INSECURE", "true").env("HOME", folder.path());
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0").current_dir(folder.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let (wall, cpu, memory) = watch(command);
+        println!(
+            "| {number} | {run} | {:.2} s | {:.2} s | {:.2} ms | {:.0} MiB |",
+            wall.as_secs_f64(),
+            cpu,
+            cpu * 1e3 / number as f64,
+            memory as f64 / 1024.0
+        );
+    }
+}
+
+fn shards(inventory: &Inventory) -> Vec<ShardName> {
+    let os = inventory.distribution.as_ref().map(Distribution::shard);
+    let shard =
+        |package: &plimsoll::model::Package| if package.kind.is_os() { os.clone() } else { package.kind.shard() };
+    let mut all: Vec<ShardName> = inventory.packages.iter().filter_map(shard).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::from_sha256(&Sha256::digest(text.as_bytes()).into())
+}
+
+/// Runs a command; wall time, seconds of CPU, and KiB of memory at most.
+fn watch(mut command: Command) -> (Duration, f64, u64) {
+    let begun = Instant::now();
+    let mut child = command.spawn().expect("the program starts");
+    let (mut cpu, mut memory) = (0.0, 0);
+    loop {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default();
+        // User and system time in hundredths of a second, after the name in brackets.
+        if let Some((_, rest)) = read("stat").rsplit_once(')') {
+            let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
+            cpu = f64::max(cpu, ticks as f64 / 100.0);
+        }
+        let peak = read("status");
+        let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        memory = memory.max(peak.unwrap_or(0));
+        if child.try_wait().expect("its end").is_some() {
+            return (begun.elapsed(), cpu, memory);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,186 @@
+//! One image judged by today's advisories, and what that changes.
+
+use std::time::Instant;
+
+use tracing::warn;
+
+use super::Retest;
+use super::known::{Described as _, Known, Looked};
+use super::log::Entry;
+use super::{compare, memory};
+use crate::advisories::Database;
+use crate::assess::verdict::verdict;
+use crate::commands::scan;
+use crate::model::{Code, Diagnosis, Digest, Gap, ImageScan, ImageSnapshot, RuleUse, ScanDocument};
+use crate::state::{StateError, folder, verdict_file};
+
+/// What became of one tag.
+pub(super) struct Done {
+    pub(super) order: usize,
+    pub(super) entry: Entry,
+    pub(super) rules: Vec<RuleUse>,
+    pub(super) obsolete: Vec<(String, String)>,
+    /// Whether alerts do not know it yet.
+    pub(super) news: bool,
+}
+
+impl Retest {
+    /// Judges the tags of one image.
+    pub(super) fn judge_group(
+        &self,
+        group: &[(usize, Known, Looked)],
+        database: Option<&Database>,
+        gaps: &[Gap],
+    ) -> Vec<Done> {
+        let begun = Instant::now();
+        let Some((_, first, looked)) = group.first() else { return Vec::new() };
+        let matched = match (looked.config(first), database) {
+            (Some(config), Some(database)) => self.matched(first, looked, config, database, gaps),
+            (Some(_), None) => Err(Diagnosis::new(
+                Code::DatabaseUnavailable,
+                format!("{} could not be judged", first.name),
+                "there is no advisory database",
+                "see the line above",
+            )),
+            (None, _) => Err(looked.failure()),
+        };
+        let mut all = Vec::new();
+        for (order, known, looked) in group {
+            let result = match &matched {
+                Ok(scan) => {
+                    let scan = ImageScan { name: known.name.clone(), ..scan.clone() };
+                    self.judge(*order, known, looked, scan)
+                }
+                Err(diagnosis) => Err(diagnosis.clone()),
+            };
+            let mut done = result.unwrap_or_else(|diagnosis| self.failed(*order, known, looked, diagnosis));
+            done.entry.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            done.entry.line();
+            all.push(done);
+        }
+        all
+    }
+
+    /// The inventory of an image, judged by today's advisories.
+    fn matched(
+        &self,
+        known: &Known,
+        looked: &Looked,
+        config: &Digest,
+        database: &Database,
+        gaps: &[Gap],
+    ) -> Result<ImageScan, Diagnosis> {
+        let inventory = match looked.inventory() {
+            Some(inventory) => inventory.clone(),
+            None => self.stored(known, looked, config)?,
+        };
+        let mut scan = scan::whether_complete(known.name.clone(), inventory);
+        scan::judge(&mut scan, database, self.today);
+        if let Some(inventory) = &mut scan.inventory {
+            inventory.gaps.extend_from_slice(gaps);
+        }
+        Ok(scan)
+    }
+
+    fn judge(&self, order: usize, known: &Known, looked: &Looked, scan: ImageScan) -> Result<Done, Diagnosis> {
+        let mut alone = ScanDocument { images: vec![scan], ..scan::empty_document(self.started) };
+        self.judgement.judge(&mut alone);
+        let rules = std::mem::take(&mut alone.rules);
+        let Some(mut scan) = alone.images.pop() else { return Err(looked.failure()) };
+        let failed = |error: &StateError| memory::diagnosis(error);
+        let (Some(digest), Some(config)) = (looked.digest(), looked.config(known)) else {
+            return Err(looked.failure());
+        };
+        let verdict = verdict(&scan);
+
+        let told = known.told(&self.state).map_err(|error| failed(&error))?;
+        compare::mark(&mut scan, &verdict, told.as_ref(), config, self.first_run);
+        let same = known.before.as_ref().is_some_and(|before| {
+            before.digest == *digest
+                && before.gone.is_none()
+                && before.failure == scan.diagnosis
+                && before
+                    .told
+                    .as_ref()
+                    .is_some_and(|told| told.verdict == verdict.hash && told.config_digest == *config)
+        });
+        let mut obsolete = Vec::new();
+        let old = known.before.as_ref().and_then(|before| Some((before, before.verdict.as_ref()?)));
+        let is_stored =
+            old.is_some_and(|(before, old)| old.hash == verdict.hash && before.config_digest.as_ref() == Some(config));
+        if !is_stored {
+            self.state.keep_verdict(&known.repository, config, &verdict).map_err(|error| failed(&error))?;
+            if let Some((before, old)) = old
+                && let Some(config) = &before.config_digest
+            {
+                obsolete.push((folder(&known.repository), verdict_file(config, &old.hash)));
+            }
+        }
+        if let Some(told) = known.before.as_ref().and_then(|before| before.told.as_ref()).filter(|_| !same) {
+            obsolete.push((folder(&known.repository), verdict_file(&told.config_digest, &told.verdict)));
+        }
+        let mut snapshot = known.snapshot(digest, Some(config), self.started);
+        if let Some(inventory) = &scan.inventory {
+            snapshot = snapshot.described(inventory, looked.shards(known));
+        }
+        snapshot.last_scanned = Some(self.started);
+        snapshot.failure.clone_from(&scan.diagnosis);
+        snapshot.verdict = Some(verdict);
+        let counts = snapshot.verdict.as_ref().map(|verdict| verdict.counts).unwrap_or_default();
+        self.state.record(snapshot.clone(), !is_stored).map_err(|error| failed(&error))?;
+        let entry = Entry::judged(known, looked, &scan, counts, told.is_some(), same);
+        if !same {
+            let before = known.before.clone().zip(told).map(|(before, (told, verdict))| {
+                let (digest, config) = (told.digest.clone(), told.config_digest.clone());
+                ImageSnapshot { digest, config_digest: Some(config), verdict: Some(verdict), ..before }
+            });
+            self.changes.add(before.as_ref(), &snapshot)?;
+        }
+        self.collector.add(order, scan)?;
+        Ok(Done { order, entry, rules, obsolete, news: !same })
+    }
+
+    /// A failure is remembered with what was known before, and told like any other news.
+    fn failed(&self, order: usize, known: &Known, looked: &Looked, diagnosis: Diagnosis) -> Done {
+        let vanished = diagnosis.code == Code::ImageNotFound;
+        let entry = if vanished {
+            Entry::vanished(&known.name, &diagnosis)
+        } else {
+            Entry::failed(&known.name, looked.digest(), &diagnosis)
+        };
+        let mut news = false;
+        let digest = looked.digest().or(known.before.as_ref().map(|before| &before.digest)).cloned();
+        if let Some(digest) = digest {
+            let config = known.before.as_ref().filter(|before| before.digest == digest);
+            let config = config.and_then(|before| before.config_digest.clone());
+            let mut snapshot = known.snapshot(&digest, config.as_ref(), self.started);
+            if vanished {
+                snapshot.gone = Some(self.started);
+                snapshot.last_seen = known.before.as_ref().map_or(self.started, |before| before.last_seen);
+            } else {
+                snapshot.failure = Some(diagnosis.clone());
+            }
+            if let Err(error) = self.state.record(snapshot.clone(), false) {
+                warn!("{}: {error}", known.name);
+            }
+            let before = known.before.as_ref();
+            let known_already = before.is_some_and(|before| {
+                before.digest == snapshot.digest
+                    && before.failure == snapshot.failure
+                    && before.gone.is_none()
+                    && !vanished
+            });
+            news = !known_already;
+            if news && let Err(diagnosis) = self.changes.add(before, &snapshot) {
+                warn!("{diagnosis}");
+            }
+        }
+        if !vanished {
+            let scan = scan::failure(known.name.clone(), diagnosis, None);
+            if let Err(diagnosis) = self.collector.add(order, scan) {
+                warn!("{diagnosis}");
+            }
+        }
+        Done { order, entry, rules: Vec::new(), obsolete: Vec::new(), news }
+    }
+}

@@ -1,0 +1,174 @@
+//! From a bill of materials to an [`Inventory`]: CycloneDX 1.4 to 1.6, SPDX 2.3 and Syft's own format, as JSON.
+//!
+//! What our own documents say beyond their standards is read back whole, so that matching them finds what matching the
+//! image finds. Of others' documents a package is what its package URL says, with the source package where the tool names
+//! one. What cannot be read as a package is counted and told.
+
+mod cyclonedx;
+mod spdx;
+mod syft;
+
+use serde::Deserialize;
+
+use super::purl::{self, Parsed};
+use crate::model::{Distribution, Gap, GapKind, ImageIdentity, Inventory, Layer, Location, Package, PackageKind};
+
+/// Packages that one document may name.
+const MOST_PACKAGES: usize = 500_000;
+
+/// A document that no inventory can be made of.
+#[derive(Debug, thiserror::Error)]
+pub enum BomError {
+    /// It is not JSON, or not of the form that it claims.
+    #[error("the document is malformed: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// It is JSON of another kind.
+    #[error("it is neither CycloneDX, SPDX nor Syft's format, as JSON")]
+    Unknown,
+    /// A version of the format that is not read.
+    #[error("{format} {version} is not read; {known} are")]
+    Version {
+        /// The format.
+        format: &'static str,
+        /// Its version in the document.
+        version: String,
+        /// Those that are read.
+        known: &'static str,
+    },
+}
+
+/// What tells the formats apart.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "bomFormat")]
+    cyclone_dx: Option<String>,
+    #[serde(rename = "specVersion")]
+    cyclone_dx_version: Option<String>,
+    #[serde(rename = "spdxVersion")]
+    spdx: Option<String>,
+    artifacts: Option<serde::de::IgnoredAny>,
+}
+
+/// Reads a document. `path` is where packages are said to be that the document gives no place.
+///
+/// # Errors
+/// It is not a document that is known.
+pub fn read(content: &[u8], path: &str) -> Result<Inventory, BomError> {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let head: Head = serde_json::from_slice(content)?;
+    let contents = match head {
+        Head { cyclone_dx: Some(format), cyclone_dx_version, .. } if format == "CycloneDX" => {
+            let version = cyclone_dx_version.unwrap_or_default();
+            if !matches!(version.as_str(), "1.2" | "1.3" | "1.4" | "1.5" | "1.6") {
+                return Err(BomError::Version { format: "CycloneDX", version, known: "1.2 to 1.6" });
+            }
+            cyclonedx::read(content)?
+        }
+        Head { spdx: Some(version), .. } => {
+            if !matches!(version.as_str(), "SPDX-2.2" | "SPDX-2.3") {
+                return Err(BomError::Version { format: "SPDX", version, known: "2.2 and 2.3" });
+            }
+            spdx::read(content)?
+        }
+        Head { artifacts: Some(_), .. } => syft::read(content)?,
+        _ => return Err(BomError::Unknown),
+    };
+    Ok(contents.into_inventory(path))
+}
+
+/// What a document holds, in whatever format.
+#[derive(Debug, Default)]
+struct Contents {
+    image: ImageIdentity,
+    distribution: Option<Distribution>,
+    layers: Vec<Layer>,
+    packages: Vec<Package>,
+    gaps: Vec<Gap>,
+    /// The first `distro` that a package URL names, with its namespace.
+    distro: Option<(String, String)>,
+    /// Parts that are no packages of a known kind.
+    left_out: usize,
+}
+
+impl Contents {
+    /// What a package URL says; of parts that have none nothing is known.
+    fn parse(&mut self, purl: Option<&str>) -> Option<Package> {
+        let Some(Parsed { package, namespace, distro }) = purl.and_then(purl::parse) else {
+            self.left_out += 1;
+            return None;
+        };
+        if package.kind.is_os() && self.distro.is_none() {
+            self.distro = distro.map(|distro| (namespace, distro));
+        }
+        Some(package)
+    }
+
+    fn into_inventory(mut self, path: &str) -> Inventory {
+        if self.distribution.is_none() {
+            self.distribution = self.distro.as_ref().and_then(|(namespace, distro)| of_qualifier(namespace, distro));
+        }
+        if self.packages.len() > MOST_PACKAGES {
+            self.packages.truncate(MOST_PACKAGES);
+            let reason = format!("it names more than {MOST_PACKAGES} packages; the others are left out");
+            self.gaps.push(Gap::new(GapKind::LimitMet, path, reason));
+        }
+        if self.left_out > 0 {
+            let reason = format!(
+                "{} of its parts have no package URL with a version, or one of a kind that is not known; nothing is said \
+                 about them",
+                self.left_out
+            );
+            self.gaps.push(Gap::new(GapKind::UnreadableFile, path, reason));
+        }
+        let has_os = self.packages.iter().any(|package| package.kind.is_os());
+        if has_os && self.distribution.is_none() {
+            let reason = "the document has operating system packages, but does not say of which distribution";
+            self.gaps.push(Gap::new(GapKind::UnknownDistribution, "operating system", reason));
+        }
+        for package in &mut self.packages {
+            if package.locations.is_empty() {
+                package.locations.push(Location { path: path.to_owned(), layer: 0 });
+            }
+        }
+        self.packages.sort_by(|a, b| key(a).cmp(&key(b)));
+        let Self { image, distribution, layers, packages, gaps, .. } = self;
+        Inventory { image, distribution, layers, packages, gaps }
+    }
+}
+
+fn key(package: &Package) -> (PackageKind, &str, &str) {
+    (package.kind, &package.name, &package.version)
+}
+
+/// A distribution by the names that documents use; `None` where they say nothing.
+fn distribution(id: &str, version: &str, name: Option<&str>) -> Option<Distribution> {
+    let id = purl::distribution_id(id.trim());
+    let name = name.filter(|name| !name.is_empty()).map_or_else(|| format!("{id} {version}"), str::to_owned);
+    (!id.is_empty()).then(|| Distribution {
+        id: id.into_owned(),
+        version: version.to_owned(),
+        name,
+        codename: None,
+        id_like: Vec::new(),
+        repository_release: None,
+        content_sets: Vec::new(),
+    })
+}
+
+/// Of a package URL's qualifier: `debian-12.4`, `opensuse-leap-15.5`, `wolfi`. Some tools leave out the name.
+fn of_qualifier(namespace: &str, distro: &str) -> Option<Distribution> {
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match distro.rsplit_once('-') {
+        Some((id, version)) if is_version(version) => distribution(id, version, None),
+        _ if is_version(distro) => distribution(namespace, distro, None),
+        _ => distribution(distro, "", None),
+    }
+}
+
+/// Texts that stand for no licence.
+fn is_license(text: &str) -> bool {
+    !matches!(text, "" | "NOASSERTION" | "NONE")
+}
+
+#[cfg(test)]
+mod tests;

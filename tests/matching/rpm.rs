@@ -1,0 +1,280 @@
+//! The rules of each distribution of rpm packages, by documents in its own form.
+
+use plimsoll::model::{Distribution, Package, PackageKind};
+use serde_json::{Value, json};
+
+use super::{database, distribution, inventory, matched, of_source, package, told};
+
+/// What is found, sorted, for rows of a system and a package.
+fn assert_found(files: &[(&str, Value)], rows: &[(&str, Distribution, Package, &[&str])]) {
+    let (_directory, database) = database(files);
+    for (what, system, package, expected) in rows {
+        let inventory = inventory(Some(system.clone()), vec![package.clone()]);
+        let mut found = told(&matched(&inventory, &database)).0;
+        found.sort();
+        assert_eq!(found, *expected, "{what}");
+    }
+}
+
+/// A VEX document: products by id and CPE, packages by id with their purl, and what is said of packages in products.
+fn vex(cve: &str, products: &[(&str, &str)], statements: &[(&str, &str, &str)], remedies: Value) -> Value {
+    let mut branches: Vec<Value> = products
+        .iter()
+        .map(|(id, cpe)| json!({"product": {"product_id": id, "product_identification_helper": {"cpe": cpe}}}))
+        .collect();
+    let mut relationships = Vec::new();
+    let mut status = json!({});
+    for (state, product, package) in statements {
+        let name = package.split('.').next().unwrap_or_default();
+        let id = format!("{product}:{package}");
+        let helper = match package.contains(':') {
+            true => json!(null),
+            false => json!({"purl": format!("pkg:rpm/redhat/{name}?arch=src")}),
+        };
+        branches.push(json!({"product": {"product_id": package, "product_identification_helper": helper}}));
+        relationships.push(json!({"product_reference": package, "relates_to_product_reference": product,
+            "full_product_name": {"product_id": id}}));
+        let list = status.as_object_mut().expect("an object").entry(*state).or_insert_with(|| json!([]));
+        list.as_array_mut().expect("a list").push(json!(id));
+    }
+    json!({"document": {"tracking": {}}, "product_tree": {"branches": branches, "relationships": relationships},
+        "vulnerabilities": [{"cve": cve, "product_status": status, "remediations": remedies,
+            "threats": [{"category": "impact", "details": "Moderate"}]}]})
+}
+
+#[test]
+fn red_hat_by_binary_where_fixed_by_source_where_not_and_by_product() {
+    let (base, stream, eus) = (
+        ("B", "cpe:/o:redhat:enterprise_linux:9::baseos"),
+        ("R", "cpe:/o:redhat:enterprise_linux:9"),
+        ("E", "cpe:/o:redhat:rhel_eus:9.2::baseos"),
+    );
+    let products = [base, stream, eus, ("S", "cpe:/a:redhat:openshift:4.13::el9")];
+    let document = |cve: &str, statements: &[(&str, &str, &str)], remedies| vex(cve, &products, statements, remedies);
+    let list: String =
+        (1..=6).map(|n| format!("\"2024/cve-2024-{n}000.json\",\"2024-08-05T10:00:00+00:00\"\n")).collect();
+    let files = [
+        ("redhat/changes.csv", json!(list)),
+        // Fixed: every binary is named.
+        (
+            "redhat/2024/cve-2024-1000.json",
+            document(
+                "CVE-2024-1000",
+                &[
+                    ("fixed", "B", "openssl-libs-1:3.0.7-25.el9.x86_64"),
+                    ("fixed", "B", "openssl-1:3.0.7-25.el9.x86_64"),
+                ],
+                json!([]),
+            ),
+        ),
+        // Not fixed: the source is named, and speaks of all binaries.
+        (
+            "redhat/2024/cve-2024-2000.json",
+            document(
+                "CVE-2024-2000",
+                &[("known_affected", "R", "openssl")],
+                json!([{"category": "no_fix_planned", "details": "Will not fix", "product_ids": ["R:openssl"]}]),
+            ),
+        ),
+        // A fix of the binary beside it overrules that.
+        (
+            "redhat/2024/cve-2024-3000.json",
+            document(
+                "CVE-2024-3000",
+                &[("fixed", "B", "openssl-libs-1:3.0.7-20.el9.x86_64"), ("known_affected", "R", "openssl")],
+                json!([]),
+            ),
+        ),
+        // Extended support has fixes of its own.
+        (
+            "redhat/2024/cve-2024-4000.json",
+            document(
+                "CVE-2024-4000",
+                &[
+                    ("fixed", "B", "openssl-libs-1:3.0.7-28.el9.x86_64"),
+                    ("fixed", "E", "openssl-libs-1:3.0.7-24.el9_2.1.x86_64"),
+                ],
+                json!([]),
+            ),
+        ),
+        // Another product.
+        ("redhat/2024/cve-2024-5000.json", document("CVE-2024-5000", &[("known_affected", "S", "openssl")], json!([]))),
+        // A fixed binary that has the source's name speaks of itself.
+        (
+            "redhat/2024/cve-2024-6000.json",
+            document("CVE-2024-6000", &[("fixed", "B", "openssl-1:3.0.7-29.el9.x86_64")], json!([])),
+        ),
+    ];
+    let libs = |version: &str, source: &str| {
+        let libs = Package { arch: Some("x86_64".into()), ..package(PackageKind::Rpm, "openssl-libs", version) };
+        of_source("openssl", source, libs)
+    };
+    let with = |sets: &[&str]| Distribution {
+        content_sets: sets.iter().map(|&set| set.to_owned()).collect(),
+        ..distribution("rhel", "9.2")
+    };
+    let eus = ["rhel-9-for-x86_64-baseos-eus-rpms__9_DOT_2"];
+    assert_found(
+        &files,
+        &[
+            (
+                "the plain release",
+                with(&[]),
+                libs("1:3.0.7-24.el9", "3.0.7-24.el9"),
+                &[
+                    "CVE-2024-1000 openssl-libs 1:3.0.7-25.el9",
+                    "CVE-2024-2000 openssl-libs WillNotFix",
+                    "CVE-2024-4000 openssl-libs 1:3.0.7-28.el9",
+                ],
+            ),
+            (
+                "extended support, fixed there",
+                with(&eus),
+                libs("1:3.0.7-25.el9_2.1", "3.0.7-25.el9_2.1"),
+                &["CVE-2024-2000 openssl-libs WillNotFix"],
+            ),
+            (
+                "a product that is built on it",
+                with(&["rhel-9-for-x86_64-baseos-rpms", "rhocp-4.13-for-rhel-9-x86_64-rpms"]),
+                libs("1:3.0.7-29.el9", "3.0.7-29.el9"),
+                &["CVE-2024-2000 openssl-libs WillNotFix", "CVE-2024-5000 openssl-libs NotFixed"],
+            ),
+            (
+                "the rebuild is judged by its own data only",
+                distribution("almalinux", "9.2"),
+                libs("1:3.0.7-24.el9", "3.0.7-24.el9"),
+                &[],
+            ),
+        ],
+    );
+}
+
+/// OVAL definitions, each of one package, one version and the conditions that must hold besides.
+fn oval(class: &str, definitions: &[(&str, &str, &str, &str, &[&str])]) -> Value {
+    let [mut heads, mut tests, mut objects, mut states] = [const { String::new() }; 4];
+    for (index, (title, cve, name, version, conditions)) in definitions.iter().enumerate() {
+        let number = 1000 + index;
+        let conditions: String = conditions
+            .iter()
+            .enumerate()
+            .map(|(at, text)| {
+                format!(r#"<criterion comment="{text}" test_ref="oval:x:tst:{}"/>"#, 9000 + number * 10 + at)
+            })
+            .collect();
+        heads += &format!(
+            r#"<definition class="{class}"><metadata><title>{title}</title><reference ref_id="{cve}" source="CVE"/>
+            <advisory><severity>IMPORTANT</severity><cve>{cve}</cve></advisory></metadata><criteria operator="AND">{conditions}
+            <criterion comment="{name} is earlier than {version}" test_ref="oval:x:tst:{number}"/></criteria></definition>"#
+        );
+        tests += &format!(
+            r#"<l:rpminfo_test id="oval:x:tst:{number}"><l:object object_ref="oval:x:obj:{number}"/>
+            <l:state state_ref="oval:x:ste:{number}"/></l:rpminfo_test>"#
+        );
+        objects += &format!(r#"<l:rpminfo_object id="oval:x:obj:{number}"><l:name>{name}</l:name></l:rpminfo_object>"#);
+        states += &format!(
+            r#"<l:rpminfo_state id="oval:x:ste:{number}"><l:evr operation="less than">{version}</l:evr></l:rpminfo_state>"#
+        );
+    }
+    json!(format!(
+        r#"<oval_definitions xmlns:l="x"><definitions>{heads}</definitions><tests>{tests}</tests>
+        <objects>{objects}</objects><states>{states}</states></oval_definitions>"#
+    ))
+}
+
+#[test]
+fn oracle_by_line_of_builds() {
+    let nine = ["Oracle Linux 9 is installed"];
+    let errata = oval(
+        "patch",
+        &[
+            ("ELSA-2024-1: IMPORTANT: glibc", "CVE-2024-1000", "glibc", "0:2.34-83.0.1.el9", &nine),
+            ("ELSA-2024-2: IMPORTANT: glibc", "CVE-2024-1000", "glibc", "2:2.34-83.0.1.ksplice1.el9", &nine),
+            ("ELSA-2024-3: IMPORTANT: gnutls", "CVE-2024-2000", "gnutls", "10:3.7.6-23.el9_fips", &nine),
+            (
+                "ELSA-2024-4: IMPORTANT: glibc",
+                "CVE-2024-3000",
+                "glibc",
+                "0:2.28-1.el8",
+                &["Oracle Linux 8 is installed"],
+            ),
+        ],
+    );
+    let ol = || distribution("ol", "9.3");
+    let glibc = |version| package(PackageKind::Rpm, "glibc", version);
+    assert_found(
+        &[("oracle/com.oracle.elsa-all.xml.bz2", errata)],
+        &[
+            ("plain", ol(), glibc("2.34-60.0.1.el9"), &["CVE-2024-1000 glibc 2.34-83.0.1.el9"]),
+            ("plain, fixed", ol(), glibc("2.34-83.0.1.el9"), &[]),
+            ("ksplice", ol(), glibc("2:2.34-60.0.1.ksplice1.el9"), &["CVE-2024-1000 glibc 2:2.34-83.0.1.ksplice1.el9"]),
+            ("ksplice, fixed", ol(), glibc("2:2.34-83.0.1.ksplice1.el9"), &[]),
+            ("a plain build is no FIPS build", ol(), package(PackageKind::Rpm, "gnutls", "3.7.6-1.el9"), &[]),
+            (
+                "FIPS",
+                ol(),
+                package(PackageKind::Rpm, "gnutls", "10:3.7.6-20.el9_fips"),
+                &["CVE-2024-2000 gnutls 10:3.7.6-23.el9_fips"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn suse_by_product() {
+    let server = |pack: &str| format!("SUSE Linux Enterprise Server {pack} is installed");
+    let (five, four, sap) = (server("15 SP5"), server("15 SP4"), "SUSE Manager Server 4.3 is installed".to_owned());
+    let definitions = oval(
+        "vulnerability",
+        &[
+            ("CVE-2024-1000", "CVE-2024-1000", "libopenssl1_1", "0:1.1.1l-150500.17.22.1", &[five.as_str()]),
+            ("CVE-2024-2000", "CVE-2024-2000", "libopenssl1_1", "0:1.1.1l-150400.7.60.2", &[four.as_str()]),
+            ("CVE-2024-3000", "CVE-2024-3000", "libopenssl1_1", "0:9", &[sap.as_str()]),
+        ],
+    );
+    let libopenssl =
+        |version| of_source("openssl-1_1", "1.1.1l-150500.17.1", package(PackageKind::Rpm, "libopenssl1_1", version));
+    assert_found(
+        &[("suse/suse.linux.enterprise.15-sp5-affected.xml.gz", definitions)],
+        &[
+            (
+                "its service pack",
+                distribution("sles", "15.5"),
+                libopenssl("1.1.1l-150500.17.1"),
+                &["CVE-2024-1000 libopenssl1_1 1.1.1l-150500.17.22.1"],
+            ),
+            ("fixed", distribution("sles", "15.5"), libopenssl("1.1.1l-150500.17.22.1"), &[]),
+            (
+                "another service pack",
+                distribution("sles", "15.4"),
+                libopenssl("1.1.1l-150400.7.1"),
+                &["CVE-2024-2000 libopenssl1_1 1.1.1l-150400.7.60.2"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn amazon_by_repository() {
+    let update = |id: &str, cve: &str, name: &str, version: &str| {
+        json!(format!(
+            r#"<updates><update type="security"><id>{id}</id><title>{name}</title><severity>important</severity>
+            <references><reference href="x" id="{cve}" type="cve"/></references><pkglist><collection>
+            <package name="{name}" version="{version}" release="1.amzn2" epoch="0" arch="x86_64"/></collection></pkglist>
+            </update></updates>"#
+        ))
+    };
+    let docker = |version| package(PackageKind::Rpm, "docker", version);
+    let amazon = || distribution("amzn", "2");
+    assert_found(
+        &[
+            ("amazon/2/core/updateinfo.xml", update("ALAS2-2024-1", "CVE-2024-1000", "docker", "20.10")),
+            ("amazon/2/extras-docker/updateinfo.xml", update("ALAS2DOCKER-2024-1", "CVE-2024-2000", "docker", "25.0")),
+            ("amazon/al2023/core/updateinfo.xml", update("ALAS2023-2024-1", "CVE-2024-3000", "docker", "26.0")),
+        ],
+        &[
+            ("core", amazon(), docker("20.9-1.amzn2"), &["CVE-2024-1000 docker 20.10-1.amzn2"]),
+            ("an extra is not core", amazon(), docker("20.10-1.amzn2"), &[]),
+            ("2023", distribution("amzn", "2023"), docker("25.0-1.amzn2"), &["CVE-2024-3000 docker 26.0-1.amzn2"]),
+        ],
+    );
+}

@@ -1,0 +1,620 @@
+//! `plimsoll retest` and `plimsoll plan` from the outside: what is pulled and what is not, what is told as news, what bad
+//! images and kills do, in a directory and in a project of GitLab.
+
+mod program;
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use plimsoll::model::{Change, Outcome, ScanDocument, SnapshotChanges, StateIndex};
+use plimsoll::state::{Directory, State, Store};
+use program::{Run, run, run_in};
+use serde_json::Value;
+use support::gitlab::{GitLabDouble, Token};
+use support::plain_registry::alpine_layer;
+use support::{PlainRegistry, has_program, skip};
+use tempfile::TempDir;
+
+const NEW: &str = "CVE-2022-37434";
+
+/// Databases of the example advisories: all, and those that were known before [`NEW`].
+struct Databases {
+    _folder: TempDir,
+    all: String,
+    before: String,
+}
+
+fn databases() -> &'static Databases {
+    static DATABASES: std::sync::OnceLock<Databases> = std::sync::OnceLock::new();
+    DATABASES.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/advisories");
+        let older = folder.path().join("older");
+        for part in ["osv", "kev"] {
+            fs::create_dir_all(older.join(part)).unwrap();
+            for entry in fs::read_dir(examples.join(part)).unwrap().flatten() {
+                if entry.file_name() != format!("{NEW}.json").as_str() {
+                    fs::copy(entry.path(), older.join(part).join(entry.file_name())).unwrap();
+                }
+            }
+        }
+        let build = |from: &Path, name: &str| {
+            let to = folder.path().join(name).display().to_string();
+            run(&["db", "build", "--from", &from.display().to_string(), "--to", &to], &[]).expect(0);
+            to
+        };
+        let (all, before) = (build(&examples, "all"), build(&older, "before"));
+        Databases { _folder: folder, all, before }
+    })
+}
+
+/// A working directory with a memory.
+struct Desk {
+    folder: TempDir,
+    registry: PlainRegistry,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), registry: PlainRegistry::start() }
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![
+            ("CS_REGISTRY_INSECURE".into(), "true".into()),
+            ("CI_REGISTRY".into(), self.registry.host()),
+            ("CI_REGISTRY_IMAGE".into(), format!("{}/grp/proj", self.registry.host())),
+        ]
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    /// A retest of these patterns with the memory of this desk.
+    fn retest(&self, database: &str, arguments: &[&str]) -> Run {
+        let (state, out) = (self.state().display().to_string(), self.out().display().to_string());
+        let fixed = ["retest", "--db", database, "--state", &state, "--out", &out];
+        let arguments: Vec<&str> = fixed.into_iter().chain(arguments.iter().copied()).collect();
+        run_with(self.folder.path(), &arguments, &self.variables())
+    }
+
+    /// The repository below the project's registry.
+    fn name(&self, rest: &str) -> String {
+        format!("{}/grp/proj/{rest}", self.registry.host())
+    }
+
+    fn push(&self, name: &str, packages: &[(&str, &str)]) -> String {
+        self.registry.push(&format!("grp/proj/{name}"), "amd64", &alpine_layer(packages))
+    }
+
+    /// One of many images, each with something of its own.
+    fn push_one(&self, number: usize) {
+        let version = format!("{number}-r0");
+        self.push(&format!("app:{number}"), &[VULNERABLE, &[("pad", version.as_str())][..]].concat());
+    }
+
+    fn document(&self) -> ScanDocument {
+        read(&self.out().join("plimsoll.json"))
+    }
+
+    fn changes(&self) -> SnapshotChanges {
+        read(&self.out().join("plimsoll-snapshots.json"))
+    }
+
+    /// Results by image, from the import log.
+    fn results(&self) -> Vec<(String, String)> {
+        let log: Value = read(&self.out().join("scan-log.json"));
+        let own = format!("{}/grp/proj/", self.registry.host());
+        let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let rows = log["images"].as_array().unwrap().iter();
+        let mut rows: Vec<_> = rows.map(|one| (text(one, "name").replace(&own, ""), text(one, "result"))).collect();
+        rows.sort();
+        rows
+    }
+
+    fn index(&self) -> StateIndex {
+        read(&self.state().join("index/index.json"))
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn run_with(directory: &Path, arguments: &[&str], variables: &[(String, String)]) -> Run {
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    run_in(directory, arguments, &variables)
+}
+
+fn pairs(rows: &[(String, String)]) -> Vec<(&str, &str)> {
+    rows.iter().map(|(name, result)| (name.as_str(), result.as_str())).collect()
+}
+
+const VULNERABLE: &[(&str, &str)] = &[("zlib", "1.2.12-r0"), ("busybox", "1.36.1-r0")];
+
+#[test]
+fn what_has_not_moved_is_judged_again_without_pulling() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    desk.push("app:latest", VULNERABLE);
+    desk.push("web:1", &[("curl", "8.6.0-r0")]);
+    let patterns = [desk.name("app"), desk.name("web:*")];
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+
+    let first = desk.retest(&databases().before, &patterns).expect(0);
+    assert!(first.stderr.contains("baseline: first run"), "{}", first.stderr);
+    assert_eq!(pairs(&desk.results()), [("app:1", "read"), ("app:latest", "read"), ("web:1", "read")]);
+    let document = desk.document();
+    assert_eq!((document.images.len(), document.outcome), (3, Outcome::Success));
+    assert!(document.findings().count() > 0);
+    assert!(document.findings().all(|finding| finding.change == Some(Change::Existing)), "the first run is no news");
+    let changes = desk.changes();
+    assert!(changes.first_run && changes.before.is_empty());
+    assert_eq!(changes.after.len(), 3);
+    assert!(changes.after.iter().all(|one| one.verdict.as_ref().is_some_and(|verdict| !verdict.findings.is_empty())));
+    let index = desk.index();
+    assert_eq!(index.images.len(), 3);
+    assert!(index.images.values().all(|one| one.told.is_some() && one.last_scanned.is_some()));
+    assert_eq!(index.images[&desk.name("app:1")].labels["org.opencontainers.image.vendor"], "Team A");
+    // Two tags of one image are read once.
+    let requests = desk.registry.take_requests();
+    assert_eq!(requests.iter().filter(|one| one.contains("/blobs/")).count() % 2, 0, "{requests:?}");
+
+    // A vulnerability is disclosed; nothing may be pulled, not even by accident.
+    desk.registry.state().blobs.clear();
+    desk.retest(&databases().all, &patterns).expect(0);
+    let requests = desk.registry.take_requests();
+    assert_eq!(requests.iter().filter(|one| one.starts_with("HEAD")).count(), 3, "{requests:?}");
+    assert!(!requests.iter().any(|one| one.contains("/blobs/") || one.starts_with("GET /v2/grp/proj/app/man")));
+    assert_eq!(pairs(&desk.results()), [("app:1", "retested"), ("app:latest", "retested"), ("web:1", "retested")]);
+    let document = desk.document();
+    let news: Vec<_> = document.findings().filter(|finding| finding.change == Some(Change::Disclosed)).collect();
+    assert_eq!(news.iter().map(|finding| finding.id.as_str()).collect::<Vec<_>>(), [NEW, NEW]);
+    let changes = desk.changes();
+    assert!(!changes.first_run);
+    assert_eq!(changes.unchanged, [desk.name("web:1")]);
+    let has = |list: &[plimsoll::model::ImageSnapshot]| {
+        let found = |one: &plimsoll::model::ImageSnapshot| {
+            one.verdict.as_ref().is_some_and(|verdict| verdict.findings.iter().any(|finding| finding.id == NEW))
+        };
+        (list.len(), list.iter().filter(|one| found(one)).count())
+    };
+    assert_eq!((has(&changes.before), has(&changes.after)), ((2, 0), (2, 2)));
+
+    // Nothing new the third time.
+    desk.retest(&databases().all, &patterns).expect(0);
+    assert_eq!(desk.changes().unchanged.len(), 3);
+    assert!(desk.changes().after.is_empty());
+    // What was judged a moment ago is left out when asked.
+    desk.retest(&databases().all, &[&patterns[..], &["--every", "1h"]].concat()).expect(0);
+    assert!(desk.results().iter().all(|(_, result)| result == "skipped"), "{:?}", desk.results());
+    let report: Value = read(&desk.out().join("gl-container-scanning-report.json"));
+    assert_eq!(report["scan"]["status"], "success");
+}
+
+#[test]
+fn a_moved_tag_is_read_again_and_a_missing_one_is_gone() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    desk.push("app:2", VULNERABLE);
+    let all = desk.name("app");
+    desk.retest(&databases().all, &[&all]).expect(0);
+    desk.push("app:1", &[("zlib", "1.3.1-r0"), ("curl", "8.6.0-r0")]);
+    let removed = desk.registry.state().tags.remove("grp/proj/app:2");
+    assert!(removed.is_some());
+    let second = desk.retest(&databases().all, &[&all]).expect(0);
+    assert_eq!(pairs(&desk.results()), [("app:1", "read"), ("app:2", "gone")]);
+    assert!(second.stderr.contains("CHANGED"), "{}", second.stderr);
+    let changes: Vec<_> = desk.document().findings().map(|finding| finding.change).collect();
+    assert!(!changes.is_empty() && changes.iter().all(|change| *change == Some(Change::Introduced)), "{changes:?}");
+    let after = desk.changes().after;
+    let gone: Vec<_> = after.iter().filter(|one| one.gone.is_some()).map(|one| one.tag.as_str()).collect();
+    assert_eq!(gone, ["2"]);
+    // It is told once.
+    desk.retest(&databases().all, &[&all]).expect(0);
+    assert!(desk.changes().after.is_empty());
+    assert!(desk.index().images[&desk.name("app:2")].gone.is_some());
+}
+
+#[test]
+fn bad_images_stop_nothing() {
+    let desk = Desk::new();
+    desk.push("app:good", VULNERABLE);
+    let arm = desk.registry.push("grp/proj/app:arm-only", "arm64", &alpine_layer(VULNERABLE));
+    let good = desk.push("app:x", VULNERABLE);
+    let attestation = desk.registry.push("grp/proj/app:attestation", "amd64", b"{}");
+    desk.registry.push_index("grp/proj/app:index", &[(&attestation, "", true), (&good, "amd64", false)]);
+    desk.registry.push_index("grp/proj/app:other", &[(&arm, "arm64", false)]);
+    desk.registry.push_index("grp/proj/app:only-attestation", &[(&attestation, "", true)]);
+    desk.push("app:broken", &[("broken", "1-r0")]);
+    {
+        let mut state = desk.registry.state();
+        let layer = alpine_layer(&[("broken", "1-r0")]);
+        let damaged = state.blobs.iter_mut().find(|(_, bytes)| **bytes == layer).map(|(_, bytes)| bytes).unwrap();
+        damaged[700] ^= 1;
+        state.tags.remove("grp/proj/app:attestation");
+        state.tags.remove("grp/proj/app:arm-only");
+        state.tags.remove("grp/proj/app:x");
+        state.tags.insert("grp/proj/app:dangling".into(), format!("sha256:{}", "0".repeat(64)));
+        // Also asked to be patient, at the beginning.
+        state.too_many = 1;
+    }
+    let all = desk.name("app");
+    let done = desk.retest(&databases().all, &[&all]).expect(2);
+    let expected = [
+        ("app:broken", "failed"),
+        ("app:dangling", "gone"),
+        ("app:good", "read"),
+        ("app:index", "read"),
+        ("app:only-attestation", "failed"),
+        ("app:other", "failed"),
+    ];
+    assert_eq!(pairs(&desk.results()), expected, "{}", done.stderr);
+    let document = desk.document();
+    assert_eq!(document.outcome, Outcome::Failure);
+    let failed = document.images.iter().filter(|image| image.outcome == Outcome::Failure);
+    assert!(failed.clone().all(|image| image.diagnosis.is_some()));
+    assert_eq!(failed.count(), 3);
+    for name in ["app:broken", "app:other", "app:only-attestation"] {
+        assert!(done.stderr.contains(&format!("{name}: failed: error[D")), "{name}: {}", done.stderr);
+    }
+    // The others are remembered, and a failure that is known stops nobody who does not want it to.
+    desk.retest(&databases().all, &[&all, "--keep-going"]).expect(0);
+    let retested: Vec<_> = desk.results().into_iter().filter(|(_, result)| result == "retested").collect();
+    assert_eq!(retested.len(), 2, "{retested:?}");
+}
+
+#[test]
+fn a_lost_or_damaged_memory_is_built_again() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    desk.push("web:1", VULNERABLE);
+    let all = [desk.name("app"), desk.name("web")];
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    desk.retest(&databases().all, &all).expect(0);
+    let inventory = |repository: &str| {
+        let folder = desk.state().join(plimsoll::state::folder(&desk.name(repository)));
+        let mut files = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+        files.find(|path| path.to_string_lossy().ends_with(".inventory.zst")).unwrap()
+    };
+    fs::write(inventory("app"), b"garbage").unwrap();
+    fs::remove_file(inventory("web")).unwrap();
+    let again = desk.retest(&databases().all, &all).expect(0);
+    assert!(again.stderr.contains("is set aside as"), "{}", again.stderr);
+    assert_eq!(desk.results().len(), 2);
+    assert!(inventory("app").is_file() && inventory("web").is_file());
+    // Without an index the inventories that are there serve again, and nothing is pulled but manifests.
+    fs::remove_dir_all(desk.state().join("index")).unwrap();
+    let layers: Vec<String> =
+        desk.registry.state().blobs.iter().filter(|(_, bytes)| bytes.len() > 1000).map(|(d, _)| d.clone()).collect();
+    for layer in layers {
+        desk.registry.state().blobs.remove(&layer);
+    }
+    desk.retest(&databases().all, &all).expect(0);
+    assert_eq!(desk.index().images.len(), 2);
+}
+
+/// A generator of numbers that look random; its seed is printed when a test fails.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit.max(1)
+    }
+}
+
+/// Runs and is killed after some milliseconds; returns what it had said by then, and whether it came to its end.
+fn killed(arguments: &[&str], variables: &[(String, String)], directory: &Path, after: u64) -> (String, bool) {
+    let log = directory.join("log.txt");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(arguments)
+        .env_clear()
+        .env("HOME", directory)
+        .envs(variables.iter().cloned())
+        .current_dir(directory)
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_millis(after);
+    let mut ended = false;
+    while Instant::now() < end && !ended {
+        std::thread::sleep(Duration::from_millis(1));
+        ended = child.try_wait().unwrap().is_some();
+    }
+    // SIGKILL: nothing can be tidied up.
+    let _ = child.kill();
+    child.wait().unwrap();
+    (fs::read_to_string(log).unwrap(), ended)
+}
+
+/// Images that the log calls finished are in the state, with verdict and inventory.
+fn complete(store: Arc<dyn Store>, log: &str, what: &str) {
+    let state = State::open(store, Timestamp::now()).unwrap();
+    assert_eq!(state.take_notices(), Vec::<String>::new(), "{what}");
+    for line in log.lines().filter_map(|line| line.strip_prefix("[INFO] ")) {
+        let Some((name, rest)) = line.split_once(": ") else { continue };
+        let judged = [" C ", "NEW: C"].iter().any(|part| rest.contains(part));
+        let read = rest.starts_with("read in ");
+        if !judged && !read {
+            continue;
+        }
+        let snapshot = state.index().images.get(name).unwrap_or_else(|| panic!("{what}: {name} is lost"));
+        let config = snapshot.config_digest.as_ref().unwrap();
+        let inventory = state.inventory(&snapshot.repository, config, "").unwrap();
+        assert!(inventory.is_some(), "{what}: the inventory of {name} is lost");
+        if judged {
+            let verdict = snapshot.verdict.as_ref().unwrap_or_else(|| panic!("{what}: the verdict of {name} is lost"));
+            let stored = state.verdict(&snapshot.repository, config, &verdict.hash).unwrap();
+            assert!(stored.is_some(), "{what}: the findings of {name} are lost");
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_moment_the_memory_is_complete() {
+    let desk = Desk::new();
+    for number in 0..12 {
+        desk.push_one(number);
+    }
+    let all = desk.name("app");
+    let variables = desk.variables();
+    let seed = u64::from(std::process::id());
+    let mut random = Random(seed);
+    let begun = Instant::now();
+    let (mut kills, mut ends, mut longest) = (0, 0, 400);
+    while kills < 100 && begun.elapsed() < Duration::from_secs(120) {
+        // Now and then from nothing, else going on.
+        if kills % 8 == 0 {
+            let _ = fs::remove_dir_all(desk.state());
+        }
+        let (state, out) = (desk.state().display().to_string(), desk.out().display().to_string());
+        let database = if kills % 8 < 4 { &databases().before } else { &databases().all };
+        let arguments = ["retest", "--db", database, "--state", &state, "--out", &out, &all];
+        let (log, ended) = killed(&arguments, &variables, desk.folder.path(), random.below(longest));
+        if ended {
+            ends += 1;
+            longest = (longest * 3 / 4).max(20);
+        } else {
+            longest = (longest * 21 / 20).min(3000);
+        }
+        kills += 1;
+        complete(Arc::new(Directory::new(&desk.state())), &log, &format!("seed {seed}, kill {kills}: {log}"));
+    }
+    assert!(kills - ends >= 20, "{kills} runs, {ends} came to their end");
+    // In the end all is there.
+    desk.retest(&databases().all, &[&all]).expect(0);
+    assert_eq!(desk.index().images.len(), 12);
+}
+
+/// A kill between judging and telling must not swallow the news.
+#[test]
+fn news_survives_a_kill() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    let all = desk.name("app");
+    desk.retest(&databases().before, &[&all]).expect(0);
+    // The reports cannot be written, which is as good as a kill at that moment.
+    let out = desk.folder.path().join("blocked");
+    fs::create_dir_all(out.join("plimsoll-snapshots.json")).unwrap();
+    let (state, out) = (desk.state().display().to_string(), out.display().to_string());
+    let arguments = ["retest", "--db", &databases().all, "--state", &state, "--out", &out, &all];
+    run_with(desk.folder.path(), &arguments, &desk.variables()).expect(2);
+    desk.retest(&databases().all, &[&all]).expect(0);
+    let news = desk.document().findings().filter(|finding| finding.change == Some(Change::Disclosed)).count();
+    assert_eq!((news, desk.changes().after.len()), (1, 1));
+}
+
+/// A project on a double of GitLab, its images in the registry.
+struct Pipeline {
+    desk: Desk,
+    gitlab: GitLabDouble,
+}
+
+impl Pipeline {
+    fn new() -> Self {
+        let (desk, gitlab) = (Desk::new(), GitLabDouble::start());
+        gitlab.add_project(7, "grp/proj");
+        gitlab.add_token(Token::job("glcbt-job-token", 7));
+        let mut tags = Vec::new();
+        for number in 0..6 {
+            desk.push_one(number);
+            tags.push(number.to_string());
+        }
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        gitlab.add_repository(7, &desk.name("app"), &tags);
+        Self { desk, gitlab }
+    }
+
+    fn variables(&self, source: &str, branch: &str) -> Vec<(String, String)> {
+        let mut variables = self.desk.variables();
+        for (name, value) in [
+            ("GITLAB_CI", "true"),
+            ("CI_API_V4_URL", &self.gitlab.api()),
+            ("CI_PROJECT_ID", "7"),
+            ("CI_PROJECT_PATH", "grp/proj"),
+            ("CI_DEFAULT_BRANCH", "main"),
+            ("CI_COMMIT_REF_NAME", branch),
+            ("CI_PIPELINE_SOURCE", source),
+            ("CI_JOB_TOKEN", "glcbt-job-token"),
+        ] {
+            variables.push((name.into(), value.into()));
+        }
+        variables
+    }
+
+    fn retest(&self, variables: &[(String, String)], arguments: &[&str]) -> Run {
+        let out = self.desk.out().display().to_string();
+        let fixed = ["retest", "--db", &databases().all, "--out", &out];
+        let arguments: Vec<&str> = fixed.into_iter().chain(arguments.iter().copied()).collect();
+        let run = run_with(self.desk.folder.path(), &arguments, variables);
+        assert!(!run.stderr.contains("glcbt-job-token") && !run.stdout.contains("glcbt-job-token"));
+        run
+    }
+
+    fn files(&self) -> BTreeSet<String> {
+        self.gitlab.state().projects[&7].packages.keys().cloned().collect()
+    }
+}
+
+#[test]
+fn a_scheduled_pipeline_keeps_its_memory_in_the_project() {
+    let pipeline = Pipeline::new();
+    // A merge request may look, and leaves nothing.
+    let topic = pipeline.variables("merge_request_event", "topic");
+    pipeline.retest(&topic, &["app:1"]).expect(0);
+    assert!(pipeline.files().is_empty(), "{:?}", pipeline.files());
+    let schedule = pipeline.variables("schedule", "main");
+    pipeline.retest(&schedule, &[]).expect(0);
+    let files = pipeline.files();
+    let count = |end: &str| files.iter().filter(|name| name.ends_with(end)).count();
+    assert_eq!((count(".inventory.zst"), count(".verdict.zst"), count("/index.json")), (6, 6, 1), "{files:?}");
+    pipeline.gitlab.take_requests();
+    pipeline.desk.registry.take_requests();
+    let again = pipeline.retest(&schedule, &[]).expect(0);
+    assert!(again.stderr.contains("6 judged without pulling"), "{}", again.stderr);
+    let requests = pipeline.gitlab.take_requests();
+    let uploads = requests.iter().filter(|request| request.starts_with("PUT")).count();
+    let inventories = requests.iter().filter(|request| request.contains("inventory.zst")).count();
+    // One inventory per image; the rest does not grow with their number.
+    assert_eq!(inventories, 6, "{requests:?}");
+    assert!(uploads <= 4 && requests.len() <= 6 + 20, "{requests:?}");
+    assert!(pipeline.desk.registry.take_requests().iter().filter(|one| one.starts_with("HEAD")).count() == 6);
+    // Duplicates are taken away.
+    assert_eq!(pipeline.files().iter().filter(|name| name.contains("/index/")).count(), 2);
+}
+
+#[test]
+fn killed_in_a_pipeline_the_memory_is_complete() {
+    let pipeline = Pipeline::new();
+    let schedule = pipeline.variables("schedule", "main");
+    let api = pipeline.gitlab.api();
+    let seed = u64::from(std::process::id());
+    let mut random = Random(seed);
+    let mut longest = 500;
+    let begun = Instant::now();
+    for kill in 0..30 {
+        if begun.elapsed() > Duration::from_secs(60) {
+            break;
+        }
+        if kill % 6 == 0 {
+            pipeline.gitlab.state().projects.get_mut(&7).unwrap().packages.clear();
+        }
+        let out = pipeline.desk.out().display().to_string();
+        let arguments = ["retest", "--db", &databases().all, "--out", &out];
+        let (log, ended) = killed(&arguments, &schedule, pipeline.desk.folder.path(), random.below(longest));
+        longest = if ended { (longest * 3 / 4).max(20) } else { (longest * 21 / 20).min(3000) };
+        let token = plimsoll::net::ApiToken::Job(plimsoll::model::Secret::new("glcbt-job-token"));
+        let gitlab =
+            plimsoll::gitlab::GitLab::new(&plimsoll::context::NetworkSettings::default(), &api, token).unwrap();
+        let store = plimsoll::state::Packages::new(Arc::new(gitlab), "7");
+        complete(Arc::new(store), &log, &format!("seed {seed}, kill {kill}: {log}"));
+    }
+    pipeline.retest(&schedule, &[]).expect(0);
+}
+
+#[test]
+fn shards_put_together_are_one_retest() {
+    let pipeline = Pipeline::new();
+    let variables = pipeline.variables("schedule", "main");
+    let directory = pipeline.desk.folder.path();
+    run_with(directory, &["plan", "--shards", "3", "--image", "scanner:1"], &variables).expect(0);
+    let child = fs::read_to_string(directory.join("plimsoll-retest.yml")).unwrap();
+    let jobs: Vec<&str> = child.lines().filter(|line| line.starts_with("retest_")).collect();
+    assert_eq!(jobs, ["retest_1:", "retest_2:", "retest_3:", "retest_report:"], "{child}");
+    // As a runner would do it, all at once.
+    let images: Vec<String> = child
+        .split("PLIMSOLL_IMAGES: >-\n")
+        .skip(1)
+        .map(|part| part.lines().take_while(|line| line.starts_with("      ")).collect::<Vec<_>>().join(" "))
+        .collect();
+    std::thread::scope(|scope| {
+        for (index, images) in images.iter().enumerate() {
+            let variables = [variables.clone(), vec![("PLIMSOLL_IMAGES".into(), images.clone())]].concat();
+            let out = format!("plimsoll-shards/{}", index + 1);
+            scope.spawn(move || {
+                run_with(directory, &["retest", "--db", &databases().all, "--out", &out], &variables).expect(0);
+            });
+        }
+    });
+    run_with(directory, &["retest", "--merge", "plimsoll-shards", "--out", "whole"], &variables).expect(0);
+    let whole: ScanDocument = read(&directory.join("whole/plimsoll.json"));
+    let names: BTreeSet<&str> = whole.images.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!((names.len(), whole.images.len()), (6, 6));
+    assert!(whole.database.is_some());
+    let changes: SnapshotChanges = read(&directory.join("whole/plimsoll-snapshots.json"));
+    assert_eq!(changes.after.len(), 6);
+    assert!(directory.join("whole/gl-container-scanning-report.json").is_file());
+    let log: Value = read(&directory.join("whole/scan-log.json"));
+    assert_eq!(log["images"].as_array().map(Vec::len), Some(6));
+    // The three wrote the same memory at the same time, and nothing is lost.
+    let again = pipeline.retest(&variables, &[]).expect(0);
+    assert!(again.stderr.contains("6 judged without pulling"), "{}", again.stderr);
+    // A shard whose job failed early is missed.
+    fs::create_dir(directory.join("plimsoll-shards/4")).unwrap();
+    let run = run_with(directory, &["retest", "--merge", "plimsoll-shards", "--out", "whole"], &variables).expect(2);
+    assert!(run.stderr.contains("plimsoll-shards/4"), "{}", run.stderr);
+}
+
+#[test]
+fn a_plan_runs_as_a_child_pipeline() {
+    if !["gitlab-ci-local", "rsync", "git"].iter().all(|program| has_program(program) || skip::<()>(program).is_some())
+    {
+        return;
+    }
+    let pipeline = Pipeline::new();
+    let project = TempDir::new().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir(project.path().join("templates")).unwrap();
+    fs::copy(root.join("templates/retest.yml"), project.path().join("templates/retest.yml")).unwrap();
+    fs::write(
+        project.path().join(".gitlab-ci.yml"),
+        "include:\n  - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/retest@$CI_COMMIT_SHA\n    inputs:\n      shards: 3\n      fail_on: kev\n",
+    )
+    .unwrap();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+        support::run(Command::new("git").args(identity).args(arguments).current_dir(project.path()));
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    git(&["remote", "add", "origin", "git@gitlab.example.com:grp/proj.git"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "Include the component"]);
+    let program = Path::new(env!("CARGO_BIN_EXE_plimsoll")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let mut variables = pipeline.variables("schedule", "main");
+    variables.push(("PLIMSOLL_DB".into(), databases().all.clone()));
+    let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let mut command = Command::new("gitlab-ci-local");
+    command.current_dir(project.path()).env_remove("CI").env("PATH", path).env("HOME", project.path());
+    command.args(["--force-shell-executor", "--shell-isolation"]).env("GCL_IGNORE_PREDEFINED_VARS", names.join(","));
+    // What is given on the command line does not reach child pipelines; the file of its user does.
+    let mut file = String::from("global:\n");
+    for (name, value) in &variables {
+        command.arg("--variable").arg(format!("{name}={value}"));
+        file.push_str(&format!("  {name}: \"{value}\"\n"));
+    }
+    fs::create_dir(project.path().join(".gitlab-ci-local")).unwrap();
+    fs::write(project.path().join(".gitlab-ci-local/variables.yml"), file).unwrap();
+    let output = command.output().unwrap();
+    let log = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{log}");
+    for job in ["retest_1", "retest_2", "retest_3", "retest_report"] {
+        assert!(log.contains(job), "{job}: {log}");
+    }
+    assert!(log.contains("gate: passed"), "{log}");
+    assert!(pipeline.files().iter().filter(|name| name.ends_with(".inventory.zst")).count() == 6, "{log}");
+}
