@@ -3,11 +3,13 @@
 //! Pure functions over a scan document; files are handed in as text. What is suppressed stays in the document with
 //! its reason.
 
+pub mod alert;
 pub mod baseline;
 pub mod end_of_life;
 pub mod filter;
 mod glob;
 pub mod ignore;
+pub mod owner;
 pub mod policy;
 mod purl_pattern;
 pub mod select;

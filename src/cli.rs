@@ -1,10 +1,14 @@
 //! The command line: types for clap, no decisions.
 
+mod alert;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::Platform;
+
+pub use alert::{AlertArgs, NotifyArgs, OverviewArgs};
 
 /// The container scanner that belongs inside a GitLab pipeline.
 #[derive(Debug, Parser)]
@@ -78,6 +82,10 @@ pub enum Command {
     Retest(Box<RetestArgs>),
     /// Split a retest over runners: write a child pipeline
     Plan(PlanArgs),
+    /// Tell people what is news since the last retest; exits 1 when something is
+    Alert(AlertArgs),
+    /// Show all images of a group: owner, deployment, last scan, findings, and what nobody looks at
+    Overview(OverviewArgs),
 }
 
 /// Arguments of `scan`.

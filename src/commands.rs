@@ -1,5 +1,6 @@
 //! One file per verb: the only place where the stages meet, and the only one that talks to people.
 
+mod alert;
 mod baseline;
 mod bill_of_materials;
 mod compare_versions;
@@ -12,7 +13,9 @@ mod ignore;
 mod images;
 mod judgement;
 mod log;
+mod notification;
 mod output;
+mod overview;
 mod parallel;
 mod plan;
 mod progress;
@@ -63,6 +66,8 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Images(args) => images::run(args, &environment, &settings),
         Command::Retest(args) => retest::run(&settings::retest(args, &environment), &output, &environment, &settings),
         Command::Plan(args) => plan::run(args, &environment, &settings),
+        Command::Alert(args) => alert::run(args, &environment),
+        Command::Overview(args) => overview::run(args, &environment),
     }
 }
 

@@ -4,6 +4,7 @@ mod credentials;
 mod environment;
 mod job;
 mod network;
+mod notification;
 mod pipeline;
 mod registries;
 mod suggestion;
@@ -12,6 +13,7 @@ pub use credentials::{Credential, Credentials, CredentialsError, Login, LoginKin
 pub use environment::Environment;
 pub use job::{ApiToken, Job, MergeRequest};
 pub use network::{CertificateAuthorities, NetworkSettings, NetworkSettingsError, Proxies};
+pub use notification::{MAX_BYTES as PUSHED_IMAGES_MAX_BYTES, NotificationError, PushedImages, pushed_images};
 pub use pipeline::{PipelineImage, pipeline_images};
 pub use registries::RegistrySettings;
 pub use suggestion::nearest;

@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod matching;
 pub mod model;
 pub mod net;
+pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod settings;

@@ -4,6 +4,7 @@
 //! renaming a field is a change of format: see [`ScanDocument::FORMAT`].
 
 mod advisory;
+mod alert;
 mod diagnosis;
 mod digest;
 mod distribution;
@@ -15,6 +16,7 @@ mod gap;
 mod image_reference;
 mod inventory;
 mod limits;
+mod overview;
 mod package;
 mod platform;
 mod purl;
@@ -27,6 +29,7 @@ pub use advisory::{
     Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
     ShardName,
 };
+pub use alert::{Alert, AlertReport, AlertSummary, News, Standing};
 pub use diagnosis::{Code, Diagnosis};
 pub use digest::{Digest, InvalidDigest};
 pub use distribution::Distribution;
@@ -41,6 +44,7 @@ pub use gap::{Gap, GapKind};
 pub use image_reference::{ImageReference, InvalidReference};
 pub use inventory::{ImageConfig, ImageIdentity, Inventory, Layer};
 pub use limits::Limits;
+pub use overview::{CoverageGap, GapReason, Overview, OverviewDay, OverviewImage, OverviewProject};
 pub use package::{Location, Package, PackageKind, SourcePackage};
 pub use platform::{InvalidPlatform, Platform};
 pub use purl::Purl;

@@ -5,6 +5,7 @@
 //! format neutralises their text in its own way and keeps the limits that its readers set. None decides what counts.
 
 mod action;
+pub mod alert;
 mod change;
 mod code_quality;
 pub mod comment;
@@ -20,6 +21,7 @@ mod junit;
 mod license;
 mod markdown;
 mod origin;
+pub mod overview;
 mod renderer;
 mod sarif;
 mod spdx;

@@ -26,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("state", &["model", "gitlab"]),
     ("gitlab", &["model", "net"]),
-    ("publish", &["model", "report", "state", "gitlab", "registry"]),
+    ("publish", &["model", "report", "state", "gitlab", "registry", "net"]),
 ];
 
 /// Files that may import more than their module: path prefix below `src/`, and what.

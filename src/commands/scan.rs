@@ -27,7 +27,7 @@ use super::baseline::{Baseline, Wanted};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
-use super::{bill_of_materials, database, doctor, gate, terminal};
+use super::{bill_of_materials, database, doctor, gate, notification, terminal};
 
 pub(super) fn run(
     args: &ScanArgs,
@@ -41,7 +41,7 @@ pub(super) fn run(
     let platform = platform(args, environment)?;
     let wanted = Wanted::of(args, environment)?;
     let started = Timestamp::now();
-    let names = sources(args, environment);
+    let names = sources(args, environment)?;
     let mut document = empty_document(started);
     document.project = judgement.project.clone();
     if names.is_empty() {
@@ -119,16 +119,19 @@ pub(super) fn empty_document(started: Timestamp) -> ScanDocument {
     }
 }
 
-/// What is to be scanned: the arguments, else what the pipeline pushed.
-fn sources(args: &ScanArgs, environment: &Environment) -> Vec<String> {
+/// What is to be scanned: the arguments, else what a registry says was pushed, else what the pipeline pushed.
+fn sources(args: &ScanArgs, environment: &Environment) -> Result<Vec<String>, Diagnosis> {
     if !args.sources.is_empty() {
-        return args.sources.clone();
+        return Ok(args.sources.clone());
+    }
+    if let Some(images) = notification::images(environment)? {
+        return Ok(images.iter().map(ToString::to_string).collect());
     }
     let images = pipeline_images(environment);
     for image in &images {
         info!("image {} (from {})", image.image, image.origin);
     }
-    images.into_iter().map(|image| image.image).collect()
+    Ok(images.into_iter().map(|image| image.image).collect())
 }
 
 pub(super) fn platform(args: &ScanArgs, environment: &Environment) -> Result<Platform, Diagnosis> {

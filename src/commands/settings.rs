@@ -132,6 +132,13 @@ fn flags(cli: &Cli) -> Flags {
             add("--comment", args.comment.iter().cloned().collect());
             add("--thread", switch(args.thread));
         }
+        Command::Overview(args) => add("--out", args.out.iter().map(|path| path.display().to_string()).collect()),
+        Command::Alert(args) => {
+            add("--out", args.out.iter().map(|path| path.display().to_string()).collect());
+            add("--notify", args.notify.notify.clone());
+            add("--alert-on", args.notify.alert_on.iter().cloned().collect());
+            add("--sla", args.notify.sla.iter().cloned().collect());
+        }
         _ => {}
     }
     flags

@@ -7,7 +7,7 @@
 mod bars;
 mod data;
 mod image;
-mod markup;
+pub(super) mod markup;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -60,7 +60,7 @@ impl Renderer for Html {
 }
 
 /// The source of a content security policy for an inline style or script.
-fn digest(content: &str) -> String {
+pub(super) fn digest(content: &str) -> String {
     let hash = Sha256::digest(content.as_bytes());
     format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(hash))
 }
@@ -103,5 +103,5 @@ fn findings(document: &ScanDocument) -> String {
 
 const PAGE: &str = include_str!("html/page.html");
 const FINDINGS: &str = include_str!("html/findings.html");
-const STYLE: &str = include_str!("html/style.css");
+pub(super) const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");

@@ -4,6 +4,8 @@
 //! Facts and limits: the documentation of GitLab's REST API, version 4.
 
 mod access;
+mod groups;
+mod issues;
 mod registry;
 mod routes;
 
@@ -63,6 +65,26 @@ pub struct Project {
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// Files of the repository, the same in every commit.
     pub files: BTreeMap<String, Vec<u8>>,
+    pub issues: Vec<Issue>,
+    /// `private` where the registry is for members only.
+    pub registry_access: Option<String>,
+    /// Environment, branch or tag, and commit, newest last.
+    pub deployments: Vec<(String, String, String)>,
+    /// Names by pipeline.
+    pub pipelines: BTreeMap<u64, String>,
+}
+
+/// An issue; its number is its place, from 1.
+#[derive(Clone, Debug, Default)]
+pub struct Issue {
+    pub author: u64,
+    pub title: String,
+    pub description: String,
+    pub labels: String,
+    pub confidential: bool,
+    pub due_date: Option<String>,
+    pub closed: bool,
+    pub notes: Vec<Note>,
 }
 
 /// A merge request.
@@ -170,6 +192,12 @@ impl GitLabDouble {
         let state = self.state();
         let notes = &state.projects[&project].merge_requests[&iid].notes;
         notes.iter().filter(|note| !note.system).cloned().collect()
+    }
+
+    /// The issues of a project that a user made.
+    pub fn issues_by(&self, project: u64, author: u64) -> Vec<Issue> {
+        let state = self.state();
+        state.projects[&project].issues.iter().filter(|issue| issue.author == author).cloned().collect()
     }
 
     /// Methods and targets of the requests so far, which are forgotten.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::report::text;
 
 /// Text for element content and for attribute values in double quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::report) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text::short(text, LONGEST).chars() {
         match c {
@@ -21,7 +21,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// Writes a template; `{{NAME}}` is written by `write`. What that writes is not looked at again.
-pub(super) fn fill(
+pub(in crate::report) fn fill(
     template: &str,
     out: &mut dyn Write,
     mut write: impl FnMut(&str, &mut dyn Write) -> io::Result<()>,

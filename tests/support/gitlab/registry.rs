@@ -54,7 +54,11 @@ pub fn in_group(state: &mut State, request: &Request, group: &str, query: &str) 
     let mut all = Vec::new();
     for id in ids {
         let below = state.projects.get(&id).is_some_and(|project| project.path.starts_with(&format!("{group}/")));
-        if below && let Ok(project) = visible(state, &token, id) {
+        let member = token.level(id).is_some();
+        if below
+            && let Ok(project) = visible(state, &token, id)
+            && (member || project.registry_access.as_deref() != Some("private"))
+        {
             all.extend(project.registry.iter().flatten().map(|one| repository(one, id)));
         }
     }
@@ -75,6 +79,9 @@ fn registry<'a>(state: &'a mut State, request: &Request, id: u64) -> Result<&'a 
         return Err(refusal(404, "404 Project Not Found"));
     }
     let project = visible(state, &token, id)?;
+    if project.registry_access.as_deref() == Some("private") && token.level(id).is_none() {
+        return Err(refusal(403, "403 Forbidden"));
+    }
     if project.registry.is_none() {
         return Err(refusal(404, "404 Not Found"));
     }
@@ -120,6 +127,9 @@ fn details(state: &mut State, request: &Request, id: u64, wanted: &str, tag: &st
 
 fn packages(state: &mut State, request: &Request, id: u64, query: &str) -> Result<Reply, Reply> {
     let token = identify(state, request, Need::JobRead)?;
+    if token.level(id).is_some_and(|level| level < Level::Reporter) {
+        return Err(refusal(403, "403 Forbidden"));
+    }
     let (name, version) = (parameter(query, "package_name"), parameter(query, "package_version"));
     if parameter(query, "status").as_deref() != Some("hidden") {
         return Ok(page(&[], request, query));

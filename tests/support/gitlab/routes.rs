@@ -40,6 +40,7 @@ fn route(state: &mut State, request: &Request) -> Result<Reply, Reply> {
                 &json!({"id": 77, "name": "container_scanning", "user": user(token.user, &token.username)}),
             ))
         }
+        ("GET", ["groups", group, "projects"]) => super::groups::projects(state, request, group, query),
         ("GET", ["groups", group, "registry", "repositories"]) => registry::in_group(state, request, group, query),
         (_, ["projects", project, rest @ ..]) => {
             let id = project_id(state, project).unwrap_or(0);
@@ -185,6 +186,20 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
                 None => Reply::new(200, "application/octet-stream", found.clone()),
             })
         }
+        ("GET", ["deployments" | "job_token_scope", ..]) => super::groups::in_project(state, request, id, rest, query),
+        (_, ["issues", rest @ ..]) => super::issues::answer(state, request, id, rest, query),
+        ("PUT", ["pipelines", pipeline, "metadata"]) => {
+            let token = identify(state, request, Need::JobWrite)?;
+            let number = iid(pipeline)?;
+            let name = parameter(&String::from_utf8_lossy(&request.body), "name").unwrap_or_default();
+            let project = visible(state, &token, id)?;
+            let found = project.pipelines.get_mut(&number).ok_or_else(not_found)?;
+            if name.chars().count() > 255 {
+                return Err(refusal(400, "name is too long (maximum is 255 characters)"));
+            }
+            found.clone_from(&name);
+            Ok(json_reply(200, &json!({"id": number, "name": name})))
+        }
         _ => Err(not_found()),
     }
 }
@@ -194,11 +209,11 @@ fn project_id(state: &State, name: &str) -> Option<u64> {
     name.parse().ok().or_else(by_path)
 }
 
-fn user(id: u64, name: &str) -> Value {
+pub fn user(id: u64, name: &str) -> Value {
     json!({"id": id, "username": name, "name": name, "state": "active"})
 }
 
-fn note(note: &Note, reader: &Token) -> Value {
+pub fn note(note: &Note, reader: &Token) -> Value {
     let name = if note.author == reader.user { reader.username.clone() } else { format!("user{}", note.author) };
     json!({
         "id": note.id, "body": note.body, "author": user(note.author, &name), "system": note.system,
@@ -217,7 +232,7 @@ fn discussion(one: &Note, reader: &Token) -> Value {
 }
 
 /// The text of a note: a form or JSON, of at most a million characters.
-fn body(request: &Request) -> Result<String, Reply> {
+pub fn body(request: &Request) -> Result<String, Reply> {
     let text = String::from_utf8_lossy(&request.body);
     let found = if request.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
         serde_json::from_str::<Value>(&text).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
