@@ -265,7 +265,7 @@ struct Hook {
 
 impl Hook {
     fn start() -> Self {
-        let (got, answers): (Arc<Mutex<Vec<Request>>>, Arc<Mutex<Vec<Reply>>>) = Default::default();
+        let (got, answers) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::<Mutex<Vec<Reply>>>::default());
         let (log, next) = (Arc::clone(&got), Arc::clone(&answers));
         let server = Server::start(None, move |request| {
             log.lock().unwrap().push(request.clone());
