@@ -1,6 +1,10 @@
 //! Where the fuzzers start: real files out of a folder of test data, cut small, one corpus per target.
 //!
-//! `seeds DATA CORPORA` reads `DATA/images/*/oci`, `DATA/feeds` and `DATA/versions` and writes `CORPORA/<target>/`.
+//! `PLIMSOLL_TEST_DATA=DATA PLIMSOLL_CORPORA=CORPORA seeds -runs=0` reads `DATA/images/*/oci`, `DATA/feeds` and
+//! `DATA/versions` and writes `CORPORA/<target>/`. It is a fuzz target without anything to fuzz, because a program that is
+//! built with their coverage needs libFuzzer's runtime.
+
+#![no_main]
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,6 +12,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
+use libfuzzer_sys::fuzz_target;
 use plimsoll::advisories::{FEEDS, Sink};
 use plimsoll::image::{self, Content, Entry, NoProgress, Source, Visitor};
 use plimsoll::inventory::extractor::extractor_for;
@@ -19,12 +24,13 @@ const LARGEST: u64 = 64 * 1024;
 /// Seeds of one folder for one feed: more of a kind teach a fuzzer nothing.
 const OF_A_KIND: usize = 4;
 
-fn main() -> io::Result<()> {
-    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [data, corpora] = arguments.as_slice() else {
-        return Err(io::Error::other("usage: seeds DATA CORPORA"));
+fuzz_target!(init: { write_all().expect("the corpora can be written") }, |_data: &[u8]| {});
+
+fn write_all() -> io::Result<()> {
+    let [Some(data), Some(corpora)] = ["PLIMSOLL_TEST_DATA", "PLIMSOLL_CORPORA"].map(std::env::var_os) else {
+        return Err(io::Error::other("PLIMSOLL_TEST_DATA and PLIMSOLL_CORPORA are to be set"));
     };
-    let corpora = Corpora(corpora.clone());
+    let (data, corpora) = (PathBuf::from(data), Corpora(corpora.into()));
     for image in children(&data.join("images")) {
         from_image(&image.join("oci"), &corpora)?;
     }

@@ -145,6 +145,15 @@ fn pairs(rows: &[(String, String)]) -> Vec<(&str, &str)> {
 const VULNERABLE: &[(&str, &str)] = &[("zlib", "1.2.12-r0"), ("busybox", "1.36.1-r0")];
 
 #[test]
+fn a_selection_that_takes_nothing_says_how_to_see_why() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    let app = desk.name("app");
+    let run = desk.retest(&databases().before, &[&app, "--select", "tag =~ ^v"]).expect(3);
+    assert!(run.stderr.contains("[D20]") && run.stderr.contains("images --dry-run"), "{}", run.stderr);
+}
+
+#[test]
 fn what_has_not_moved_is_judged_again_without_pulling() {
     let desk = Desk::new();
     desk.push("app:1", VULNERABLE);
