@@ -394,10 +394,10 @@ fn rules_are_added_and_looked_after() {
     let checked = run(&["--check"]).expect(1);
     assert!(checked.stdout.contains("CVE-2026-2: matches no finding"), "{}", checked.stdout);
     assert!(!checked.stdout.contains("CVE-2021-23337: matches no finding"), "{}", checked.stdout);
-    assert!(checked.stdout.contains("3 rules, 2 to be removed or renewed, 1 that expire soon"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("3 rules, 2 to be removed or renewed, 1 expiring soon"), "{}", checked.stdout);
     // Where there is no file, there is one afterwards.
     fs::remove_file(project.directory.path().join(".plimsoll.yml")).expect("the file");
     run(&["CVE-2026-1", "--reason", "x"]).expect(0);
     assert_eq!(text(), "ignore:\n  - id: CVE-2026-1\n    reason: x\n");
-    assert!(run(&["--check"]).stdout.contains("1 rules"));
+    assert!(run(&["--check"]).stdout.contains("1 rule, 0 to be removed"));
 }

@@ -115,8 +115,9 @@ fn check(args: &IgnoreArgs, environment: &Environment, settings: &Settings) -> R
         let _ = writeln!(text, "{origin}: {rule}: {said}");
     }
     let unused = if is_compared { "" } else { "; without a scan document (--report) unused ones are not known" };
+    let rules = if uses.len() == 1 { "rule" } else { "rules" };
     let _ =
-        writeln!(text, "{} rules, {wanting} to be removed or renewed, {ending} that expire soon{unused}", uses.len());
+        writeln!(text, "{} {rules}, {wanting} to be removed or renewed, {ending} expiring soon{unused}", uses.len());
     terminal::print(terminal::neutralised(&text).as_bytes());
     Ok(if wanting > 0 { Exit::PolicyFailed } else { Exit::Done })
 }
