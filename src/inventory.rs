@@ -121,10 +121,10 @@ fn linked_facts(
     }
     let facts = layer::read_targets(image, index, targets, limits);
     // Files that the walk did not come to would be missing for ever.
-    if targets
+    let is_whole = targets
         .iter()
-        .all(|(target, paths)| paths.iter().all(|path| facts.contains_key(&(index, target.clone(), path.clone()))))
-    {
+        .all(|(target, paths)| paths.iter().all(|path| facts.contains_key(&(index, target.clone(), path.clone()))));
+    if is_whole && facts.values().all(|file| file.trouble.is_none()) {
         cache.keep_linked(digest, limits, targets, &facts);
     }
     facts

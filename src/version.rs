@@ -198,6 +198,7 @@ pub fn compare_source_rpm(a: &str, b: &str) -> Option<Ordering> {
 pub fn is_valid(scheme: Scheme, version: &str) -> bool {
     let Some(text) = candidate(version).filter(|text| !text.is_empty()) else { return false };
     match scheme {
+        Scheme::Deb => deb::is_valid(text),
         Scheme::Rpm | Scheme::RpmSource => rpm::is_valid(text),
         Scheme::Apk => apk::is_valid(text),
         Scheme::Pep440 => pep440::is_valid(text),

@@ -454,8 +454,9 @@ pub(super) fn exit(document: &ScanDocument) -> Exit {
         return Exit::Done;
     }
     let of_images = document.images.iter().filter_map(|image| image.diagnosis.as_ref());
-    let mut all = document.diagnoses.iter().chain(of_images);
-    let nothing = all.all(|diagnosis| matches!(diagnosis.code, Code::NothingToScan | Code::RegistryDisabled));
+    let mut all = document.diagnoses.iter().chain(of_images).peekable();
+    let nothing = all.peek().is_some()
+        && all.all(|diagnosis| matches!(diagnosis.code, Code::NothingToScan | Code::RegistryDisabled));
     let some_scanned = document.images.iter().any(|image| image.outcome == Outcome::Success);
     if nothing && !some_scanned { Exit::NothingToScan } else { Exit::Incomplete }
 }

@@ -26,14 +26,16 @@ pub(super) fn settle(cli: &Cli, environment: &Environment) -> Result<Settings, D
         let file = match (read()?, &cli.command) {
             (None, Command::Gate(args)) => beside(&args.report)?,
             (None, Command::Publish(args)) => beside(&args.report)?,
-            (None, Command::Scan(_) | Command::Doctor(_)) => match Repository::of(environment).fetch(&path) {
-                Ok(text) => Some(SettingsFile::parse(&path, &text)?),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => {
-                    notice = Some(format!("the project's {} is not known: {error}", path.display()));
-                    None
+            (None, Command::Scan(_) | Command::Doctor(_) | Command::Alert(_) | Command::Overview(_)) => {
+                match Repository::of(environment).fetch(&path) {
+                    Ok(text) => Some(SettingsFile::parse(&path, &text)?),
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    Err(error) => {
+                        notice = Some(format!("the project's {} is not known: {error}", path.display()));
+                        None
+                    }
                 }
-            },
+            }
             (file, _) => file,
         };
         Settings::settle(&flags(cli), environment, file)

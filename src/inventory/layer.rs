@@ -88,9 +88,12 @@ pub(super) fn read_targets(image: &Image, index: usize, targets: &Targets, limit
     let left = limits.file_size.saturating_mul(LINKED_FILES);
     let files = LinkedFacts::new();
     let mut collector = TargetCollector { layer: index, targets, limits, left, files, content: Vec::new() };
-    // What could not be read was said by the first walk.
-    let _ = image.walk_layer(index, &mut collector, limits, &NoProgress);
-    collector.files
+    let Err(error) = image.walk_layer(index, &mut collector, limits, &NoProgress) else { return collector.files };
+    let mut files = if matches!(error, LayerError::Mismatch(_)) { LinkedFacts::new() } else { collector.files };
+    for (target, path) in targets.iter().flat_map(|(target, paths)| paths.iter().map(move |path| (target, path))) {
+        files.entry((index, target.clone(), path.clone())).or_insert_with(|| not_read(&error));
+    }
+    files
 }
 
 /// Walks a layer once more for databases to which logs are to be applied.
@@ -101,9 +104,18 @@ pub(super) fn read_with_logs(
     limits: &Limits,
 ) -> HashMap<(Place, Place), FileFacts> {
     let mut collector = LogCollector { layer: index, logs, limits, files: HashMap::new(), content: Vec::new() };
-    // What could not be read was said by the first walk.
-    let _ = image.walk_layer(index, &mut collector, limits, &NoProgress);
-    collector.files
+    let Err(error) = image.walk_layer(index, &mut collector, limits, &NoProgress) else { return collector.files };
+    let mut files = if matches!(error, LayerError::Mismatch(_)) { HashMap::new() } else { collector.files };
+    for (database, (log, _)) in logs.iter().flat_map(|(path, logs)| logs.iter().map(move |log| (path, log))) {
+        files.entry(((index, database.clone()), log.clone())).or_insert_with(|| not_read(&error));
+    }
+    files
+}
+
+/// What a file says that a second walk did not come to. The first walk may have been spared by the cache, so that nobody
+/// has said it yet.
+fn not_read(error: &LayerError) -> FileFacts {
+    FileFacts { facts: Vec::new(), trouble: Some((error.gap_kind(), format!("reading its layer again: {error}"))) }
 }
 
 struct Collector<'l> {

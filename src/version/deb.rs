@@ -16,6 +16,11 @@ pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
     )
 }
 
+/// Whether it has the syntax of a version.
+pub(super) fn is_valid(text: &str) -> bool {
+    Version::parse(text).is_some()
+}
+
 struct Version<'a> {
     epoch: &'a [u8],
     upstream: &'a [u8],

@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering;
 
-use crate::model::Range;
+use crate::model::{Event, Range};
 
-use super::interval::{End, Interval, intervals, is_within_limits, order};
+use super::interval::{End, Interval, ZERO, intervals, is_within_limits, order};
 use super::{Scheme, compare, is_valid};
 
 /// The answer for one version and one record.
@@ -58,6 +58,15 @@ pub fn evaluate(scheme: Scheme, ranges: &[Range], versions: &[String], version: 
 /// The answer of [`evaluate`] without the words; `None` when the version cannot be compared.
 #[must_use]
 pub fn is_affected(scheme: Scheme, ranges: &[Range], versions: &[String], version: &str) -> Option<bool> {
+    // Most records are of this form, and an image asks about tens of thousands.
+    if let ([range], []) = (ranges, versions)
+        && let [Event::Introduced(start), Event::Fixed(end)] = range.events.as_slice()
+        && start == ZERO
+        && end != ZERO
+        && is_valid(scheme, end)
+    {
+        return is_valid(scheme, version).then(|| order(scheme, end, version).is_gt());
+    }
     let record = Record { scheme, ranges, versions };
     if record.lists(version) {
         return Some(true);
@@ -77,6 +86,9 @@ impl<'a> Record<'a> {
     }
 
     fn lists(&self, version: &str) -> bool {
+        if self.versions.is_empty() {
+            return false;
+        }
         let valid = is_valid(self.scheme, version);
         let same = |other: &String| {
             other == version

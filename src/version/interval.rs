@@ -123,7 +123,7 @@ pub(super) fn order(scheme: Scheme, a: &str, b: &str) -> Ordering {
 }
 
 /// As an event: before all versions, pre-releases too.
-const ZERO: &str = "0";
+pub(super) const ZERO: &str = "0";
 
 /// Walks over the events of one range.
 struct Pairing<'a> {

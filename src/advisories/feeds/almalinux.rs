@@ -74,8 +74,6 @@ fn read_entry(entry: Entry<'_>, shard: &ShardName, sink: &mut Sink) {
     if entry.kind != "security" && erratum.cves.is_empty() {
         return sink.skip(&erratum.id, "not about security");
     }
-    // The OSV export is made of these.
-    sink.supersedes(FeedId::Osv, &erratum.id);
     let mut packages: BTreeMap<(&str, String, Option<String>), ()> = BTreeMap::new();
     for package in entry.packages.iter().filter(|package| is_package(&package.name, &package.arch)).take(MOST_PACKAGES)
     {
@@ -85,6 +83,8 @@ fn read_entry(entry: Entry<'_>, shard: &ShardName, sink: &mut Sink) {
     if packages.is_empty() {
         return sink.skip(&erratum.id, "no package");
     }
+    // The OSV export is made of these.
+    sink.supersedes(FeedId::Osv, &erratum.id);
     for ((name, version, module), ()) in packages {
         let constraints = module.filter(|module| !module.is_empty()).map(Constraint::Module).into_iter().collect();
         erratum.fixed(shard, name, &version, constraints, FeedId::AlmaLinux, sink);

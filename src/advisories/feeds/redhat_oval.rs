@@ -87,7 +87,7 @@ fn read_definition(definition: Definition, shard: &ShardName, sink: &mut Sink) {
         };
         let texts = || statement.conditions.iter().flatten().map(Condition::text);
         let module = texts().find_map(|text| text.strip_prefix("Module ")?.strip_suffix(" is enabled"));
-        if !told.insert((name, statement.version.as_str(), module, fix)) {
+        if !told.insert((name, statement.version.as_str(), module, statement.arch.as_str(), fix)) {
             continue;
         }
         let mut constraints: Vec<Constraint> = cpes().into_iter().collect();

@@ -98,7 +98,7 @@ fn read_definition(definition: Definition, only: Option<&ShardName>, sink: &mut 
         let named = statement.conditions.iter().flatten();
         let products = named.filter_map(|condition| condition.text().strip_suffix(" is installed"));
         for shard in products.filter_map(shard).collect::<BTreeSet<_>>() {
-            let key = (shard.clone(), &statement.package, version, fix);
+            let key = (shard.clone(), &statement.package, version, &statement.arch, fix);
             if only.is_some_and(|only| *only != shard) || !told.insert(key) {
                 continue;
             }

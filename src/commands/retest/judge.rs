@@ -171,6 +171,10 @@ impl Retest {
                     && !vanished
             });
             news = !known_already;
+            if !vanished {
+                // What could not be judged is as it was: nothing that stands is taken back for it.
+                snapshot.verdict = None;
+            }
             if news && let Err(diagnosis) = self.changes.add(before, &snapshot) {
                 warn!("{diagnosis}");
             }

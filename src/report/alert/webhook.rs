@@ -108,6 +108,8 @@ fn slack(news: &News<'_>) -> Value {
                 Part::Id(text) => run(&line(&text), json!({"bold": true})),
                 Part::Foreign(text) => run(&line(&text), json!({"code": true})),
             }));
+            // Slack refuses a whole message for one text without characters; an ignore rule has no repository.
+            elements.retain(|element| element["text"] != "");
             json!({"type": "rich_text_section", "elements": elements})
         })
         .collect();
