@@ -1,8 +1,9 @@
 //! Without an artifact: the shards that a scan needs, made from the upstreams and kept for some hours.
 //!
-//! Each shard is kept by itself, so that two images that share a distribution share its shard. The shard `cve` is shared by
-//! all of them: it is made again when a language is asked for whose names of CVEs it does not have, and then holds those of
-//! all that were asked for lately, so that the order of scans does not matter. When the upstreams cannot be reached, the shards of the last time are used, and the caller is told.
+//! Each shard is kept by itself, so that two images that share a distribution share its shard. The shard `cve` is
+//! shared by all of them: it is made again when a language is asked for whose names of CVEs it does not have, and then
+//! holds those of all that were asked for lately, so that the order of scans does not matter. When the upstreams cannot
+//! be reached, the shards of the last time are used, and the caller is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

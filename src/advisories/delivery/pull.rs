@@ -1,9 +1,9 @@
 //! Brings what a scan needs of an artifact into the cache, and nothing else.
 //!
 //! First the manifest's digest is asked for: one request without a body, which is all when nothing has changed. A new
-//! catalogue takes the place of the old one only when its signature holds, and of one that is signed too only when it is
-//! not older: a signature does not age, so whoever may write to the registry could bring an old database back. Then come the files that are not in the cache
-//! yet: of a shard that was here before usually one small delta.
+//! catalogue takes the place of the old one only when its signature holds, and of one that is signed too only when it
+//! is not older: a signature does not age, so whoever may write to the registry could bring an old database back. Then
+//! come the files that are not in the cache yet: of a shard that was here before usually one small delta.
 
 use std::collections::BTreeSet;
 
