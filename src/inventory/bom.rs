@@ -98,9 +98,9 @@ struct Contents {
 }
 
 impl Contents {
-    /// What a package URL says; of parts that have none nothing is known.
-    fn parse(&mut self, purl: Option<&str>) -> Option<Package> {
-        let Some(Parsed { package, namespace, distro }) = purl.and_then(purl::parse) else {
+    /// What a package URL says; of parts that have none nothing is known. `name` is what the document calls the part.
+    fn parse(&mut self, purl: Option<&str>, name: &str) -> Option<Package> {
+        let Some(Parsed { mut package, namespace, distro }) = purl.and_then(purl::parse) else {
             self.left_out += 1;
             return None;
         };
@@ -108,6 +108,10 @@ impl Contents {
             return None;
         }
         self.is_foreign = true;
+        // Package URLs of Go are in small letters, the modules' names are not.
+        if package.kind == PackageKind::Golang && name.eq_ignore_ascii_case(&package.name) {
+            name.clone_into(&mut package.name);
+        }
         if package.kind.is_os() && self.distro.is_none() {
             self.distro = distro.map(|distro| (namespace, distro));
         }

@@ -166,7 +166,7 @@ impl Component {
 
     /// The package as others' documents have it.
     fn others(&self, contents: &mut Contents) -> Option<Package> {
-        let package = contents.parse(self.purl.as_deref())?;
+        let package = contents.parse(self.purl.as_deref(), &self.name)?;
         let licenses = self.licenses.iter().filter_map(|choice| {
             let license = choice.license.as_ref().and_then(|license| license.id.as_ref().or(license.name.as_ref()));
             choice.expression.as_ref().or(license).filter(|text| is_license(text)).cloned()

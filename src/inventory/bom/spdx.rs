@@ -81,7 +81,7 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 
 fn others(element: &Element, contents: &mut Contents) -> Option<Package> {
     let purls = element.external_refs.iter().filter(|reference| reference.reference_type == "purl");
-    let package = contents.parse(purls.map(|reference| reference.reference_locator.as_str()).next())?;
+    let package = contents.parse(purls.map(|reference| reference.reference_locator.as_str()).next(), &element.name)?;
     let license = element.license_declared.iter().filter(|text| is_license(text)).cloned();
     let vendor = element.supplier.as_deref().and_then(|supplier| {
         let (_, name) = supplier.split_once(": ").filter(|(kind, _)| matches!(*kind, "Organization" | "Person"))?;

@@ -182,6 +182,19 @@ fn source_packages_in_the_words_of_other_tools() {
         assert_eq!(told.trim_end(), expected, "{what}");
         assert_eq!(inventory.gaps, [], "{what}");
     }
+    // Go's names have capitals, their package URLs have none.
+    for document in [
+        r#"{"spdxVersion":"SPDX-2.3","packages":[{"name":"github.com/Masterminds/goutils","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}]}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
+        r#"{"artifacts":[{"id":"a","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
+    ] {
+        let inventory = read(document.as_bytes(), "").expect("a document");
+        assert_eq!(inventory.packages[0].name, "github.com/Masterminds/goutils", "{document}");
+    }
+    let own = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"x","properties":[
+        {"name":"plimsoll:kind","value":"pypi"},{"name":"plimsoll:name","value":"x"},{"name":"plimsoll:origin","value":"git+https://a.example/x@1"}]}]}"#;
+    let inventory = read(own.as_bytes(), "").expect("a document");
+    assert_eq!(inventory.packages[0].origin.as_deref(), Some("git+https://a.example/x@1"));
     // A key that rpm knows is no package.
     let keys = spdx("pkg:rpm/almalinux/gpg-pubkey@b86b3716-61e69f29?distro=almalinux-9.3", "", "");
     let inventory = read(keys.as_bytes(), "").expect("a document");
