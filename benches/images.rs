@@ -353,29 +353,29 @@ fn java(scale: usize) -> Made {
 type Point = (f64, f64, f64);
 
 fn growth(program: &Program, scale: usize, plot: Option<&Path>) {
-    let point = |image: &Made, amount: usize| -> Point {
+    let point = |image: &Made, amount: f64| -> Point {
         let (cost, floor) = program.row(&image.size(), &image.local());
-        (amount as f64, cost.wall.as_secs_f64(), floor.as_secs_f64())
+        (amount, cost.wall.as_secs_f64(), floor.as_secs_f64())
     };
     let sizes = [10, 30, 100, 300, 1000, 2000].map(|size| size * MEGABYTE / scale);
     let by_bytes: Vec<Point> = sizes
         .iter()
         .map(|&size| {
             let image = of_bytes(size);
-            point(&image, image.bytes() / 1000)
+            point(&image, image.bytes() as f64 / MEGABYTE as f64)
         })
         .collect();
     let by_files: Vec<Point> = [100, 1000, 10_000, 50_000, 200_000]
         .iter()
         .map(|files| (files / scale).max(10))
-        .map(|files| point(&of_files(files, 100 * MEGABYTE / scale), files))
+        .map(|files| point(&of_files(files, 100 * MEGABYTE / scale), files as f64))
         .collect();
     if let Some(path) = plot {
         let mut svg = String::from(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"320\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <rect width=\"760\" height=\"320\" fill=\"white\"/>\n",
         );
-        panel(&mut svg, 60.0, "kB of the image, compressed", &by_bytes);
+        panel(&mut svg, 60.0, "MB of the image, compressed", &by_bytes);
         panel(&mut svg, 430.0, "files, always the same bytes", &by_files);
         svg.push_str("</svg>\n");
         fs::write(path, svg).expect("the plot can be written");
