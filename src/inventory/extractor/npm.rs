@@ -25,7 +25,7 @@ impl Extractor for Npm {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`",
+            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`, those of pnpm in `node_modules/.pnpm` too",
             "Yarn's archives of packages that are used without unpacking: `**/.yarn/{,berry/}cache/*.zip`",
         ]
     }
