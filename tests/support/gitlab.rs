@@ -59,7 +59,7 @@ pub struct Project {
     pub no_duplicates: bool,
     /// The container registry; `None` where it is turned off.
     pub registry: Option<Vec<RegistryRepository>>,
-    /// Header `Link` to give with lists of the registry, whatever it says.
+    /// Header `Link` to give with lists of the registry, whatever it says; an empty one is none.
     pub registry_link: Option<String>,
     /// By `ref/job/path`.
     pub artifacts: BTreeMap<String, Vec<u8>>,

@@ -109,7 +109,9 @@ fn tags(state: &mut State, request: &Request, id: u64, wanted: &str, query: &str
     let mut reply = page(&all, request, query);
     if let Some(link) = link {
         reply.headers.retain(|(name, _)| name != "Link" && name != "x-next-page");
-        reply = reply.with("Link", link);
+        if !link.is_empty() {
+            reply = reply.with("Link", link);
+        }
     }
     Ok(reply)
 }
