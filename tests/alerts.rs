@@ -249,7 +249,7 @@ fn a_policy_may_ask_for_what_is_remembered_and_for_nothing_else() {
     for (policy, code) in [
         ("image==reg.example.com/grp/proj:*", 1),
         ("image!=reg.example.com/grp/proj:*", 0),
-        ("high && image==*:2", 1),
+        ("high && image==reg.example.com/grp/*:2", 1),
         ("owner==team-a && critical", 1),
         ("owner!=team-a", 0),
         ("path==**/node_modules/**", 1),

@@ -124,6 +124,19 @@ fn a_link_to_another_host_is_named_and_not_followed() {
     assert!(run.stderr.contains("leads to itself"), "{}", run.stderr);
 }
 
+#[test]
+fn pages_by_key_are_followed() {
+    let desk = Desk::new();
+    let tags: Vec<String> = (0..200).map(|tag| format!("t{tag}")).collect();
+    desk.repository("app", &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    desk.gitlab.state().projects.get_mut(&7).unwrap().registry_keyset = true;
+    let run = desk.run(&["--format", "csv"], &[]).expect(0);
+    assert_eq!(run.stdout.lines().count(), 201, "{}", run.stderr);
+    // The last page is full and leads nowhere: that is its end.
+    let lists = desk.gitlab.take_requests().iter().filter(|request| request.contains("/tags?")).count();
+    assert_eq!(lists, 2);
+}
+
 /// A proxy that takes away what GitLab says of further pages must not shorten a list.
 #[test]
 fn pages_are_followed_without_any_header() {

@@ -61,6 +61,8 @@ pub struct Project {
     pub registry: Option<Vec<RegistryRepository>>,
     /// Header `Link` to give with lists of the registry, whatever it says; an empty one is none.
     pub registry_link: Option<String>,
+    /// Whether lists of the registry are in pages by key only, as those of GitLab.com may be.
+    pub registry_keyset: bool,
     /// By `ref/job/path`.
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// Files of the repository, the same in every commit.
