@@ -69,13 +69,17 @@ pub(super) fn run(
     if let Some(changes) = changes {
         collect::write_json(&out.join(SnapshotChanges::FILE), &changes)?;
     }
+    let mut any = false;
     if let Some(import) = import {
         collect::write_json(&out.join(ImportLog::FILE), &import)?;
         import.tell();
+        any = !import.images.is_empty();
     }
     Ok(match exit {
         _ if failed && !args.keep_going => Exit::Incomplete,
         Exit::Incomplete if args.keep_going => Exit::Done,
+        // All have vanished, or were left out.
+        Exit::NothingToScan if any => Exit::Done,
         other => other,
     })
 }
@@ -134,14 +138,15 @@ fn merge_documents(whole: &mut Option<ScanDocument>, other: ScanDocument) {
     }
 }
 
-fn merge_changes(whole: &mut Option<SnapshotChanges>, other: SnapshotChanges) {
+/// Takes the changes of another job. It is a first run if it is one for all of them: nothing of a first run is compared, so
+/// that of the others no news gets lost.
+pub(in crate::commands) fn merge_changes(whole: &mut Option<SnapshotChanges>, other: SnapshotChanges) {
     let Some(known) = whole else {
         *whole = Some(other);
         return;
     };
     known.started = known.started.min(other.started);
-    // Shards that came later saw what the first have stored; the run as a whole is what the earliest saw.
-    known.first_run |= other.first_run;
+    known.first_run &= other.first_run;
     let names: BTreeSet<String> = known.after.iter().map(|one| one.name.clone()).collect();
     known.before.extend(other.before.into_iter().filter(|one| !names.contains(&one.name)));
     known.after.extend(other.after.into_iter().filter(|one| !names.contains(&one.name)));
