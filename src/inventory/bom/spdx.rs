@@ -53,8 +53,9 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
     for element in &document.packages {
         match element.primary_package_purpose.as_deref() {
             Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM") => {
-                let own =
-                    element.annotated(DISTRIBUTION).and_then(|text| serde_json::from_str::<Distribution>(text).ok());
+                let own = element
+                    .annotated(DISTRIBUTION)
+                    .and_then(|text| serde_json::from_slice::<Distribution>(text.as_bytes()).ok());
                 let version = element.version_info.as_deref().unwrap_or_default();
                 contents.distribution =
                     own.or_else(|| distribution(&element.name, version, element.source_info.as_deref()));
@@ -62,7 +63,8 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
             // The image itself.
             Some("CONTAINER" | "FILE" | "SOURCE") => {}
             _ => {
-                let own = element.annotated(PACKAGE).and_then(|text| serde_json::from_str::<Package>(text).ok());
+                let own =
+                    element.annotated(PACKAGE).and_then(|text| serde_json::from_slice::<Package>(text.as_bytes()).ok());
                 let package = own.or_else(|| others(element, &mut contents));
                 contents.packages.extend(package);
             }
