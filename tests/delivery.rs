@@ -334,7 +334,7 @@ fn a_small_change_is_a_small_update() {
     for round in 0..9 {
         push(&publisher, &reference, if round % 2 == 0 { old } else { new.path() }, &[]).expect(0);
         let status = job.run(&["db", "status", "--db", &reference, "--json"]).expect(0);
-        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let status: Value = serde_json::from_slice(status.stdout.as_bytes()).unwrap();
         for shard in status["shards"].as_array().unwrap() {
             assert!(shard["deltas"].as_u64().unwrap() <= 6, "{shard}");
         }

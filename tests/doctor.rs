@@ -34,7 +34,7 @@ fn doctor_in(directory: &Path, image: &str, variables: &[(String, String)], more
         assert!(!(run.stdout.clone() + &run.stderr).contains(secret.as_str()), "{name} is shown");
     }
     let result: Value =
-        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", run.stdout, run.stderr));
+        serde_json::from_slice(run.stdout.as_bytes()).unwrap_or_else(|e| panic!("{e}: {}{}", run.stdout, run.stderr));
     (run.code, result["checks"].as_array().expect("checks").clone())
 }
 

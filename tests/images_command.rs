@@ -56,7 +56,8 @@ impl Desk {
     /// The tags that are listed, by `repository:tag` below the project.
     fn list(&self, arguments: &[&str]) -> Vec<String> {
         let run = self.run(&[arguments, &["--format", "json"]].concat(), &[]);
-        let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
+        let report: Value =
+            serde_json::from_slice(run.stdout.as_bytes()).unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
         let own = format!("{}/grp/proj/", self.registry.host());
         let mut names = Vec::new();
         for (repository, rows) in report["repositories"].as_object().unwrap() {
@@ -317,7 +318,7 @@ fn marks_tell_what_became_of_an_image() {
     let run =
         run_in(desk.folder.path(), &["images", "--state", &state, "--details", "--format", "json", &app], &insecure)
             .expect(0);
-    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let report: Value = serde_json::from_slice(run.stdout.as_bytes()).unwrap();
     let mut marks: Vec<(String, String)> = report["repositories"][&app]
         .as_array()
         .unwrap()

@@ -71,7 +71,7 @@ fn real_images_hold_what_an_independent_reader_found() {
     for entry in std::fs::read_dir(data.join("images")).expect("images") {
         let folder = entry.expect("an entry").path();
         let Ok(text) = std::fs::read_to_string(folder.join("inventory.json")) else { continue };
-        let document: Value = serde_json::from_str(&text).expect("inventory.json");
+        let document: Value = serde_json::from_slice(text.as_bytes()).expect("inventory.json");
         let name = document["image"].as_str().expect("a name").to_owned();
         images += 1;
         let inventory = take(&open_data(&folder, document["arch"].as_str().expect("an architecture")));
@@ -123,7 +123,7 @@ fn reads_docker_schema_2_from_a_directory() {
 /// (name, version) pairs of a JSON file.
 fn pairs(path: &Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(path).expect("a list");
-    let pairs: Vec<(String, String)> = serde_json::from_str(&text).expect("pairs");
+    let pairs: Vec<(String, String)> = serde_json::from_slice(text.as_bytes()).expect("pairs");
     pairs.into_iter().map(|(name, version)| format!("{name} {version}")).collect()
 }
 
@@ -183,7 +183,7 @@ fn the_same_image_gives_the_same_inventory() {
     let sorted = first.packages.is_sorted_by_key(|p| (p.kind, p.name.clone(), p.version.clone(), p.arch.clone()));
     assert!(sorted);
     let text = serde_json::to_string(&first).expect("an inventory is JSON");
-    assert_eq!(serde_json::from_str::<Inventory>(&text).expect("and is read back"), first);
+    assert_eq!(serde_json::from_slice::<Inventory>(text.as_bytes()).expect("and is read back"), first);
 }
 
 const OS_RELEASE: &[u8] = b"ID=debian\nVERSION_ID=12\n";

@@ -217,6 +217,6 @@ mod tests {
         let alert = Alert { key: "0".repeat(32), repository: String::new(), images: vec![], heard: None, news };
         let json = serde_json::to_string(&alert).unwrap();
         assert!(json.contains(r#""news":"rule-expiring""#), "{json}");
-        assert_eq!(serde_json::from_str::<Alert>(&json).unwrap(), alert);
+        assert_eq!(serde_json::from_slice::<Alert>(json.as_bytes()).unwrap(), alert);
     }
 }

@@ -320,6 +320,6 @@ mod tests {
         let day = DayCounts { at: now, images: 1, counts: SeverityCounts::default(), fixable: 0, kev: 0 };
         index.history.entry(jiff::civil::date(2026, 11, 21)).or_default().insert("reg.io/g/p".into(), day);
         let json = serde_json::to_string(&index).unwrap();
-        assert_eq!(serde_json::from_str::<StateIndex>(&json).unwrap(), index);
+        assert_eq!(serde_json::from_slice::<StateIndex>(json.as_bytes()).unwrap(), index);
     }
 }

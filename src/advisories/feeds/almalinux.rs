@@ -42,7 +42,7 @@ impl Feed for AlmaLinux {
         let release = path.split('/').nth(1).ok_or_else(|| FeedError::new("no release in the path"))?;
         let errata: Errata<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in errata.data {
-            match serde_json::from_str::<Entry<'_>>(raw.get()) {
+            match serde_json::from_slice::<Entry<'_>>(raw.get().as_bytes()) {
                 Ok(entry) => read_entry(entry, &shard(release), sink),
                 Err(error) => sink.skip(&format!("{error}: {}", raw.get()), "malformed record"),
             }

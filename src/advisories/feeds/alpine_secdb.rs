@@ -64,7 +64,7 @@ impl Feed for AlpineSecdb {
         let shard = shard(release);
         let database: Database<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in database.packages.unwrap_or_default() {
-            match serde_json::from_str::<Entry<'_>>(raw.get()) {
+            match serde_json::from_slice::<Entry<'_>>(raw.get().as_bytes()) {
                 Ok(entry) => read_package(&entry.pkg, &shard, sink),
                 Err(error) => sink.skip(&format!("{error}: {}", raw.get()), "malformed record"),
             }

@@ -59,7 +59,7 @@ impl Feed for EndOfLifeDate {
         let id = id.ok_or_else(|| FeedError::new("no product in the path"))?;
         let cycles: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in cycles {
-            match serde_json::from_str::<Cycle>(raw.get()) {
+            match serde_json::from_slice::<Cycle>(raw.get().as_bytes()) {
                 Ok(cycle) => sink.end_of_life(shard(id, &cycle.cycle), cycle.end(id)),
                 Err(error) => sink.skip(&format!("{name}: {error}"), "malformed record"),
             }

@@ -1,8 +1,7 @@
 //! `plimsoll retest --merge`: the documents of several retests made one, as the last job of a plan does.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -167,8 +166,8 @@ fn merge_logs(whole: &mut Option<ImportLog>, other: ImportLog) {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Diagnosis> {
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    serde_json::from_reader(BufReader::new(file)).map_err(|error| unreadable(path, &error))
+    let json = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    serde_json::from_slice(&json).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Diagnosis {

@@ -102,9 +102,11 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 fn about_image(component: &Component, contents: &mut Contents) {
     for Property { name, value } in &component.properties {
         match name.as_str() {
-            "plimsoll:image" => contents.image = serde_json::from_str(value).unwrap_or_default(),
-            "plimsoll:gap" => contents.gaps.extend(serde_json::from_str(value)),
-            name if name.starts_with("plimsoll:layer:") => contents.layers.extend(serde_json::from_str(value)),
+            "plimsoll:image" => contents.image = serde_json::from_slice(value.as_bytes()).unwrap_or_default(),
+            "plimsoll:gap" => contents.gaps.extend(serde_json::from_slice(value.as_bytes())),
+            name if name.starts_with("plimsoll:layer:") => {
+                contents.layers.extend(serde_json::from_slice(value.as_bytes()))
+            }
             _ => {}
         }
     }
@@ -118,7 +120,7 @@ fn about_image(component: &Component, contents: &mut Contents) {
 }
 
 fn about_system(component: &Component, contents: &mut Contents) {
-    let own = component.property("plimsoll:distribution").and_then(|text| serde_json::from_str(text).ok());
+    let own = component.property("plimsoll:distribution").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
     contents.distribution = own.or_else(|| {
         let id = component.property("syft:distro:id").unwrap_or(&component.name);
         let version = component.property("syft:distro:versionID").or(component.version.as_deref());

@@ -60,8 +60,9 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
     for element in &document.packages {
         match element.primary_package_purpose.as_deref() {
             Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM") => {
-                let own =
-                    element.annotated(DISTRIBUTION).and_then(|text| serde_json::from_str::<Distribution>(text).ok());
+                let own = element
+                    .annotated(DISTRIBUTION)
+                    .and_then(|text| serde_json::from_slice::<Distribution>(text.as_bytes()).ok());
                 let version = element.version_info.as_deref().unwrap_or_default();
                 contents.distribution =
                     own.or_else(|| distribution(&element.name, version, element.source_info.as_deref()));
@@ -70,7 +71,8 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
             Some("CONTAINER" | "FILE" | "SOURCE") => {}
             Some("APPLICATION") if element.annotated(TRIVY_CLASS).is_some() => {}
             _ => {
-                let own = element.annotated(PACKAGE).and_then(|text| serde_json::from_str::<Package>(text).ok());
+                let own =
+                    element.annotated(PACKAGE).and_then(|text| serde_json::from_slice::<Package>(text.as_bytes()).ok());
                 let package = own.or_else(|| others(element, &mut contents));
                 contents.packages.extend(package);
             }
