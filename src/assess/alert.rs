@@ -173,6 +173,7 @@ fn as_scan(image: &ImageSnapshot, verdict: &Verdict) -> ImageScan {
         source: None,
         licenses: Vec::new(),
         vendor: None,
+        origin: None,
         module: None,
         section: None,
         third_party: false,
