@@ -754,6 +754,7 @@ fn the_double_speaks_as_gitlab_does() {
     }
     let desk = Desk::new();
     desk.gitlab.add_token(Token::access("glpat-reader-token", PROJECT, &["read_api"]));
+    desk.gitlab.add_repository(PROJECT, "registry.example.com/grp/proj/app", &["1", "2"]);
     for number in 0..45 {
         desk.gitlab.add_note(PROJECT, 5, 34, &format!("note {number}"), number % 5 == 0);
     }
@@ -797,6 +798,50 @@ try:
     gl.projects.get("other/project")
     sys.exit("a project was seen that is not there")
 except gitlab.GitlabGetError as error:
+    assert error.response_code == 404
+# The job, seen by its own token and by no other.
+me = gitlab.Gitlab(url, job_token=job).http_get("/job")
+assert me["user"]["username"] == "alice", me
+# Merge requests, the role in a project, and the token about itself.
+assert [m.iid for m in gl.projects.get(7).mergerequests.list(get_all=True)] == [5]
+assert gl.projects.get(7).permissions["project_access"]["access_level"] == 30
+assert gl.personal_access_tokens.get("self").scopes == ["api"]
+# Issues: made, found by their author, changed, closed, noted; the job token may not.
+project = gl.projects.get(7, lazy=True)
+issue = project.issues.create({"title": "one", "description": "text", "labels": "a,b", "due_date": "2026-12-01"})
+assert (issue.iid, issue.title, issue.due_date) == (1, "one", "2026-12-01"), issue
+mine = project.issues.list(get_all=True, author_id=gl.user.id, scope="all")
+assert [i.iid for i in mine] == [1]
+issue = project.issues.get(1)
+issue.title = "two"
+issue.state_event = "close"
+issue.save()
+mine = project.issues.list(get_all=True, author_id=gl.user.id, scope="all")
+assert [(i.title, i.state) for i in mine] == [("two", "closed")], mine
+issue.notes.create({"body": "still there"})
+assert [n.body for n in issue.notes.list(get_all=True)] == ["still there"]
+try:
+    jobs.issues.create({"title": "x"})
+    sys.exit("the job token made an issue")
+except gitlab.GitlabAuthenticationError as error:
+    assert error.response_code == 401
+# Groups: their projects and their registry; the job token sees neither.
+group = gl.groups.get("grp", lazy=True)
+assert [p.path_with_namespace for p in group.projects.list(get_all=True, include_subgroups=True)] == ["grp/proj"]
+repositories = group.registry_repositories.list(get_all=True)
+assert [r.location for r in repositories] == ["registry.example.com/grp/proj/app"], repositories
+[repository] = project.repositories.list(get_all=True)
+assert [t.name for t in repository.tags.list(get_all=True)] == ["1", "2"]
+assert repository.tags.get("2").name == "2"
+try:
+    gitlab.Gitlab(url, job_token=job).groups.get("grp", lazy=True).projects.list(get_all=True)
+    sys.exit("the job token saw a group")
+except gitlab.GitlabAuthenticationError as error:
+    assert error.response_code == 401
+try:
+    gl.groups.get("other", lazy=True).projects.list(get_all=True)
+    sys.exit("a group was seen that is not there")
+except gitlab.GitlabError as error:
     assert error.response_code == 404
 "#;
     let url = desk.gitlab.api().trim_end_matches("/api/v4").to_owned();

@@ -177,6 +177,9 @@ fn as_finding(known: &KnownFinding, moved: bool) -> Finding {
         epss: None,
         statements: Vec::new(),
         change: Some(if moved { crate::model::Change::Introduced } else { crate::model::Change::Disclosed }),
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 
