@@ -82,6 +82,10 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
         "/v2/" => registry(request),
         _ => Reply::new(429, "text/plain", "slow down").with("Retry-After", "3600"),
     });
+    let failing = Front::start(bench, |request, registry| match request.target.as_str() {
+        "/v2/" => registry(request),
+        _ => Reply::new(503, "text/plain", "out of order").with("Retry-After", "3600"),
+    });
     let forgetful = Front::start(bench, |request, registry| match request.header("Authorization") {
         None => registry(request),
         Some(_) => Reply::new(401, "application/json", "{}").with(
@@ -108,6 +112,7 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
     });
     let disabled = realm(format!("https://localhost:{}/jwt/auth", disabled_service.port));
 
+    let mut told = String::new();
     let login = |user: &'static str, password: &'static str| {
         vec![("CS_REGISTRY_USER", user), ("CS_REGISTRY_PASSWORD", password)]
     };
@@ -153,6 +158,15 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
             "platform",
         ),
         ("too many requests", busy.host(), "grp/proj/doctor:1", vec![], "D18", "later"),
+        ("out of order", failing.host(), "grp/proj/doctor:1", vec![], "D18", "administrator"),
+        (
+            "TLS, asked in plain HTTP",
+            host.clone(),
+            "grp/proj/doctor:1",
+            vec![("CS_REGISTRY_INSECURE", "true")],
+            "D06",
+            "remove CS_REGISTRY_INSECURE",
+        ),
         (
             "a dead proxy",
             "registry.invalid".into(),
@@ -169,15 +183,56 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
         assert_eq!((exit, found["diagnosis"]["code"].as_str()), (2, Some(code)), "{what}: {found:#}");
         let texts = format!("{} {}", found["diagnosis"]["fix"], found["diagnosis"]["why"]);
         assert!(texts.contains(fix), "{what}: {found:#}");
+        told.push_str(&in_words(what, found));
         let all = serde_json::to_string(&checks).expect("JSON");
         assert!(!all.contains("proxy-password"), "{what}: the proxy's password is shown");
     }
+    // What people read: the cause, and what to change.
+    insta::assert_snapshot!("doctor_diagnoses", told);
     let (exit, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &bench.job(&host), &[]);
     assert_eq!((exit, &check(&checks, "registry")["state"]), (0, &json!("fine")), "{checks:#?}");
     // Nobody's request.
     let anonymous: Variables = bench.job(&host).into_iter().filter(|(name, _)| !name.starts_with("CI_")).collect();
     let (_, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &anonymous, &[]);
     assert_eq!(check(&checks, "registry")["diagnosis"]["code"], "D14");
+}
+
+/// A diagnosis without what differs from run to run. What a resolver says of a name differs, too.
+fn in_words(what: &str, check: &Value) -> String {
+    let text = |name: &str| check["diagnosis"][name].as_str().unwrap_or_default().to_owned();
+    let code = text("code");
+    let why = if code == "D02" { "…".to_owned() } else { text("why") };
+    let words = format!("{what}\n  error[{code}] {}\n  why: {why}\n  fix: {}\n\n", text("what"), text("fix"));
+    let masks = [
+        (":[0-9]{4,5}", ":PORT"),
+        ("[0-9a-f]{64}", "FINGERPRINT"),
+        ("[0-9]{4}-[0-9]{2}-[0-9]{2}", "DAY"),
+        ("[0-9]{9,}", "TIME"),
+        ("/tmp/[A-Za-z0-9._/-]*", "FILE"),
+    ];
+    masks.iter().fold(words, |words, (pattern, mask)| {
+        let pattern = regex::Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(&words, *mask).into_owned()
+    })
+}
+
+#[test]
+fn certificates_are_shown_before_they_are_trusted() {
+    let Some(bench) = Bench::shared() else { return };
+    let name = format!("{}/grp/proj/doctor:1", bench.host());
+    let run = program::run(&["doctor", "--print-ca", &name], &[]).expect(0);
+    let compact = |text: &str| text.split_whitespace().collect::<String>();
+    let own = std::fs::read_to_string(bench.keys.path("server.crt")).expect("the certificate");
+    let (first, _) = own.split_once("-----END").expect("PEM");
+    let (_, first) = first.split_once("-----BEGIN").expect("PEM");
+    assert!(compact(&run.stdout).contains(&compact(first)), "{}", run.stdout);
+    assert!(run.stdout.contains("issued by") && run.stdout.contains("SHA-256"), "{}", run.stdout);
+    let variables = with(&bench.job(&bench.host()), &[("ADDITIONAL_CA_CERT_BUNDLE", "")]);
+    let (_, checks) = doctor(&name, &variables, &[]);
+    let why = check(&checks, "registry")["diagnosis"]["why"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("it presents") && why.contains("for localhost"), "{why}");
+    let run = program::run(&["doctor", "--print-ca", "localhost:1/a:1"], &[]).expect(2);
+    assert!(run.stderr.contains("error[D30]"), "{}", run.stderr);
 }
 
 /// The job token, declared for another host than `CI_REGISTRY`.

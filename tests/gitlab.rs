@@ -261,6 +261,79 @@ fn a_merge_request_is_told_what_it_brings_and_stopped_until_it_is_gone() {
     assert!(requests.len() <= 10, "{requests:?}");
 }
 
+/// Every command that meets a token, with the log as full as it can be, where all is well and where every token is wrong.
+#[test]
+fn no_command_shows_a_token() {
+    let Some(bench) = Bench::shared() else { return };
+    let authority = bench.keys.path("ca.crt").display().to_string();
+    let desk = Desk::with(GitLabDouble::start_tls(&bench.keys), Some(authority));
+    let commit = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
+    let image = desk.image("secretive", &[("leftish-pad", "1.0.0")]);
+    bench.push(&format!("{image}:latest"), &format!("topic:{commit}"));
+    desk.gitlab.add_repository(PROJECT, &format!("{}/grp/proj/topic", bench.host()), &[commit]);
+    let db = desk.advisories.display().to_string();
+    let hook = "http://localhost:1/hooks/very-secret-0123456789";
+    let right = [bench.job(&bench.host()), desk.merge_request()].concat();
+    let wrong: Vec<(String, String)> = right
+        .iter()
+        .map(|(name, value)| {
+            let is_token = name.contains("TOKEN") || name.contains("PASSWORD");
+            (name.clone(), if is_token { format!("glpat-wrong-{}-0123456789", name.len()) } else { value.clone() })
+        })
+        .collect();
+    for (what, mut variables) in [("right", right), ("wrong", wrong)] {
+        set(&mut variables, "PLIMSOLL_WEBHOOK_URL", hook);
+        set(&mut variables, "CI_PROJECT_ROOT_NAMESPACE", "grp");
+        let is_secret = |name: &str| name.contains("PASSWORD") || name.contains("TOKEN");
+        let mut secrets: Vec<String> =
+            variables.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone()).collect();
+        secrets.push("very-secret".into());
+        let place = desk.place.path().join(format!("everything-{what}"));
+        std::fs::create_dir(&place).expect("a directory");
+        let state = place.join("state").display().to_string();
+        let mut texts = Vec::new();
+        for command in [
+            &["scan", "--db", &db, "--out", "plimsoll-report"][..],
+            &["publish", "--report", "plimsoll-report/plimsoll.json", "--comment", "always"],
+            &["gate", "--report", "plimsoll-report/plimsoll.json"],
+            &["doctor"],
+            &["doctor", "--format", "json"],
+            &["images"],
+            &["images", "--dry-run"],
+            &["retest", "--db", &db, "--out", "retest-report"],
+            &["retest", "--db", &db, "--out", "retest-report", "--state", &state],
+            &["alert", "--report", "retest-report/plimsoll.json"],
+            &["plan"],
+            &["overview", "--group", "grp"],
+            &["explain", "CVE-2026-1001", "--report", "plimsoll-report/plimsoll.json", "--db", &db],
+            &["ignore", "--check"],
+            &["db", "status", "--db", &db],
+        ] {
+            let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let run = run_in(&place, &[command, &["--log-level", "trace"]].concat(), &variables);
+            assert!(!run.stderr.contains("panicked"), "{what} {command:?}: {}", run.stderr);
+            texts.push((format!("the output of {command:?}"), run.stdout + &run.stderr));
+        }
+        let mut folders = vec![place];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let bytes = std::fs::read(entry.path()).expect("a file");
+                let bytes = zstd::decode_all(bytes.as_slice()).unwrap_or(bytes);
+                texts.push((entry.path().display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        assert!(texts.len() > 25, "{what}: {} texts", texts.len());
+        for (place, text) in &texts {
+            let shown = secrets.iter().find(|secret| text.contains(secret.as_str()));
+            assert!(shown.is_none(), "{what}: a secret is in {place}:\n{text}");
+        }
+    }
+}
+
 /// The default branch was never scanned, but its image is in the registry under the name that GitLab's convention gives.
 #[test]
 fn the_registry_has_the_baseline_of_the_first_merge_request() {

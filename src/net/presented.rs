@@ -192,7 +192,7 @@ struct Element<'a> {
 fn element(input: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&[tag, length], rest) = input.split_first_chunk()?;
     let (length, rest) = match length {
-        0..0x80 => (usize::from(length), rest),
+        0..=0x7f => (usize::from(length), rest),
         0x81..=0x84 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
             (bytes.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte)), rest)
