@@ -181,7 +181,8 @@ fn one_report_goes_to_standard_output() {
     let database = program::osv_database(&shared).display().to_string();
     let image = oci(&shared, "edge-whiteouts");
     let run = run(&["scan", &image, "--db", &database, "--format", "json", "--output", "-", "--quiet"], &[]).expect(0);
-    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("only the report is on standard output");
+    let document: serde_json::Value =
+        serde_json::from_slice(run.stdout.as_bytes()).expect("only the report is on standard output");
     assert_eq!(document["format"], "plimsoll-scan-1");
 }
 

@@ -1057,7 +1057,7 @@ fn a_distribution_without_support_is_a_finding_when_asked_for() {
     let with = desk.pipeline(&image, &on(&[]));
     assert_eq!(found(&with), ["EOL-debian-10 Medium None"], "{}", with.scan.stderr);
     let report = std::fs::read_to_string(with.directory.join("plimsoll-report/gl-container-scanning-report.json"));
-    let report: serde_json::Value = serde_json::from_str(&report.expect("the report")).expect("JSON");
+    let report: serde_json::Value = serde_json::from_slice(report.expect("the report").as_bytes()).expect("JSON");
     assert_eq!(report["vulnerabilities"][0]["identifiers"][0]["type"], "eol", "{report}");
     // The baseline has it too; and a rule may ignore it.
     let severe = desk.pipeline(&image, &on(&[("CS_REPORT_OS_EOL_SEVERITY", "HIGH"), ("PLIMSOLL_BASELINE", &image)]));

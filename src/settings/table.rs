@@ -312,7 +312,7 @@ pub static SETTINGS: &[Setting] = &[
         variables: &[plain("PLIMSOLL_NOTIFY")],
         kind: Kind::Names,
         default: "all that are set up",
-        about: "Where alerts go: `exit`, `pipeline`, `issue`, `webhook`, or `none`",
+        about: "Where `alert` tells what is new: `exit`, `pipeline`, `issue`, `webhook`; or `auto`, `all` or `none`",
     },
     Setting {
         key: "alert_on",

@@ -249,7 +249,7 @@ fn discussion(one: &Note, reader: &Token) -> Value {
 pub fn body(request: &Request) -> Result<String, Reply> {
     let text = String::from_utf8_lossy(&request.body);
     let found = if request.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
-        serde_json::from_str::<Value>(&text).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
+        serde_json::from_slice::<Value>(text.as_bytes()).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
     } else {
         parameter(&text, "body")
     };
