@@ -177,6 +177,7 @@ fn as_scan(image: &ImageSnapshot, verdict: &Verdict) -> ImageScan {
         section: None,
         third_party: false,
         owned_by: None,
+        origin: None,
         locations: vec![Location { path: known.path.clone(), layer: 0 }],
     };
     let mut identity = ImageIdentity::default();
