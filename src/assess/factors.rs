@@ -304,7 +304,8 @@ mod tests {
     #[test]
     fn each_factor_has_its_evidence() {
         type Change = fn(&mut Finding, &mut Inventory);
-        let cases: Vec<(Change, &[(&str, i8)], &str)> = vec![
+        type Case = (Change, &'static [(&'static str, i8)], &'static str);
+        let cases: Vec<Case> = vec![
             (|_, _| {}, &[], ""),
             (
                 |finding, _| {
