@@ -211,6 +211,9 @@ fn as_finding(known: &KnownFinding, index: usize, change: Change) -> Finding {
         epss: None,
         statements: Vec::new(),
         change: Some(change),
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 
