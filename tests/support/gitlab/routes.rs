@@ -266,7 +266,9 @@ pub fn body(request: &Request) -> Result<String, Reply> {
 pub fn fields(request: &Request) -> String {
     let text = String::from_utf8_lossy(&request.body).into_owned();
     let is_json = request.header("Content-Type").is_some_and(|kind| kind.contains("json"));
-    let Some(Value::Object(object)) = is_json.then(|| serde_json::from_slice(text.as_bytes()).ok()).flatten() else { return text };
+    let Some(Value::Object(object)) = is_json.then(|| serde_json::from_slice(text.as_bytes()).ok()).flatten() else {
+        return text;
+    };
     let escaped = |value: &Value| -> String {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.bytes().map(|byte| format!("%{byte:02X}")).collect()
