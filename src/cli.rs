@@ -240,6 +240,9 @@ pub struct DoctorArgs {
     /// How to write the result: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
+    /// Print the certificates that the image's registry presents, in PEM, and nothing else. Compare before trusting them
+    #[arg(long, requires = "images")]
+    pub print_ca: bool,
 }
 
 /// Who vouches for a database, and how old it may be.

@@ -178,7 +178,7 @@ fn names_of_the_project_stand_beside_those_of_others() {
     let list = |arguments: &[&str]| -> Vec<String> {
         let token = [("PLIMSOLL_GITLAB_TOKEN", "glpat-other")];
         let run = desk.run(&[arguments, &["--format", "json"]].concat(), &token).expect(0);
-        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let report: Value = serde_json::from_slice(run.stdout.as_bytes()).unwrap();
         let mut names = Vec::new();
         for (repository, rows) in report["repositories"].as_object().unwrap() {
             let path = repository.split_once('/').unwrap().1;

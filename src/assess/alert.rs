@@ -166,19 +166,8 @@ fn is_coverage(kind: GapKind) -> bool {
 /// The image as the policy sees it: its name, its labels, and where its packages lie.
 fn as_scan(image: &ImageSnapshot, verdict: &Verdict) -> ImageScan {
     let package = |known: &KnownFinding| Package {
-        kind: known.kind,
-        name: known.name.clone(),
-        version: known.version.clone(),
-        arch: None,
-        source: None,
-        licenses: Vec::new(),
-        vendor: None,
-        module: None,
-        section: None,
-        third_party: false,
-        owned_by: None,
-        origin: None,
         locations: vec![Location { path: known.path.clone(), layer: 0 }],
+        ..Package::new(known.kind, &known.name, &known.version)
     };
     let mut identity = ImageIdentity::default();
     identity.config.labels.clone_from(&image.labels);
@@ -222,6 +211,9 @@ fn as_finding(known: &KnownFinding, index: usize, change: Change) -> Finding {
         epss: None,
         statements: Vec::new(),
         change: Some(change),
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 

@@ -330,6 +330,9 @@ mod tests {
             epss: Some(Epss { score: 0.2, percentile: 0.9, date: None }),
             statements: vec![],
             change: None,
+            original_severity: None,
+            factors: Vec::new(),
+            score: 0,
         }
     }
 

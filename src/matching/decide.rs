@@ -160,6 +160,9 @@ pub(super) fn decide(
         kev: facts.kev,
         epss: facts.epss,
         change: None,
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
         statements: said
             .iter()
             .chain(fix_from.iter())

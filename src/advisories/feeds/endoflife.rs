@@ -85,7 +85,7 @@ pub(super) struct Listed {
 pub(super) fn supported(product: &str, fetch: &dyn Fetch) -> Vec<Listed> {
     let bytes = fetch.get(&path(product)).ok().flatten().unwrap_or_default();
     let cycles: Vec<&RawValue> = serde_json::from_slice(&bytes).unwrap_or_default();
-    let cycles = cycles.into_iter().filter_map(|raw| serde_json::from_str::<Cycle>(raw.get()).ok());
+    let cycles = cycles.into_iter().filter_map(|raw| serde_json::from_slice::<Cycle>(raw.get().as_bytes()).ok());
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let is_later = |moment: &Option<Moment>| match moment {
         Some(Moment::Day(day)) => *day >= today,
