@@ -290,8 +290,8 @@ fn connections_are_used_again() {
     desk.retest(&databases().all, &[&app, "--jobs", "4"]).expect(0);
     let requests = desk.registry.take_requests().len();
     let connections = desk.registry.connections() - before;
-    // One or two for each that is at work, not one for each request.
-    assert!(requests >= 61 && connections <= 10, "{requests} requests on {connections} connections");
+    // A connection may be made while another is on its way back to the pool, but not for each request.
+    assert!(requests >= 61 && connections <= requests / 3, "{requests} requests on {connections} connections");
 }
 
 #[test]
