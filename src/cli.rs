@@ -86,6 +86,10 @@ pub enum Command {
     Alert(AlertArgs),
     /// Show all images of a group: owner, deployment, last scan, findings, and what nobody looks at
     Overview(OverviewArgs),
+    /// Print what lets a shell complete commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Manual(ManualArgs),
 }
 
 /// Arguments of `scan`.
@@ -597,4 +601,20 @@ pub struct PlanArgs {
     /// Where the child pipeline goes
     #[arg(long, value_name = "FILE", default_value = "plimsoll-retest.yml")]
     pub to: PathBuf,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `manual`.
+#[derive(Debug, Args)]
+pub struct ManualArgs {
+    /// Write the pages of all commands there, as `plimsoll.1`, `plimsoll-scan.1` and so on
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }

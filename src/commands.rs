@@ -4,6 +4,7 @@ mod alert;
 mod baseline;
 mod bill_of_materials;
 mod compare_versions;
+mod completions;
 mod database;
 mod db;
 mod doctor;
@@ -13,6 +14,7 @@ mod ignore;
 mod images;
 mod judgement;
 mod log;
+mod manual;
 mod notification;
 mod output;
 mod overview;
@@ -68,6 +70,8 @@ fn execute(cli: &Cli, environment: &Environment) -> Result<Exit, Diagnosis> {
         Command::Plan(args) => plan::run(args, &environment, &settings),
         Command::Alert(args) => alert::run(args, &environment),
         Command::Overview(args) => overview::run(args, &environment),
+        Command::Completions(args) => Ok(completions::run(args)),
+        Command::Manual(args) => manual::run(args),
     }
 }
 

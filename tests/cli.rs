@@ -199,6 +199,25 @@ fn versions_are_compared_on_request() {
 }
 
 #[test]
+fn shells_and_manuals_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell], &[]).expect(0).stdout;
+        for part in ["compare-versions", "retest", "fail-on", "max-db-age"] {
+            assert!(script.contains(part), "{shell} does not complete {part}");
+        }
+    }
+    let page = run(&["manual"], &[]).expect(0).stdout;
+    assert!(page.contains(".TH plimsoll 1") && page.contains("plimsoll\\-scan(1)"), "{page}");
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("man").display().to_string();
+    run(&["manual", "--to", &place], &[]).expect(0);
+    for (file, part) in [("plimsoll-scan.1", "ignore\\-unfixed"), ("plimsoll-db-push.1", "DIR")] {
+        let page = std::fs::read_to_string(format!("{place}/{file}")).expect(file);
+        assert!(page.contains(part), "{file}: {page}");
+    }
+}
+
+#[test]
 fn an_explanation_leads_from_the_evidence_to_the_verdict() {
     let Some(shared) = shared() else { return };
     let database = program::osv_database(&shared).display().to_string();

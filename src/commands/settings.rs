@@ -19,8 +19,8 @@ pub(super) fn settle(cli: &Cli, environment: &Environment) -> Result<Settings, D
     let mut settled = || {
         let (path, named) = settings::location(cli.config.as_deref(), environment);
         let read = || match &cli.command {
-            // What compares two versions does not stumble over a project's settings.
-            Command::CompareVersions(_) => Ok(None),
+            // What needs no project does not stumble over its settings.
+            Command::CompareVersions(_) | Command::Completions(_) | Command::Manual(_) => Ok(None),
             _ => SettingsFile::read(&path, named),
         };
         let file = match (read()?, &cli.command) {
