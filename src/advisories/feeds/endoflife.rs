@@ -51,6 +51,8 @@ impl Feed for EndOfLifeDate {
             let is_of = |shard: &ShardName| shard.as_str().strip_prefix(id).is_some_and(|rest| rest.starts_with('-'));
             wanted.is_none_or(|wanted| wanted.iter().any(is_of))
         };
+        // CentOS Linux is judged by Red Hat's shards.
+        let is_wanted = |id: &str| is_wanted(id) || id == "centos" && is_wanted("rhel");
         let products = PRODUCTS.iter().filter(|(_, id)| is_wanted(id));
         products.map(|(product, _)| format!("endoflife/api/{product}.json")).collect()
     }
@@ -82,7 +84,7 @@ fn shard(id: &str, cycle: &str) -> ShardName {
         repository_release: None,
         content_sets: Vec::new(),
     };
-    distribution.shard()
+    distribution.lifecycle()
 }
 
 #[derive(Deserialize)]
