@@ -36,9 +36,16 @@ fn main() {
     }
     println!("| images | run | wall | CPU | CPU per image | peak memory |");
     println!("|---|---|---|---|---|---|");
+    let mut costs: Vec<(usize, f64)> = Vec::new();
     for number in numbers {
-        measure(number, &originals, &database);
+        costs.push((number, measure(number, &originals, &database)));
     }
+    println!("\nCPU per image without news:\n\n```text");
+    let most = costs.iter().map(|(_, cost)| *cost).fold(f64::MIN_POSITIVE, f64::max);
+    for (number, cost) in costs {
+        println!("{number:>6}  {:<50}  {cost:.2} ms", "#".repeat((cost / most * 50.0).round() as usize));
+    }
+    println!("```");
 }
 
 /// The inventories of the test data's images.
@@ -59,7 +66,8 @@ fn originals() -> Vec<Inventory> {
     all
 }
 
-fn measure(number: usize, originals: &[Inventory], database: &Path) {
+/// Milliseconds of CPU per image in the last run.
+fn measure(number: usize, originals: &[Inventory], database: &Path) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
     let registry = PlainRegistry::start();
     let now = Timestamp::now();
@@ -108,7 +116,8 @@ fn measure(number: usize, originals: &[Inventory], database: &Path) {
         }
     }
     state.finish(now, &Finish { keep: SignedDuration::from_hours(24), ..Finish::default() }).expect("stored");
-    for run in ["with news", "without news"] {
+    let mut cost = 0.0;
+    for run in ["first", "without news"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         command.arg("retest").args(&patterns).arg("--db").arg(database);
         command.arg("--state").arg(folder.path().join("state")).arg("--out").arg(folder.path().join("out"));
@@ -116,14 +125,16 @@ fn measure(number: usize, originals: &[Inventory], database: &Path) {
         command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0").current_dir(folder.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let (wall, cpu, memory) = watch(command);
+        cost = cpu * 1e3 / number as f64;
         println!(
             "| {number} | {run} | {:.2} s | {:.2} s | {:.2} ms | {:.0} MiB |",
             wall.as_secs_f64(),
             cpu,
-            cpu * 1e3 / number as f64,
+            cost,
             memory as f64 / 1024.0
         );
     }
+    cost
 }
 
 fn shards(inventory: &Inventory) -> Vec<ShardName> {

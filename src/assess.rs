@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod baseline;
 pub mod end_of_life;
+pub mod factors;
 pub mod filter;
 mod glob;
 pub mod ignore;

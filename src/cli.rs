@@ -240,6 +240,9 @@ pub struct DoctorArgs {
     /// How to write the result: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
+    /// Print the certificates that the image's registry presents, in PEM, and nothing else. Compare before trusting them
+    #[arg(long, requires = "images")]
+    pub print_ca: bool,
 }
 
 /// Who vouches for a database, and how old it may be.
@@ -508,6 +511,21 @@ pub struct RetestArgs {
     /// End with 0 even if some images failed
     #[arg(long)]
     pub keep_going: bool,
+    /// Tell what is new at the end, as `alert` does: exit, pipeline, issue, webhook, auto or all [default: nobody]
+    #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
+    pub notify: Vec<String>,
+    /// Which findings are worth an alert, as for `alert`
+    #[arg(long, value_name = "EXPR", requires = "notify")]
+    pub alert_on: Option<String>,
+    /// Days until an issue is due, by severity, as for `alert`
+    #[arg(long, value_name = "LIST", requires = "notify")]
+    pub sla: Option<String>,
+    /// Write the memory from a pipeline of any kind; `plan` says so to the jobs of a schedule
+    #[arg(long)]
+    pub remember: bool,
+    /// Nothing is news, whatever is remembered; `plan` says so to all jobs of a first run
+    #[arg(long)]
+    pub first_run: bool,
     /// Scan nothing: make one of the documents that other retests wrote into these directories
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["patterns", "select", "every", "group", "project"])]
     pub merge: Vec<PathBuf>,
@@ -561,7 +579,7 @@ pub struct PlanArgs {
     /// Which images.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Jobs at most, up to 200 [default: 20]
+    /// Jobs at most, up to 199, and one that puts their results together [default: 20]
     #[arg(long, value_name = "N")]
     pub shards: Option<usize>,
     /// The image that the jobs run in [default: that of this job, CI_JOB_IMAGE]
@@ -570,10 +588,10 @@ pub struct PlanArgs {
     /// Leave out what was scanned more recently than this, as for `retest`
     #[arg(long, value_name = "AGE")]
     pub every: Option<String>,
-    /// The policy of the last job [default: as for `gate`; `never` for none]
+    /// The policy of the last job, as for `gate` [default: never]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
-    /// Channels that the last job tells what is new, as for `alert`; `all` for those that are set up [default: none]
+    /// Channels that the last job tells what is new, as for `alert` [default: none]
     #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
     pub notify: Vec<String>,
     /// Where the child pipeline goes

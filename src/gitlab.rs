@@ -30,4 +30,4 @@ pub use packages::PackageFile;
 pub use pages::Listed;
 pub use pipelines::MAX_PIPELINE_NAME_CHARS;
 pub use registry::{Repository, RepositoryTag, TagDetails};
-pub use tokens::{TokenInfo, TokenJob};
+pub use tokens::{Probe, TokenInfo, TokenJob};

@@ -11,6 +11,7 @@ mod distribution;
 mod dockerfile;
 mod document;
 mod end_of_life;
+mod factor;
 mod finding;
 mod gap;
 mod image_reference;
@@ -39,6 +40,7 @@ pub use document::{
     SourceDate, Tool,
 };
 pub use end_of_life::EndOfLife;
+pub use factor::{Effect, Factor, FactorId};
 pub use finding::{Change, Finding, Fix, PackageRef, Statement, Suppressed, SuppressionReason};
 pub use gap::{Gap, GapKind};
 pub use image_reference::{ImageReference, InvalidReference};

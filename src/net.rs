@@ -6,11 +6,13 @@
 mod client;
 mod failure;
 mod fetch;
+mod presented;
 pub mod retry;
 
 pub use client::{USER_AGENT, Verification, client, client_without_redirects, has_system_roots};
 pub use failure::{Failure, FailureKind};
 pub use fetch::{Fetched, HttpFetch, Validators};
+pub use presented::{Presented, presented};
 
 pub use crate::context::{ApiToken, Credential, Credentials, Login, LoginKind, NetworkSettings};
 

@@ -156,6 +156,15 @@ impl Registry {
         self.runtime.block_on(push::manifest(&self.transport, image, media_type, bytes))
     }
 
+    /// What the token service grants for an image's repository when asked for everything, `pull` and `push`; `None` where
+    /// the registry lets its rights be known by trying only. Changes nothing.
+    ///
+    /// # Errors
+    /// The registry or its token service cannot be reached, or does not know us.
+    pub fn granted(&self, image: &ImageReference) -> Result<Option<Vec<String>>, RegistryError> {
+        self.runtime.block_on(self.transport.granted(image))
+    }
+
     /// Who an image's registry takes us for, for the log: `job token of gitlab-ci-token (CI_REGISTRY_USER/…)`.
     #[must_use]
     pub fn identity(&self, image: &ImageReference) -> String {

@@ -97,9 +97,10 @@ fn our_own_bills_of_materials_stand_for_the_image() {
     let Some(shared) = shared() else { return };
     let database = program::osv_database(&shared).display().to_string();
     let images = std::fs::read_dir(shared.join("images")).expect("images").flatten().map(|entry| entry.path());
-    let mut some = 0;
-    for image in images.filter(|image| image.join("oci").is_dir()) {
-        let source = format!("oci:{}", image.join("oci").display());
+    let (mut some, mut count) = (0, 0);
+    for image in images.filter(|image| image.is_dir()) {
+        let form = if image.join("oci").is_dir() { "oci" } else { "dir" };
+        let source = format!("{form}:{}", image.join(form).display());
         let outputs = [("json", "plimsoll.json"), ("cyclonedx", "a.cdx.json"), ("spdx", "a.spdx.json")];
         let formats = outputs.map(|(format, path)| ["--format", format, "--output", path]).concat();
         // That the expected platform is missing in one is no matter of this test.
@@ -108,6 +109,7 @@ fn our_own_bills_of_materials_stand_for_the_image() {
             &[&[source.as_str(), "--db", &database, "--platform", platform], formats.as_slice()].concat(),
         );
         let want = judged(&of_image);
+        count += 1;
         some += want.len();
         for document in ["a.cdx.json", "a.spdx.json"] {
             let path = of_image.directory.path().join(document);
@@ -120,5 +122,6 @@ fn our_own_bills_of_materials_stand_for_the_image() {
             assert_eq!(coverage(&of_document), coverage(&of_image), "{document} of {source}");
         }
     }
+    assert!(count >= 16, "only {count} images");
     assert!(some > 1000, "only {some} findings were compared");
 }

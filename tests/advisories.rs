@@ -278,17 +278,19 @@ fn nothing_to_read_and_nothing_to_open_are_errors() {
     assert!(matches!(result, Err(BuildError::NothingFound(_))), "{result:?}");
     assert!(matches!(Database::open(to.path()), Err(DatabaseError::Missing(_))));
     for (json, reason) in [
-        (r#"{"format":"plimsoll-database-9"}"#, "its format is `plimsoll-database-9`"),
-        ("[]", ""),
-        ("", ""),
-        (r#"{"format":"plimsoll-database-1"}"#, ""),
+        (r#"{"format":"plimsoll-database-9"}"#, Some("its format is `plimsoll-database-9`")),
+        ("[]", None),
+        ("", None),
+        (r#"{"format":"plimsoll-database-1"}"#, None),
     ] {
         fs::write(to.path().join("catalogue.json"), json).unwrap();
         let error = Database::open(to.path()).unwrap_err();
-        assert!(
-            matches!(&error, DatabaseError::Corrupt { reason: found, .. } if found.contains(reason)),
-            "{json}: {error}"
-        );
+        let is_expected = match (&error, reason) {
+            (DatabaseError::Format { reason, is_newer: true, .. }, Some(expected)) => reason.contains(expected),
+            (DatabaseError::Corrupt { .. }, None) => true,
+            _ => false,
+        };
+        assert!(is_expected, "{json}: {error}");
     }
 }
 
@@ -337,6 +339,8 @@ fn damage_gives_an_error_or_the_same_answer() {
             match answers(to.path()) {
                 Ok(answer) => assert_eq!(answer, expected, "bit {bit} of byte {at}"),
                 Err(DatabaseError::Corrupt { .. }) => noticed += 1,
+                // The number of the version is just that.
+                Err(DatabaseError::Format { .. }) if (8..12).contains(&at) => noticed += 1,
                 Err(other) => panic!("bit {bit} of byte {at}: {other}"),
             }
         }
@@ -355,6 +359,29 @@ fn damage_gives_an_error_or_the_same_answer() {
         assert!(answers(to.path()).is_err(), "cut to {length} bytes with a catalogue that says so");
         fs::write(&catalogue, &listed).unwrap();
     }
+}
+
+/// What another version of the program has made is no damage: people are told which of the two is too old.
+#[test]
+fn another_version_is_told_from_damage() {
+    let (to, path, sound) = with_pypi();
+    let version = u32::from_le_bytes(sound[8..12].try_into().unwrap());
+    for (other, newer) in [(version + 1, true), (u32::MAX, true), (version - 1, false)] {
+        let mut bytes = sound.clone();
+        bytes[8..12].copy_from_slice(&other.to_le_bytes());
+        fs::write(&path, bytes).unwrap();
+        match answers(to.path()) {
+            Err(DatabaseError::Format { is_newer, reason, .. }) => {
+                assert!(is_newer == newer && reason.contains(&other.to_string()), "{other}: {reason}");
+            }
+            result => panic!("{other}: {result:?}"),
+        }
+    }
+    fs::write(&path, &sound).unwrap();
+    let catalogue = to.path().join("catalogue.json");
+    let listed = fs::read_to_string(&catalogue).unwrap();
+    fs::write(&catalogue, listed.replace("plimsoll-database-1", "plimsoll-database-2")).unwrap();
+    assert!(matches!(answers(to.path()), Err(DatabaseError::Format { is_newer: true, .. })));
 }
 
 proptest! {
@@ -624,6 +651,8 @@ fn a_feed_that_lost_records_leaves_its_shards_as_they_were() {
     // A record becomes malformed, and a whole feed disappears.
     fs::write(source.path().join("osv/PyPI/GHSA-aaaa-bbbb-cccc.json"), "{").unwrap();
     fs::remove_dir_all(source.path().join("kev")).unwrap();
+    // Meanwhile another feed has news, which its own shards take.
+    fs::write(source.path().join("debian/tracker/data/json"), DEBIAN.replace("2.6.0-1", "2.6.0-9")).unwrap();
     let report = build(&keep);
     assert_eq!(
         failures(&report),
@@ -633,7 +662,10 @@ fn a_feed_that_lost_records_leaves_its_shards_as_they_were() {
         ]
     );
     assert_eq!(names(), before);
+    assert_eq!(report.kept, [shard("cve"), shard("pypi")]);
     let database = Database::open(to.path()).unwrap();
+    let expat = database.shard(&shard("debian-13")).unwrap().unwrap().lookup("expat").unwrap();
+    assert!(format!("{expat:?}").contains("2.6.0-9"), "{expat:?}");
     assert_eq!(database.shard(&shard("pypi")).unwrap().unwrap().lookup("zope-interface").unwrap().len(), 1);
     assert!(database.cve_facts("CVE-2024-1000").unwrap().unwrap().kev.is_some());
 

@@ -179,6 +179,120 @@ fn a_run_that_ended_between_note_and_text_tells_nothing_twice() {
     assert!(issue.description.contains("2 alerts stand"));
 }
 
+/// The images of these changes as alerts heard of them at some time.
+fn heard(mut changes: Value, at: &str) -> Value {
+    for image in changes["before"].as_array_mut().unwrap() {
+        let (digest, config) = (image["digest"].clone(), image["config_digest"].clone());
+        image["told"] = json!({"digest": digest, "config_digest": config, "verdict": "x", "at": at});
+    }
+    changes
+}
+
+/// Disclosed, fixed, and disclosed again: the second time is news again, and trying again still is none.
+#[test]
+fn what_comes_back_is_told_again_and_once() {
+    let (desk, hook) = (Desk::new(), Hook::start());
+    let url = hook.url();
+    let variables = [ISSUE[0], ("PLIMSOLL_WEBHOOK_URL", url.as_str())];
+    let (one, other) = (finding("zlib1g", "CVE-2026-1", "high"), finding("curl", "CVE-2026-2", "high"));
+    let at = |findings: &[Value]| [image("grp/proj", "1", 1, findings)];
+    let run = |before: &[Value], after: &[Value], time: &str, code: i32| {
+        let changes = heard(changes(&at(before), &at(after)), time);
+        desk.alert(&changes, &variables).expect(code);
+        // A job that is run again.
+        desk.alert(&changes, &variables).expect(code);
+        (desk.issue(), hook.take().len())
+    };
+    let both = [one.clone(), other.clone()];
+    run(&[], std::slice::from_ref(&other), "2026-11-01T00:00:00Z", 1);
+    let (issue, messages) = run(std::slice::from_ref(&other), &both, "2026-11-02T00:00:00Z", 1);
+    assert_eq!((issue.notes.len(), messages), (1, 1));
+    let (issue, messages) = run(&both, &[], "2026-11-03T00:00:00Z", 0);
+    assert_eq!((issue.closed, issue.notes.len(), messages), (true, 1, 0));
+    let (issue, messages) = run(&[], std::slice::from_ref(&one), "2026-11-04T00:00:00Z", 1);
+    assert_eq!((issue.closed, issue.notes.len(), messages), (false, 2, 1), "{issue:?}");
+    assert!(issue.notes[1].body.contains("CVE-2026-1"));
+}
+
+/// The note was written, and then the instance did not answer any more.
+#[test]
+fn a_closed_issue_is_opened_although_its_news_was_told() {
+    let desk = Desk::new();
+    let (one, two) = (finding("zlib1g", "CVE-2026-1", "high"), finding("curl", "CVE-2026-2", "high"));
+    let at = |findings: &[Value]| [image("grp/proj", "1", 1, findings)];
+    desk.alert(&changes(&at(&[]), &at(std::slice::from_ref(&one))), &ISSUE).expect(1);
+    desk.alert(&changes(&at(&[one]), &at(&[])), &ISSUE).expect(0);
+    let before = desk.issue();
+    assert!(before.closed);
+    let news = changes(&at(&[]), &at(&[two]));
+    desk.alert(&news, &ISSUE).expect(1);
+    {
+        let mut state = desk.gitlab.state();
+        let issue = &mut state.projects.get_mut(&PROJECT).unwrap().issues[0];
+        (issue.description, issue.closed) = (before.description, true);
+    }
+    desk.alert(&news, &ISSUE).expect(1);
+    let issue = desk.issue();
+    assert_eq!((issue.closed, issue.notes.len()), (false, 1), "{issue:?}");
+}
+
+#[test]
+fn a_policy_may_ask_for_what_is_remembered_and_for_nothing_else() {
+    let desk = Desk::new();
+    let mut changes = disclosed();
+    for image in changes["after"].as_array_mut().unwrap() {
+        image["labels"] = json!({"maintainer": "team-a"});
+        let finding = &mut image["verdict"]["findings"][0];
+        finding["kind"] = json!("npm");
+        finding["path"] = json!("app/node_modules/zlib1g/package.json");
+    }
+    for (policy, code) in [
+        ("image==reg.example.com/grp/proj:*", 1),
+        ("image!=reg.example.com/grp/proj:*", 0),
+        ("high && image==reg.example.com/grp/*:2", 1),
+        ("owner==team-a && critical", 1),
+        ("owner!=team-a", 0),
+        ("path==**/node_modules/**", 1),
+        ("path==**/test/**", 0),
+        ("disclosed", 1),
+        ("introduced || existing", 0),
+    ] {
+        let run = desk.alert(&changes, &[("PLIMSOLL_ALERT_ON", policy)]);
+        assert_eq!(run.code, code, "{policy}: {} {}", run.stdout, run.stderr);
+    }
+    for (policy, name) in [("high && age<3", "age"), ("!(epss<0.1)", "epss"), ("cvss>=9", "cvss"), ("own", "own")] {
+        let run = desk.alert(&changes, &[("PLIMSOLL_ALERT_ON", policy)]).expect(2);
+        assert!(run.stderr.contains("error[D30]") && run.stderr.contains(&format!("`{name}` is not remembered")));
+    }
+}
+
+#[test]
+fn the_journal_needs_no_duplicates() {
+    let (desk, hook) = (Desk::new(), Hook::start());
+    desk.gitlab.state().projects.get_mut(&PROJECT).unwrap().no_duplicates = true;
+    let url = hook.url();
+    let variables = [("PLIMSOLL_WEBHOOK_URL", url.as_str()), ("PLIMSOLL_NOTIFY", "webhook")];
+    for (id, messages) in [("CVE-2026-1", 1), ("CVE-2026-2", 1), ("CVE-2026-1", 0), ("CVE-2026-2", 0)] {
+        let at = |findings: &[Value]| [image("grp/proj", "1", 1, findings)];
+        desk.alert(&changes(&at(&[]), &at(&[finding("curl", id, "high")])), &variables).expect(0);
+        assert_eq!(hook.take().len(), messages, "{id}");
+    }
+    let files: Vec<String> = desk.gitlab.state().projects[&PROJECT].packages.keys().cloned().collect();
+    assert!(files.len() == 1 && files[0].starts_with("plimsoll-state/alerts/told-"), "{files:?}");
+}
+
+#[test]
+fn the_channels_that_are_set_up_are_found() {
+    let desk = Desk::new();
+    // Without a token for issues and without a webhook the pipeline is left; `auto` fails nobody.
+    desk.alert_with(&disclosed(), &[], &["--notify", "auto"]).expect(0);
+    assert!(desk.pipeline().starts_with("Retest: 1 newly"));
+    desk.gitlab.state().projects.get_mut(&PROJECT).unwrap().pipelines.insert(98, "parent".into());
+    desk.alert_with(&disclosed(), &[], &["--notify", "all", "--pipeline", "98"]).expect(1);
+    assert!(desk.gitlab.state().projects[&PROJECT].pipelines[&98].starts_with("Retest: 1 newly"));
+    assert!(desk.alert_with(&disclosed(), &[], &["--notify", "auto,issue"]).expect(2).stderr.contains("alone"));
+}
+
 #[test]
 fn what_others_wrote_is_never_touched() {
     let desk = Desk::new();

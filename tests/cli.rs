@@ -181,7 +181,8 @@ fn one_report_goes_to_standard_output() {
     let database = program::osv_database(&shared).display().to_string();
     let image = oci(&shared, "edge-whiteouts");
     let run = run(&["scan", &image, "--db", &database, "--format", "json", "--output", "-", "--quiet"], &[]).expect(0);
-    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("only the report is on standard output");
+    let document: serde_json::Value =
+        serde_json::from_slice(run.stdout.as_bytes()).expect("only the report is on standard output");
     assert_eq!(document["format"], "plimsoll-scan-1");
 }
 
@@ -298,7 +299,7 @@ fn the_end_of_support_is_said() {
         let source = format!("oci:{}", shared.join("images").join(image).join("oci").display());
         let scan = scan(&[&source, "--db", &database]);
         let gaps = scan.image().inventory.as_ref().map(|inventory| inventory.gaps.clone()).unwrap_or_default();
-        let said = gaps.iter().any(|gap| gap.kind == plimsoll::model::GapKind::EndOfLife);
+        let said = gaps.iter().any(|gap| gap.kind == GapKind::EndOfLife);
         assert_eq!(said, is_over, "{image}: {gaps:?}");
         assert_eq!(scan.run.stdout.contains("no security updates since 20"), is_over, "{}", scan.run.stdout);
     }

@@ -34,15 +34,20 @@ struct Pipeline {
 
 impl Project {
     fn new(inputs: &str) -> Self {
+        let after = "after_gate:\n  stage: test\n  needs: [container_scanning]\n  script:\n    - echo \"counted $PLIMSOLL_FINDINGS\"\n";
+        Self::including("container-scanning", inputs, after)
+    }
+
+    /// One that includes any of the components, with jobs of its own.
+    fn including(component: &str, inputs: &str, jobs: &str) -> Self {
         let folder = TempDir::new().expect("a temporary directory");
         let path = folder.path();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         fs::create_dir(path.join("templates")).expect("a folder");
-        fs::copy(root.join("templates/container-scanning.yml"), path.join("templates/container-scanning.yml"))
-            .expect("the template");
+        let template = format!("templates/{component}.yml");
+        fs::copy(root.join(&template), path.join(&template)).expect("the template");
         let pipeline = format!(
-            "include:\n  - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/container-scanning@$CI_COMMIT_SHA\n    inputs:\n{inputs}\n\
-             after_gate:\n  stage: test\n  needs: [container_scanning]\n  script:\n    - echo \"counted $PLIMSOLL_FINDINGS\"\n"
+            "include:\n  - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/{component}@$CI_COMMIT_SHA\n    inputs:\n{inputs}\n{jobs}"
         );
         fs::write(path.join(".gitlab-ci.yml"), pipeline).expect("the pipeline");
         let project = Self { folder };
@@ -158,21 +163,25 @@ fn the_component_expands_to_what_is_expected() {
     if !is_installed() {
         return;
     }
-    for (name, inputs) in [
-        ("preview_defaults", "      stage: test"),
+    for (name, component, inputs) in [
+        ("preview_defaults", "container-scanning", "      stage: test"),
         (
             "preview_inputs",
+            "container-scanning",
             "      stage: test\n      job_name: scan_web\n      image: $CI_REGISTRY_IMAGE/web:$CI_COMMIT_SHA\n      images: a:1 b:2\n      \
              platform: linux/arm64\n      fail_on: kev || new && high\n      warn_on: new && medium\n      baseline: none\n      \
              comment: always\n      analyzer_image: registry.example.com/mirror/plimsoll:0.1.0",
         ),
-        ("preview_without_gate", "      fail_on: never"),
+        ("preview_without_gate", "container-scanning", "      fail_on: never"),
+        ("preview_doctor", "doctor", "      stage: test"),
+        (
+            "preview_doctor_inputs",
+            "doctor",
+            "      stage: .pre\n      job_name: ask_the_doctor\n      image: $CI_REGISTRY_IMAGE/web:$CI_COMMIT_SHA\n      \
+             analyzer_image: registry.example.com/mirror/plimsoll:0.1.0",
+        ),
     ] {
-        let project = Project::new(inputs);
-        let path = project.folder.path().join(".gitlab-ci.yml");
-        let pipeline = fs::read_to_string(&path).expect("the pipeline");
-        let (include, _) = pipeline.split_once("after_gate:").expect("the job of the tests");
-        fs::write(&path, include).expect("the pipeline");
+        let project = Project::including(component, inputs, "");
         let output = project.command(&[]).arg("--preview").output().expect("gitlab-ci-local starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         insta::assert_snapshot!(name, String::from_utf8_lossy(&output.stdout));
@@ -207,6 +216,42 @@ fn a_pipeline_scans_what_was_pushed_and_the_gate_stops_it() {
         // The counts reach later jobs through the dotenv report.
         assert!(pipeline.log.contains("counted 2"), "{fail_on}: {}", pipeline.log);
         assert!(!pipeline.log.contains(JOB_TOKEN), "{fail_on}: the job token is in the log");
+    }
+}
+
+/// The job of the doctor, started by hand, says what each token can do; a wrong port is its finding, and the job fails.
+#[test]
+fn the_doctor_is_asked_in_a_job_of_its_own() {
+    let Some(bench) = Bench::shared() else { return };
+    if !is_installed() {
+        return;
+    }
+    let gitlab = GitLabDouble::start_tls(&bench.keys);
+    gitlab.add_project(7, "grp/proj");
+    gitlab.add_token(Token::job(JOB_TOKEN, 7));
+    let folder = TempDir::new().expect("a temporary directory");
+    let layout = Layout::new(folder.path());
+    let image = layout.image("amd64", &[b"layer"]);
+    bench.push(&format!("oci:{}:latest", layout.finish(image).display()), "examined:1");
+    let mut variables = bench.job(&bench.host());
+    variables.extend(owned(&[
+        ("CI_PIPELINE_SOURCE", "web"),
+        ("CI_PROJECT_ID", "7"),
+        ("CI_API_V4_URL", &gitlab.api()),
+        ("CI_JOB_TOKEN", JOB_TOKEN),
+        ("CI_DEFAULT_BRANCH", "main"),
+    ]));
+    for (host, fine) in [(bench.host(), true), ("localhost:1".to_owned(), false)] {
+        let project = Project::including("doctor", &format!("      image: {host}/grp/proj/examined:1"), "");
+        assert_eq!(project.jobs(&variables), ["container_scanning_doctor"]);
+        let output = project.command(&variables).arg("container_scanning_doctor").output().expect("it starts");
+        let log = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        for line in ["✓ job token", "✓ read the state", "– write comments", "✓ pull images"] {
+            assert!(log.contains(line), "{line}: {log}");
+        }
+        assert_eq!(log.contains("✓ registry"), fine, "{log}");
+        assert_eq!(log.contains("error[D03]"), !fine, "{log}");
+        assert!(!log.contains(JOB_TOKEN), "the job token is in the log");
     }
 }
 

@@ -309,6 +309,17 @@ fn a_small_change_is_a_small_update() {
         job.run(&["db", "export", &file, "--db", &reference]).expect(0);
         job.run(&["db", "import", &file, "--to", &to.display().to_string()]).expect(0);
         same(&Database::open(&to).unwrap(), &Database::open(new.path()).unwrap());
+
+        // A build on top of what was pushed compares with its newest state, and keeps all files of a shard that it keeps.
+        let kept_name = to.display().to_string();
+        let lossy = feeds(Some(100));
+        fs::write(lossy.path().join("debian/tracker/data/json"), "{}").unwrap();
+        let from = lossy.path().display().to_string();
+        for _ in 0..3 {
+            let run = job.run(&["db", "build", "--from", &from, "--to", &kept_name]).expect(2);
+            assert!(run.stderr.contains("the last good one is kept"), "{}", run.stderr);
+        }
+        same(&Database::open(&to).unwrap(), &Database::open(new.path()).unwrap());
     }
 
     // Nothing has changed: nothing is sent.
@@ -323,7 +334,7 @@ fn a_small_change_is_a_small_update() {
     for round in 0..9 {
         push(&publisher, &reference, if round % 2 == 0 { old } else { new.path() }, &[]).expect(0);
         let status = job.run(&["db", "status", "--db", &reference, "--json"]).expect(0);
-        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let status: Value = serde_json::from_slice(status.stdout.as_bytes()).unwrap();
         for shard in status["shards"].as_array().unwrap() {
             assert!(shard["deltas"].as_u64().unwrap() <= 6, "{shard}");
         }
@@ -424,6 +435,128 @@ fn only_what_the_key_signed_is_used() {
     let catalogue = fs::read_to_string(to.join("catalogue.json")).unwrap();
     fs::write(to.join("catalogue.json"), catalogue.replace("\"records\": ", "\"records\":  ")).unwrap();
     assert!(local(&to).run.stderr.contains("not trusted"));
+}
+
+/// A signature does not age: who may write to the registry could bring back a database that does not know the newest flaws.
+#[test]
+fn an_older_signed_database_does_not_take_the_place_of_a_newer_one() {
+    let bench = bench!();
+    let host = bench.host();
+    let folder = TempDir::new().unwrap();
+    let Some((private, public)) = key(folder.path(), "ours") else { return };
+    let publisher = Job::new(bench, &host);
+    let reference = format!("{host}/grp/proj/rollback:1");
+    let (old, new) = (database(), built(Some(50)));
+    let image = root(false);
+    let source = format!("dir:{}", image.path().display());
+    let scan = |job: &Job| job.scan(&[&source, "--db", &reference, "--db-key", &public]);
+    push(&publisher, &reference, new.path(), &["--sign-key", &private, "--whole"]).expect(0);
+    let job = Job::new(bench, &host);
+    let good = scan(&job);
+    assert_eq!(good.run.code, 0, "{}", good.run.stderr);
+    push(&publisher, &reference, old, &["--sign-key", &private, "--whole"]).expect(0);
+    for _ in 0..2 {
+        let after = scan(&job);
+        assert_eq!(after.run.code, 0, "{}", after.run.stderr);
+        assert_eq!(after.image().findings, good.image().findings);
+        assert_eq!(after.document.database.as_ref().unwrap().built, good.document.database.as_ref().unwrap().built);
+        let gaps = &after.image().inventory.as_ref().unwrap().gaps;
+        let is_said = |gap: &plimsoll::model::Gap| {
+            gap.kind == GapKind::StaleAdvisories && gap.reason.contains("an older database than was there before")
+        };
+        assert!(gaps.iter().any(is_said), "{gaps:?}");
+    }
+    let update = job.run(&["db", "update", &reference, "--db-key", &public]).expect(2);
+    assert!(update.stderr.contains("the newer one in the cache is used"), "{}", update.stderr);
+    // Who has nothing newer cannot know; the age says how old it is.
+    let fresh = scan(&Job::new(bench, &host));
+    assert_eq!(fresh.run.code, 0, "{}", fresh.run.stderr);
+    // A newer one is taken again.
+    push(&publisher, &reference, built(None).path(), &["--sign-key", &private]).expect(0);
+    let newest = scan(&job);
+    assert!(newest.document.database.as_ref().unwrap().built > good.document.database.as_ref().unwrap().built);
+    job.run(&["db", "update", &reference, "--db-key", &public]).expect(0);
+}
+
+/// A fallback stands in for a database that is not there, never for one that is not trusted.
+#[test]
+fn only_what_is_absent_is_replaced_by_the_fallback() {
+    let image = root(true);
+    let source = format!("dir:{}", image.path().display());
+    let folder = TempDir::new().unwrap();
+    let Some((private, public)) = key(folder.path(), "ours") else { return };
+    let Some((foreign, _)) = key(folder.path(), "theirs") else { return };
+    let signed = |private: &str| {
+        let to = TempDir::new().unwrap();
+        let from = feeds(None);
+        let (from, to_name) = (from.path().display().to_string(), to.path().display().to_string());
+        program::run(&["db", "build", "--from", &from, "--to", &to_name, "--sign-key", private], &[]).expect(0);
+        to
+    };
+    let (ours, theirs, local) = (signed(&private), signed(&foreign), feeds(None));
+    let name = |folder: &TempDir| folder.path().display().to_string();
+    let scan = |db: &str, fallback: &TempDir, more: &[&str]| {
+        scan_with(&[&[&source, "--db", db, "--fallback-db", &name(fallback)], more].concat(), &[])
+    };
+    let gone = "localhost:1/grp/proj/db:1";
+    let key = ["--db-key", public.as_str()];
+
+    // Not trusted, damaged, of another version, or too old: refused.
+    let damaged = signed(&private);
+    fs::write(damaged.path().join("catalogue.json"), "{").unwrap();
+    let newer = signed(&private);
+    let catalogue = fs::read_to_string(newer.path().join("catalogue.json")).unwrap();
+    fs::write(newer.path().join("catalogue.json"), catalogue.replace("database-1", "database-2")).unwrap();
+    let refused: [(&TempDir, &[&str], &str); 4] = [
+        (&theirs, &key, "not trusted"),
+        (&damaged, &key, "not trusted"),
+        (&damaged, &[], "cannot be used"),
+        (&newer, &[], "another version"),
+    ];
+    for (db, more, why) in refused {
+        let run = scan(&name(db), &local, more);
+        assert_eq!((run.run.code, run.document.diagnoses[0].code), (2, Code::DatabaseUnavailable), "{why}");
+        assert!(run.document.diagnoses[0].to_string().contains(why), "{}", run.document.diagnoses[0]);
+        assert!(run.image().findings.is_empty(), "{why}");
+    }
+    let too_old = scan(&name(&ours), &local, &["--max-db-age", "0h", "--stale-db", "fail"]);
+    assert_eq!(too_old.run.code, 2, "{}", too_old.run.stderr);
+
+    // Absent: used, and said with the reason and the age.
+    for (fallback, more) in [(&local, &key[..]), (&ours, &key), (&theirs, &[])] {
+        let run = scan(gone, fallback, more);
+        assert_eq!(run.run.code, 0, "{}", run.run.stderr);
+        assert!(run.image().findings.len() > 10);
+        let gaps = &run.image().inventory.as_ref().unwrap().gaps;
+        let said =
+            gaps.iter().find(|gap| gap.reason.contains("used as a fallback")).unwrap_or_else(|| panic!("{gaps:?}"));
+        assert!(said.subject == name(fallback) && said.reason.contains("2024-05-06"), "{said:?}");
+        assert!(said.reason.contains("localhost:1"), "{said:?}");
+    }
+    // By the same rules.
+    let foreign = scan(gone, &theirs, &key);
+    assert_eq!((foreign.run.code, foreign.document.diagnoses[0].code), (2, Code::DatabaseUnavailable));
+    assert!(foreign.document.diagnoses[0].why.contains("not trusted"), "{}", foreign.document.diagnoses[0]);
+    let old = scan(gone, &ours, &["--max-db-age", "0h", "--stale-db", "fail"]);
+    assert_eq!(old.run.code, 2, "{}", old.run.stderr);
+}
+
+/// A folder of feeds that a scan builds itself: what it could not read is missing in the answer.
+#[test]
+fn holes_in_a_folder_of_feeds_are_said() {
+    let feeds = feeds(None);
+    let kev = feeds.path().join("kev/known_exploited_vulnerabilities.json");
+    fs::write(&kev, "{").unwrap();
+    let image = root(false);
+    let scan =
+        scan_with(&[&format!("dir:{}", image.path().display()), "--db", &feeds.path().display().to_string()], &[]);
+    assert_eq!(scan.run.code, 0, "{}", scan.run.stderr);
+    assert!(scan.run.stderr.contains("kev/known_exploited_vulnerabilities.json: not used"), "{}", scan.run.stderr);
+    let gaps = &scan.image().inventory.as_ref().unwrap().gaps;
+    let is_said = |gap: &plimsoll::model::Gap| {
+        gap.kind == GapKind::StaleAdvisories && gap.subject.starts_with("kev/known_exploited")
+    };
+    assert!(gaps.iter().any(is_said), "{gaps:?}");
 }
 
 #[test]
@@ -692,7 +825,8 @@ fn shards_are_built_on_demand_and_kept() {
     let (_, report) = on_demand(&second, &wanted(&["debian-12", "no-such-1"]), &cache, hour).unwrap();
     assert!(report.built.is_empty() && second.read.lock().unwrap().is_empty());
     let (_, report) = on_demand(&fetch(false), &wanted(&["debian-12", "pypi"]), &cache, hour).unwrap();
-    assert_eq!(report.built, [ShardName::new("pypi")]);
+    // With PyPI's names of CVEs.
+    assert_eq!(report.built, [ShardName::new("cve"), ShardName::new("pypi")]);
     // Old, and the upstreams are away: what was kept is used, and it is said.
     let (database, report) = on_demand(&fetch(true), &wanted(&["debian-12", "pypi"]), &cache, Duration::ZERO).unwrap();
     assert!(report.outdated.is_some());
@@ -702,6 +836,57 @@ fn shards_are_built_on_demand_and_kept() {
     let home = folder.path().display().to_string();
     let status = program::run(&["db", "status"], &[("PLIMSOLL_CACHE_DIR", &home)]).expect(0);
     assert!(status.stdout.contains("debian-12") && status.stdout.contains("pypi"), "{}", status.stdout);
+}
+
+/// Whatever was asked for before: names of CVEs and ends of support are there for what is asked for now.
+#[test]
+fn shared_facts_do_not_depend_on_the_order_of_scans() {
+    let feeds = feeds(None);
+    let go = PYPI.replace("PyPI", "Go").replace("aaaa", "gggg").replace("CVE-2024-1000", "CVE-2024-2000");
+    let ends = r#"[{"cycle":"12","eol":"2028-06-30"}]"#;
+    for (path, content) in [
+        ("osv/PyPI/GHSA-aaaa-bbbb-cccc.json", PYPI),
+        ("osv/Go/GHSA-gggg-bbbb-cccc.json", &go),
+        ("endoflife/api/debian.json", ends),
+    ] {
+        let path = feeds.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    fs::remove_file(feeds.path().join("osv/GHSA-aaaa-bbbb-cccc.json")).unwrap();
+    let fetch = Folder::new(feeds.path());
+    let orders: [&[&[&str]]; 4] = [
+        &[&["debian-12", "pypi", "go"]],
+        &[&["debian-12"], &["pypi"], &["go"], &["debian-12", "pypi", "go"]],
+        &[&["go"], &["debian-12"], &["pypi"], &["pypi", "go", "debian-12"]],
+        &[&["alpine-3.20"], &["go", "pypi"], &["debian-12", "go", "pypi"]],
+    ];
+    for order in orders {
+        let folder = TempDir::new().unwrap();
+        let cache = Cache::new(folder.path());
+        for (number, names) in order.iter().enumerate() {
+            let wanted = names.iter().map(ShardName::new).collect();
+            let (database, _) = on_demand(&fetch, &wanted, &cache, Duration::from_secs(3600)).unwrap();
+            let alias = |id: &str| database.cve_facts(id).unwrap().and_then(|facts| facts.alias_of);
+            for (shard, id, cve) in
+                [("pypi", "GHSA-aaaa-bbbb-cccc", "CVE-2024-1000"), ("go", "GHSA-gggg-bbbb-cccc", "CVE-2024-2000")]
+            {
+                if names.contains(&shard) {
+                    assert_eq!(alias(id).as_deref(), Some(cve), "{order:?}, step {number}");
+                }
+            }
+            let distribution = plimsoll::model::Distribution {
+                id: "debian".into(),
+                version: "12".into(),
+                name: String::new(),
+                codename: None,
+                id_like: Vec::new(),
+                repository_release: None,
+                content_sets: Vec::new(),
+            };
+            assert!(database.end_of_life(&distribution).unwrap().is_some(), "{order:?}, step {number}");
+        }
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use program::run_in;
 use serde_json::{Value, json};
-use support::bench::{JOB_TOKEN, WEAK_TOKEN, WEAK_USER};
-use support::gitlab::Token;
+use support::bench::{DEPLOY_TOKEN, DEPLOY_USER, JOB_TOKEN, WEAK_TOKEN, WEAK_USER};
+use support::gitlab::{Level, Token};
 use support::http::{Reply, Server};
 use support::layout::Layout;
 use support::{Bench, Front, GitLabDouble};
@@ -23,6 +23,11 @@ fn doctor(image: &str, variables: &[(String, String)], more: &[&str]) -> (i32, V
 }
 
 fn doctor_in(directory: &Path, image: &str, variables: &[(String, String)], more: &[&str]) -> (i32, Vec<Value>) {
+    let (code, result) = result_in(directory, image, variables, more);
+    (code, result["checks"].as_array().expect("checks").clone())
+}
+
+fn result_in(directory: &Path, image: &str, variables: &[(String, String)], more: &[&str]) -> (i32, Value) {
     let borrowed: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let mut arguments = vec!["doctor", "--format", "json", "--log-level", "trace"];
     arguments.extend(more);
@@ -34,8 +39,8 @@ fn doctor_in(directory: &Path, image: &str, variables: &[(String, String)], more
         assert!(!(run.stdout.clone() + &run.stderr).contains(secret.as_str()), "{name} is shown");
     }
     let result: Value =
-        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", run.stdout, run.stderr));
-    (run.code, result["checks"].as_array().expect("checks").clone())
+        serde_json::from_slice(run.stdout.as_bytes()).unwrap_or_else(|e| panic!("{e}: {}{}", run.stdout, run.stderr));
+    (run.code, result)
 }
 
 #[track_caller]
@@ -77,6 +82,10 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
         "/v2/" => registry(request),
         _ => Reply::new(429, "text/plain", "slow down").with("Retry-After", "3600"),
     });
+    let failing = Front::start(bench, |request, registry| match request.target.as_str() {
+        "/v2/" => registry(request),
+        _ => Reply::new(503, "text/plain", "out of order").with("Retry-After", "3600"),
+    });
     let forgetful = Front::start(bench, |request, registry| match request.header("Authorization") {
         None => registry(request),
         Some(_) => Reply::new(401, "application/json", "{}").with(
@@ -103,6 +112,7 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
     });
     let disabled = realm(format!("https://localhost:{}/jwt/auth", disabled_service.port));
 
+    let mut told = String::new();
     let login = |user: &'static str, password: &'static str| {
         vec![("CS_REGISTRY_USER", user), ("CS_REGISTRY_PASSWORD", password)]
     };
@@ -148,6 +158,15 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
             "platform",
         ),
         ("too many requests", busy.host(), "grp/proj/doctor:1", vec![], "D18", "later"),
+        ("out of order", failing.host(), "grp/proj/doctor:1", vec![], "D18", "administrator"),
+        (
+            "TLS, asked in plain HTTP",
+            host.clone(),
+            "grp/proj/doctor:1",
+            vec![("CS_REGISTRY_INSECURE", "true")],
+            "D06",
+            "remove CS_REGISTRY_INSECURE",
+        ),
         (
             "a dead proxy",
             "registry.invalid".into(),
@@ -164,15 +183,56 @@ fn each_way_in_which_a_registry_fails_has_its_diagnosis() {
         assert_eq!((exit, found["diagnosis"]["code"].as_str()), (2, Some(code)), "{what}: {found:#}");
         let texts = format!("{} {}", found["diagnosis"]["fix"], found["diagnosis"]["why"]);
         assert!(texts.contains(fix), "{what}: {found:#}");
+        told.push_str(&in_words(what, found));
         let all = serde_json::to_string(&checks).expect("JSON");
         assert!(!all.contains("proxy-password"), "{what}: the proxy's password is shown");
     }
+    // What people read: the cause, and what to change.
+    insta::assert_snapshot!("doctor_diagnoses", told);
     let (exit, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &bench.job(&host), &[]);
     assert_eq!((exit, &check(&checks, "registry")["state"]), (0, &json!("fine")), "{checks:#?}");
     // Nobody's request.
     let anonymous: Variables = bench.job(&host).into_iter().filter(|(name, _)| !name.starts_with("CI_")).collect();
     let (_, checks) = doctor(&format!("{host}/grp/proj/doctor:1"), &anonymous, &[]);
     assert_eq!(check(&checks, "registry")["diagnosis"]["code"], "D14");
+}
+
+/// A diagnosis without what differs from run to run. What a resolver says of a name differs, too.
+fn in_words(what: &str, check: &Value) -> String {
+    let text = |name: &str| check["diagnosis"][name].as_str().unwrap_or_default().to_owned();
+    let code = text("code");
+    let why = if code == "D02" { "…".to_owned() } else { text("why") };
+    let words = format!("{what}\n  error[{code}] {}\n  why: {why}\n  fix: {}\n\n", text("what"), text("fix"));
+    let masks = [
+        (":[0-9]{4,5}", ":PORT"),
+        ("[0-9a-f]{64}", "FINGERPRINT"),
+        ("[0-9]{4}-[0-9]{2}-[0-9]{2}", "DAY"),
+        ("[0-9]{9,}", "TIME"),
+        ("/tmp/[A-Za-z0-9._/-]*", "FILE"),
+    ];
+    masks.iter().fold(words, |words, (pattern, mask)| {
+        let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(&words, *mask).into_owned()
+    })
+}
+
+#[test]
+fn certificates_are_shown_before_they_are_trusted() {
+    let Some(bench) = Bench::shared() else { return };
+    let name = format!("{}/grp/proj/doctor:1", bench.host());
+    let run = program::run(&["doctor", "--print-ca", &name], &[]).expect(0);
+    let compact = |text: &str| text.split_whitespace().collect::<String>();
+    let own = std::fs::read_to_string(bench.keys.path("server.crt")).expect("the certificate");
+    let (first, _) = own.split_once("-----END").expect("PEM");
+    let (_, first) = first.split_once("-----BEGIN").expect("PEM");
+    assert!(compact(&run.stdout).contains(&compact(first)), "{}", run.stdout);
+    assert!(run.stdout.contains("issued by") && run.stdout.contains("SHA-256"), "{}", run.stdout);
+    let variables = with(&bench.job(&bench.host()), &[("ADDITIONAL_CA_CERT_BUNDLE", "")]);
+    let (_, checks) = doctor(&name, &variables, &[]);
+    let why = check(&checks, "registry")["diagnosis"]["why"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("it presents") && why.contains("for localhost"), "{why}");
+    let run = program::run(&["doctor", "--print-ca", "localhost:1/a:1"], &[]).expect(2);
+    assert!(run.stderr.contains("error[D30]"), "{}", run.stderr);
 }
 
 /// The job token, declared for another host than `CI_REGISTRY`.
@@ -250,6 +310,150 @@ fn tokens_are_told_what_they_can_do() {
     assert_eq!(check(&checks, "API")["diagnosis"]["code"], "D19");
 }
 
+/// For each token what it can do, found out by reading only.
+#[test]
+fn each_token_is_told_with_what_it_can_do() {
+    let gitlab = GitLabDouble::start();
+    let base = with(&job(&gitlab), &[("CI_PROJECT_ROOT_NAMESPACE", "grp")]);
+    gitlab.add_repository(7, "registry.example.com/grp/proj/app", &["1"]);
+    let named = |username: &str, token: Token| Token { username: username.into(), ..token };
+    let guest = Token { roles: vec![(7, Level::Guest)], ..Token::access("glpat-guest-token", 7, &["api"]) };
+    let stranger = Token { roles: vec![], ..Token::access("glpat-stranger-token", 7, &["api"]) };
+    for token in [
+        Token::access("glpat-writer-token", 7, &["api"]),
+        named("group_3_bot_0a", Token::access("glpat-group-token", 7, &["read_api"])),
+        named("alice", Token::access("glpat-alices-token", 7, &["read_registry"])),
+        named("bob", guest),
+        named("carol", stranger),
+    ] {
+        gitlab.add_token(token);
+    }
+    let reading = ["list-registry", "read-state", "read-files", "read-artifacts", "read-notes"];
+    let writing = ["write-state", "name-pipeline", "write-comments", "write-issues"];
+    for (variable, value, kind, can, documented, cannot, why) in [
+        (
+            "CI_JOB_TOKEN",
+            JOB_TOKEN,
+            "job token",
+            reading.to_vec(),
+            vec!["write-state", "name-pipeline"],
+            vec!["write-comments", "write-issues", "list-group-registry"],
+            ("write-comments", "takes none from a job token", "PLIMSOLL_GITLAB_TOKEN"),
+        ),
+        (
+            "CI_JOB_TOKEN",
+            "glcbt-of-yesterday",
+            "job token",
+            vec![],
+            vec![],
+            [&reading[..], &writing].concat(),
+            ("read-state", "401", "CI_JOB_TOKEN in a job"),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "glpat-writer-token",
+            "project access token",
+            [&reading[..], &writing, &["list-group-registry"]].concat(),
+            vec![],
+            vec![],
+            ("", "", ""),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "glpat-group-token",
+            "group access token",
+            [&reading[..], &["list-group-registry"]].concat(),
+            vec![],
+            writing.to_vec(),
+            ("write-comments", "its scopes are read_api; `api` is missing", "scope api"),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "glpat-alices-token",
+            "access token",
+            vec![],
+            vec![],
+            [&reading[..], &writing, &["list-group-registry"]].concat(),
+            ("list-registry", "403", "read_api"),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "glpat-guest-token",
+            "personal access token",
+            reading.to_vec(),
+            vec![],
+            writing.to_vec(),
+            ("write-comments", "Guest in the project", "role Developer"),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "glpat-stranger-token",
+            "personal access token",
+            vec![],
+            vec![],
+            [&reading[..], &writing].concat(),
+            ("read-files", "404", "CI_JOB_TOKEN in a job"),
+        ),
+        (
+            "PLIMSOLL_GITLAB_TOKEN",
+            "gldt-0123456789",
+            "deploy token",
+            vec![],
+            vec![],
+            [&reading[..], &writing].concat(),
+            ("read-state", "for the registry and packages", "CI_JOB_TOKEN"),
+        ),
+    ] {
+        gitlab.take_requests();
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let (_, result) = result_in(place.path(), "", &with(&base, &[(variable, value)]), &[]);
+        let tokens = result["tokens"].as_array().expect("tokens");
+        let token = tokens.iter().find(|token| token["token"] == variable).expect("the token");
+        assert_eq!(token["kind"], kind, "{value}: {token:#}");
+        let all = token["capabilities"].as_array().expect("capabilities");
+        let answered = |answer: &str| -> Vec<&str> {
+            let found = all.iter().filter(|one| one["allowed"] == answer);
+            found.filter_map(|one| one["capability"].as_str()).collect()
+        };
+        for (answer, expected) in [("yes", &can), ("documented", &documented), ("no", &cannot)] {
+            let found = answered(answer);
+            for ability in expected {
+                assert!(found.contains(ability), "{value}: {ability} is not `{answer}`: {token:#}");
+            }
+        }
+        let (ability, found, instead) = why;
+        if let Some(one) = all.iter().find(|one| one["capability"] == ability) {
+            assert!(one["found"].as_str().is_some_and(|text| text.contains(found)), "{value}: {one:#}");
+            assert!(one["instead"].as_str().is_some_and(|text| text.contains(instead)), "{value}: {one:#}");
+        }
+        let requests = gitlab.take_requests();
+        assert!(requests.iter().all(|r| r.starts_with("GET ") || r.starts_with("HEAD ")), "{requests:?}");
+    }
+}
+
+/// What logins may do in the registry is what its token service grants them.
+#[test]
+fn logins_are_told_with_what_the_registry_grants() {
+    let Some(bench) = Bench::shared() else { return };
+    let deploy = [("CI_DEPLOY_USER", DEPLOY_USER), ("CI_DEPLOY_PASSWORD", DEPLOY_TOKEN)];
+    let weak = [("CS_REGISTRY_USER", WEAK_USER), ("CS_REGISTRY_PASSWORD", WEAK_TOKEN)];
+    let wrong = [("CS_REGISTRY_USER", WEAK_USER), ("CS_REGISTRY_PASSWORD", "glpat-wrong")];
+    for (more, token, kind, pull, push) in [
+        (&[][..], "CI_REGISTRY_USER/CI_REGISTRY_PASSWORD", "job token", "yes", "yes"),
+        (&deploy, "CI_DEPLOY_USER/CI_DEPLOY_PASSWORD", "deploy token", "yes", "no"),
+        (&weak, "CS_REGISTRY_USER/CS_REGISTRY_PASSWORD", "access token", "no", "no"),
+        (&wrong, "CS_REGISTRY_USER/CS_REGISTRY_PASSWORD", "access token", "no", "no"),
+    ] {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let (_, result) = result_in(place.path(), "", &with(&bench.job(&bench.host()), more), &[]);
+        let tokens = result["tokens"].as_array().expect("tokens");
+        let found = tokens.iter().find(|one| one["token"] == token).unwrap_or_else(|| panic!("no {token}: {tokens:?}"));
+        assert_eq!(found["kind"], kind, "{found:#}");
+        let allowed = |index: usize| found["capabilities"][index]["allowed"].as_str().map(str::to_owned);
+        assert_eq!((allowed(0).as_deref(), allowed(1).as_deref()), (Some(pull), Some(push)), "{found:#}");
+    }
+}
+
 #[test]
 fn what_is_around_is_checked_too() {
     let outside: Variables = Vec::new();
@@ -298,6 +502,11 @@ fn people_read_it_line_by_line() {
         "– comment",
         "✗ registry      error[D31]",
         "fix: ",
+        "CI_JOB_TOKEN: job token of @alice",
+        "  ✓ read the state",
+        "  ? write the state",
+        "  – write comments",
+        "can: a project access token with the scope api",
     ] {
         assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
     }

@@ -195,5 +195,5 @@ fn records() -> Vec<(PathBuf, Value)> {
 
 fn read(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    serde_json::from_slice(text.as_bytes()).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

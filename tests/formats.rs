@@ -36,7 +36,7 @@ fn files(format: &str, document: &ScanDocument) -> Vec<(String, String)> {
 fn json(format: &str, document: &ScanDocument) -> Value {
     let files = files(format, document);
     assert_eq!(files.len(), 1, "{format}");
-    serde_json::from_str(&files[0].1).unwrap()
+    serde_json::from_slice(files[0].1.as_bytes()).unwrap()
 }
 
 fn all() -> [(&'static str, ScanDocument); 10] {
@@ -88,7 +88,7 @@ fn the_scan_document_survives_being_written() {
         // JSON has no form for numbers that are none.
         if !what.ends_with("hostile") {
             let text = &files("json", &document)[0].1;
-            assert_eq!(serde_json::from_str::<ScanDocument>(text).unwrap(), document, "{what}");
+            assert_eq!(serde_json::from_slice::<ScanDocument>(text.as_bytes()).unwrap(), document, "{what}");
         }
     }
 }
@@ -153,7 +153,7 @@ fn invalid_reports_are_noticed() {
         broken.pointer_mut(parent).unwrap()[key] = value;
         assert!(gitlab.iter().all(|validator| !validator.is_valid(&broken)), "{pointer}");
     }
-    let mut bom: Value = serde_json::from_str(&files("cyclonedx", &documents::typical())[0].1).unwrap();
+    let mut bom: Value = serde_json::from_slice(files("cyclonedx", &documents::typical())[0].1.as_bytes()).unwrap();
     bom["components"][1]["licenses"] = serde_json::json!([{"license": {"id": "Mine"}}]);
     assert!(!cyclonedx.is_valid(&bom));
     let mut log = json("sarif", &documents::typical());
@@ -289,7 +289,7 @@ fn boms_are_valid() {
         assert_eq!(boms.len(), read.clone().count(), "{what}");
         for ((name, text), image) in boms.iter().zip(read) {
             assert!(name.starts_with("gl-sbom-") && name.ends_with(".cdx.json") && name.len() < 150, "{name}");
-            let bom: Value = serde_json::from_str(text).unwrap();
+            let bom: Value = serde_json::from_slice(text.as_bytes()).unwrap();
             assert_valid(&validator, &bom, &format!("{what}: {name}"));
             let components = bom["components"].as_array().unwrap();
             let inventory = image.inventory.as_ref().unwrap();
@@ -311,7 +311,7 @@ fn boms_are_valid() {
 
 #[test]
 fn boms_say_what_gitlab_and_later_scans_need() {
-    let bom: Value = serde_json::from_str(&files("cyclonedx", &documents::typical())[0].1).unwrap();
+    let bom: Value = serde_json::from_slice(files("cyclonedx", &documents::typical())[0].1.as_bytes()).unwrap();
     let properties = |value: &Value| -> Vec<(String, String)> {
         let all = value["properties"].as_array().unwrap();
         all.iter()
@@ -348,7 +348,7 @@ fn spdx_documents_hold_every_package_and_nothing_that_is_not_there() {
         let read = document.images.iter().filter_map(|image| image.inventory.as_ref());
         assert_eq!(documents.len(), read.clone().count(), "{what}");
         for ((name, text), inventory) in documents.iter().zip(read) {
-            let spdx: Value = serde_json::from_str(text).unwrap();
+            let spdx: Value = serde_json::from_slice(text.as_bytes()).unwrap();
             let packages = spdx["packages"].as_array().unwrap();
             let ids: HashSet<&str> = packages.iter().map(|package| strings(package, "/SPDXID")).collect();
             assert_eq!(ids.len(), packages.len(), "{what}: {name}");
@@ -362,7 +362,7 @@ fn spdx_documents_hold_every_package_and_nothing_that_is_not_there() {
             }
         }
     }
-    let spdx: Value = serde_json::from_str(&files("spdx", &documents::typical())[0].1).unwrap();
+    let spdx: Value = serde_json::from_slice(files("spdx", &documents::typical())[0].1.as_bytes()).unwrap();
     let packages = spdx["packages"].as_array().unwrap();
     insta::assert_snapshot!("spdx_package", pretty(packages.iter().find(|p| p["name"] == "zlib1g").unwrap()));
 }
@@ -581,7 +581,7 @@ fn pages_hold_only_their_own_script_and_ask_for_nothing() {
             let data = between(page, "id=\"data\">", "</script>");
             assert!(!page.replace(data, "").contains(bad) || what.ends_with("hostile"), "{what}: {bad}");
         }
-        let data: Value = serde_json::from_str(between(page, "id=\"data\">", "</script>")).unwrap();
+        let data: Value = serde_json::from_slice(between(page, "id=\"data\">", "</script>").as_bytes()).unwrap();
         assert_eq!(data["findings"].as_array().unwrap().len(), document.findings().count(), "{what}");
         // In hostile documents these words are text and values of attributes, never parts of a tag.
         for tag in page.split('<').skip(1).map(|tag| tag.split('>').next().unwrap()) {

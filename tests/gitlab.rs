@@ -261,6 +261,79 @@ fn a_merge_request_is_told_what_it_brings_and_stopped_until_it_is_gone() {
     assert!(requests.len() <= 10, "{requests:?}");
 }
 
+/// Every command that meets a token, with the log as full as it can be, where all is well and where every token is wrong.
+#[test]
+fn no_command_shows_a_token() {
+    let Some(bench) = Bench::shared() else { return };
+    let authority = bench.keys.path("ca.crt").display().to_string();
+    let desk = Desk::with(GitLabDouble::start_tls(&bench.keys), Some(authority));
+    let commit = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
+    let image = desk.image("secretive", &[("leftish-pad", "1.0.0")]);
+    bench.push(&format!("{image}:latest"), &format!("topic:{commit}"));
+    desk.gitlab.add_repository(PROJECT, &format!("{}/grp/proj/topic", bench.host()), &[commit]);
+    let db = desk.advisories.display().to_string();
+    let hook = "http://localhost:1/hooks/very-secret-0123456789";
+    let right = [bench.job(&bench.host()), desk.merge_request()].concat();
+    let wrong: Vec<(String, String)> = right
+        .iter()
+        .map(|(name, value)| {
+            let is_token = name.contains("TOKEN") || name.contains("PASSWORD");
+            (name.clone(), if is_token { format!("glpat-wrong-{}-0123456789", name.len()) } else { value.clone() })
+        })
+        .collect();
+    for (what, mut variables) in [("right", right), ("wrong", wrong)] {
+        set(&mut variables, "PLIMSOLL_WEBHOOK_URL", hook);
+        set(&mut variables, "CI_PROJECT_ROOT_NAMESPACE", "grp");
+        let is_secret = |name: &str| name.contains("PASSWORD") || name.contains("TOKEN");
+        let mut secrets: Vec<String> =
+            variables.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone()).collect();
+        secrets.push("very-secret".into());
+        let place = desk.place.path().join(format!("everything-{what}"));
+        std::fs::create_dir(&place).expect("a directory");
+        let state = place.join("state").display().to_string();
+        let mut texts = Vec::new();
+        for command in [
+            &["scan", "--db", &db, "--out", "plimsoll-report"][..],
+            &["publish", "--report", "plimsoll-report/plimsoll.json", "--comment", "always"],
+            &["gate", "--report", "plimsoll-report/plimsoll.json"],
+            &["doctor"],
+            &["doctor", "--format", "json"],
+            &["images"],
+            &["images", "--dry-run"],
+            &["retest", "--db", &db, "--out", "retest-report"],
+            &["retest", "--db", &db, "--out", "retest-report", "--state", &state],
+            &["alert", "--report", "retest-report/plimsoll.json"],
+            &["plan"],
+            &["overview", "--group", "grp"],
+            &["explain", "CVE-2026-1001", "--report", "plimsoll-report/plimsoll.json", "--db", &db],
+            &["ignore", "--check"],
+            &["db", "status", "--db", &db],
+        ] {
+            let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let run = run_in(&place, &[command, &["--log-level", "trace"]].concat(), &variables);
+            assert!(!run.stderr.contains("panicked"), "{what} {command:?}: {}", run.stderr);
+            texts.push((format!("the output of {command:?}"), run.stdout + &run.stderr));
+        }
+        let mut folders = vec![place];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let bytes = std::fs::read(entry.path()).expect("a file");
+                let bytes = zstd::decode_all(bytes.as_slice()).unwrap_or(bytes);
+                texts.push((entry.path().display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        assert!(texts.len() > 20, "{what}: {} texts", texts.len());
+        for (place, text) in &texts {
+            let shown = secrets.iter().find(|secret| text.contains(secret.as_str()));
+            assert!(shown.is_none(), "{what}: a secret is in {place}:\n{text}");
+        }
+    }
+}
+
 /// The default branch was never scanned, but its image is in the registry under the name that GitLab's convention gives.
 #[test]
 fn the_registry_has_the_baseline_of_the_first_merge_request() {
@@ -754,6 +827,7 @@ fn the_double_speaks_as_gitlab_does() {
     }
     let desk = Desk::new();
     desk.gitlab.add_token(Token::access("glpat-reader-token", PROJECT, &["read_api"]));
+    desk.gitlab.add_repository(PROJECT, "registry.example.com/grp/proj/app", &["1", "2"]);
     for number in 0..45 {
         desk.gitlab.add_note(PROJECT, 5, 34, &format!("note {number}"), number % 5 == 0);
     }
@@ -797,6 +871,50 @@ try:
     gl.projects.get("other/project")
     sys.exit("a project was seen that is not there")
 except gitlab.GitlabGetError as error:
+    assert error.response_code == 404
+# The job, seen by its own token and by no other.
+me = gitlab.Gitlab(url, job_token=job).http_get("/job")
+assert me["user"]["username"] == "alice", me
+# Merge requests, the role in a project, and the token about itself.
+assert [m.iid for m in gl.projects.get(7).mergerequests.list(get_all=True)] == [5]
+assert gl.projects.get(7).permissions["project_access"]["access_level"] == 30
+assert gl.personal_access_tokens.get("self").scopes == ["api"]
+# Issues: made, found by their author, changed, closed, noted; the job token may not.
+project = gl.projects.get(7, lazy=True)
+issue = project.issues.create({"title": "one", "description": "text", "labels": "a,b", "due_date": "2026-12-01"})
+assert (issue.iid, issue.title, issue.due_date) == (1, "one", "2026-12-01"), issue
+mine = project.issues.list(get_all=True, author_id=gl.user.id, scope="all")
+assert [i.iid for i in mine] == [1]
+issue = project.issues.get(1)
+issue.title = "two"
+issue.state_event = "close"
+issue.save()
+mine = project.issues.list(get_all=True, author_id=gl.user.id, scope="all")
+assert [(i.title, i.state) for i in mine] == [("two", "closed")], mine
+issue.notes.create({"body": "still there"})
+assert [n.body for n in issue.notes.list(get_all=True)] == ["still there"]
+try:
+    jobs.issues.create({"title": "x"})
+    sys.exit("the job token made an issue")
+except gitlab.GitlabAuthenticationError as error:
+    assert error.response_code == 401
+# Groups: their projects and their registry; the job token sees neither.
+group = gl.groups.get("grp", lazy=True)
+assert [p.path_with_namespace for p in group.projects.list(get_all=True, include_subgroups=True)] == ["grp/proj"]
+repositories = group.registry_repositories.list(get_all=True)
+assert [r.location for r in repositories] == ["registry.example.com/grp/proj/app"], repositories
+[repository] = project.repositories.list(get_all=True)
+assert [t.name for t in repository.tags.list(get_all=True)] == ["1", "2"]
+assert repository.tags.get("2").name == "2"
+try:
+    gitlab.Gitlab(url, job_token=job).groups.get("grp", lazy=True).projects.list(get_all=True)
+    sys.exit("the job token saw a group")
+except gitlab.GitlabAuthenticationError as error:
+    assert error.response_code == 401
+try:
+    gl.groups.get("other", lazy=True).projects.list(get_all=True)
+    sys.exit("a group was seen that is not there")
+except gitlab.GitlabError as error:
     assert error.response_code == 404
 "#;
     let url = desk.gitlab.api().trim_end_matches("/api/v4").to_owned();
@@ -939,7 +1057,7 @@ fn a_distribution_without_support_is_a_finding_when_asked_for() {
     let with = desk.pipeline(&image, &on(&[]));
     assert_eq!(found(&with), ["EOL-debian-10 Medium None"], "{}", with.scan.stderr);
     let report = std::fs::read_to_string(with.directory.join("plimsoll-report/gl-container-scanning-report.json"));
-    let report: serde_json::Value = serde_json::from_str(&report.expect("the report")).expect("JSON");
+    let report: serde_json::Value = serde_json::from_slice(report.expect("the report").as_bytes()).expect("JSON");
     assert_eq!(report["vulnerabilities"][0]["identifiers"][0]["type"], "eol", "{report}");
     // The baseline has it too; and a rule may ignore it.
     let severe = desk.pipeline(&image, &on(&[("CS_REPORT_OS_EOL_SEVERITY", "HIGH"), ("PLIMSOLL_BASELINE", &image)]));

@@ -1,14 +1,19 @@
-//! Images that want to break or exhaust the scanner. Everything is made here, and everything must stay bounded.
+//! Images that want to break or exhaust the scanner. Everything is made here, and everything must stay bounded: first
+//! the walk over a layer, then whole images, scanned by the program.
 
 #[path = "support/layers.rs"]
 mod layers;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use layers::*;
 use plimsoll::image::{ImageError, LayerError, NoProgress, Overlay};
-use plimsoll::model::{Code, Digest, Limits};
+use plimsoll::model::{Code, Digest, Gap, GapKind, Limits, ScanDocument};
+use tempfile::TempDir;
 
 fn code(layer: Vec<u8>, limits: &Limits) -> (Option<Code>, Everything) {
     let (result, seen) = walk(layer, limits);
@@ -369,4 +374,323 @@ fn mutated_layers_never_panic() {
         read += usize::from(result.is_ok());
     }
     assert!((10..590).contains(&read), "{read} of 600 mutated layers were accepted");
+}
+
+/// What a scan by the program told of an image, and what it cost.
+struct Scanned {
+    gaps: Vec<Gap>,
+    /// `name version`.
+    packages: Vec<String>,
+    /// The most memory that the process had, in MiB.
+    memory: u64,
+    /// Processor time of all its threads: the clock also counts what others do.
+    time: Duration,
+}
+
+impl Scanned {
+    /// Fails unless the part that is sound was read, and there is a gap of this kind whose subject and reason have the words.
+    #[track_caller]
+    fn expect(&self, what: &str, kind: GapKind, words: &[&str]) {
+        assert!(self.packages.iter().any(|package| package == "sound 1"), "{what}: {:?}", self.packages);
+        let is_it = |gap: &&Gap| {
+            let text = format!("{} {}", gap.subject, gap.reason);
+            gap.kind == kind && words.iter().all(|word| text.contains(word))
+        };
+        assert!(self.gaps.iter().any(|gap| is_it(&gap)), "{what}: no {kind:?} with {words:?} in {:#?}", self.gaps);
+        self.within(what, 600);
+    }
+
+    #[track_caller]
+    fn within(&self, what: &str, memory: u64) {
+        assert!(self.memory <= memory, "{what}: {} MiB", self.memory);
+        assert!(self.time < Duration::from_secs(60), "{what}: {:?}", self.time);
+    }
+}
+
+/// The example's advisories: what matters here is that there are some.
+fn database() -> &'static Path {
+    static DATABASE: OnceLock<TempDir> = OnceLock::new();
+    let database = DATABASE.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/advisories");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command.args(["db", "build", "--from"]).arg(examples).arg("--to").arg(directory.path());
+        let output = command.env_clear().env("HOME", directory.path()).output().expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        directory
+    });
+    database.path()
+}
+
+fn scan(source: &str) -> Scanned {
+    const LONGEST: Duration = Duration::from_secs(600);
+    const TICK: Duration = Duration::from_millis(10);
+    let database = database();
+    let directory = tempfile::tempdir().expect("a directory");
+    let started = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(["scan", source, "--quiet", "--db"]).arg(database).arg("--out").arg(directory.path());
+    command.env_clear().env("HOME", directory.path()).current_dir(directory.path());
+    let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let folder = PathBuf::from(format!("/proc/{}", process.id()));
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let (mut memory, mut time) = (0, Duration::ZERO);
+    let code = loop {
+        if let Some(status) = process.try_wait().expect("a process") {
+            break status.code();
+        }
+        let number = |line: &str| line.split_whitespace().next()?.parse::<u64>().ok();
+        let peak = text("status").lines().find_map(|line| number(line.strip_prefix("VmHWM:")?));
+        memory = memory.max(peak.unwrap_or(0) / 1024);
+        // Behind the name in brackets the fields from the third on: the 14th and 15th are user and system time.
+        let fields = text("stat").rsplit(')').next().unwrap_or_default().to_owned();
+        let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        time = time.max(TICK * u32::try_from(ticks).expect("a short time"));
+        if started.elapsed() > LONGEST {
+            process.kill().expect("it can be ended");
+            panic!("{source}: no end after {LONGEST:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    // Neither a panic nor a signal.
+    assert!(matches!(code, Some(0 | 2 | 3)), "{source}: {code:?}");
+    let document = std::fs::read(directory.path().join("plimsoll.json")).expect("a document");
+    let document: ScanDocument = serde_json::from_slice(&document).expect("the document can be read");
+    let inventory = document.images.into_iter().next().and_then(|image| image.inventory).expect("an inventory");
+    let packages = inventory.packages.iter().map(|package| format!("{} {}", package.name, package.version));
+    Scanned { packages: packages.collect(), gaps: inventory.gaps, memory, time }
+}
+
+/// A sound layer, on which a hostile one lies.
+fn sound() -> Tar {
+    Tar::default()
+        .file("etc/os-release", b"ID=debian\nVERSION_ID=12\n")
+        .file("var/lib/dpkg/status", b"Package: sound\nStatus: install ok installed\nVersion: 1\n")
+}
+
+/// Scans an image of a sound layer and these.
+fn scan_layers(hostile: Vec<Vec<u8>>) -> Scanned {
+    let layers: Vec<Vec<u8>> = [vec![sound().end()], hostile].concat();
+    let layout = Layout::of(&layers);
+    scan(&format!("oci:{}", layout.path().display()))
+}
+
+/// Scans an image of a sound layer and one file more.
+fn scan_file(path: &str, content: &[u8]) -> Scanned {
+    scan_layers(vec![zstd(&Tar::default().program(path, content).end())])
+}
+
+#[test]
+fn images_with_bombs_as_layers() {
+    // 8 GiB of zeros behind a sound header, as many gzip members and zstd frames as it takes.
+    let head = Tar::default().raw(&header(b'0', "zeros", "", "100000000000")).0;
+    let zeros = vec![0; 64 << 20];
+    let bomb = |pack: fn(&[u8]) -> Vec<u8>, times: usize| [pack(&head), pack(&zeros).repeat(times)].concat();
+    let scanned = scan_layers(vec![bomb(zstd, 128)]);
+    scanned.expect("zstd", GapKind::LimitMet, &["inflated size"]);
+    scanned.within("zstd", 200);
+    // What gzip can do at most is no more than what a sound layer of zeros does: it is read, in time and memory that are
+    // bounded, and ends where the archive breaks off.
+    let scanned = scan_layers(vec![bomb(gzip, 16)]);
+    scanned.expect("gzip", GapKind::IncompleteLayer, &["ends"]);
+    scanned.within("gzip", 200);
+}
+
+#[test]
+fn an_image_with_ten_million_entries() {
+    let frame = (0..100_000).fold(Tar::default(), |tar, number| tar.file(&format!("d/{number:09}"), b""));
+    let layer = zstd::encode_all(frame.0.as_slice(), 1).expect("writing to memory").repeat(100);
+    let scanned = scan_layers(vec![layer]);
+    scanned.expect("entries", GapKind::LimitMet, &["number of entries", "4000000"]);
+}
+
+#[test]
+fn images_with_archives_that_are_bombs() {
+    let zeros = vec![0; 300 << 20];
+    let manifest: &[u8] = b"Implementation-Title: a\nImplementation-Version: 1\n";
+    // One member that unpacks to more than may be kept, in each kind of archive that is opened.
+    let metadata = &zeros[..8 << 20];
+    let inner = zip(&[("b.jar", &zeros), ("META-INF/MANIFEST.MF", manifest)], true);
+    for (path, content) in [
+        ("app/a.jar", inner),
+        ("app/a.jar", zip(&[("META-INF/maven/g/a/pom.properties", metadata)], true)),
+        ("app/.yarn/cache/a.zip", zip(&[("node_modules/a/package.json", metadata)], true)),
+        ("lib/a.egg", zip(&[("EGG-INFO/PKG-INFO", metadata)], true)),
+    ] {
+        let scanned = scan_file(path, &content);
+        scanned.expect(path, GapKind::UnreadableFile, &[path, "too large"]);
+        scanned.within(path, 300);
+    }
+    // Each of five levels unpacks to 90 MB: not all of them may be in memory at once.
+    let padding = vec![0; 90 << 20];
+    let mut nested = zip(&[("META-INF/MANIFEST.MF", manifest)], true);
+    for _ in 0..5 {
+        nested = zip(&[("n.jar", &nested), ("padding", b"")], true);
+        let mut padded = padding.clone();
+        padded.extend(&nested);
+        // What stands before an archive does not count.
+        nested = padded;
+    }
+    let scanned = scan_file("app/deep.jar", &zip(&[("n.jar", &nested)], true));
+    scanned.expect("nested", GapKind::UnreadableFile, &["app/deep.jar", "too large"]);
+    // One packed content that a directory names 4,000 times.
+    let inside = [&zeros[..2 << 20], &zip(&[("META-INF/MANIFEST.MF", manifest)], true)].concat();
+    let shared = zip(&[("m.jar", &inside)], true);
+    let start = shared.windows(4).rposition(|window| window == b"PK\x01\x02").expect("a directory");
+    let directory = &shared[start..shared.len() - 22];
+    let scanned = scan_file("app/many.jar", &zip_end(shared[..start].to_vec(), &directory.repeat(4000)));
+    scanned.expect("overlapping members", GapKind::UnreadableFile, &["app/many.jar", "holds too much"]);
+}
+
+#[test]
+fn an_image_with_archives_nested_too_deep() {
+    let properties = b"groupId=g\nartifactId=inner\nversion=1\n";
+    let mut archive = zip(&[("META-INF/maven/g/inner/pom.properties", properties)], false);
+    for _ in 0..8 {
+        archive = zip(&[("n.jar", &archive)], false);
+    }
+    let scanned = scan_file("app/outer.jar", &archive);
+    scanned.expect("nested", GapKind::UnreadableFile, &["app/outer.jar", "n.jar!/n.jar!/n.jar", "nested too deep"]);
+    assert!(scanned.packages.iter().all(|package| !package.contains("inner")), "{:?}", scanned.packages);
+}
+
+#[test]
+fn images_with_links_without_end() {
+    let mut tar = Tar::default().symlink("lib/apk", "../lib/apk/../apk").symlink("usr/lib/os-release", "os-release");
+    for number in 0..5000 {
+        tar = tar.symlink(&format!("l{number}"), &format!("l{}/x", (number + 1) % 5000));
+        tar = tar.file(&format!("l{number}/node_modules/a/package.json"), b"{}");
+        tar = tar.hard_link(
+            &format!("node_modules/h{number}/package.json"),
+            &format!("node_modules/h{}/package.json", number + 1),
+        );
+    }
+    let mut layers = vec![zstd(&tar.end())];
+    // The system's own name leads in a circle.
+    layers.push(Tar::default().symlink("etc/os-release", "../etc/./os-release").end());
+    let scanned = scan_layers(layers);
+    scanned.expect("links", GapKind::UnknownDistribution, &[]);
+    scanned.within("links", 300);
+}
+
+#[test]
+fn images_with_files_of_four_gigabytes() {
+    // In an archive: with holes, and without them but cut off.
+    let mut sparse = header(b'S', "var/lib/rpm/rpmdb.sqlite", "", "00000000003\0");
+    sparse[483..495].copy_from_slice(b"40000000000\0");
+    sparse[100..108].copy_from_slice(b"0000755\0");
+    checksum(&mut sparse);
+    let scanned = scan_layers(vec![Tar::default().raw(&sparse).raw(b"abc").pad().end()]);
+    scanned.expect("sparse", GapKind::UnreadableFile, &["var/lib/rpm/rpmdb.sqlite"]);
+    let large = Tar::default().raw(&header(b'0', "app/a.jar", "", "40000000000\0")).raw(b"PK").0;
+    let scanned = scan_layers(vec![large]);
+    scanned.expect("cut off", GapKind::IncompleteLayer, &["ends"]);
+
+    // In a folder, as the file system has them.
+    let root = tempfile::tempdir().expect("a directory");
+    let place = |path: &str| {
+        let place = root.path().join(path);
+        std::fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        place
+    };
+    std::fs::write(place("etc/os-release"), "ID=debian\nVERSION_ID=12\n").expect("a file");
+    let status = "Package: sound\nStatus: install ok installed\nVersion: 1\n";
+    std::fs::write(place("var/lib/dpkg/status"), status).expect("a file");
+    for (path, start) in [
+        ("app/a.jar", &b"PK\x03\x04"[..]),
+        ("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0"),
+        ("usr/bin/app", b"\x7fELF\x02\x01\x01"),
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut file = std::fs::File::create(place(path)).expect("a file");
+        file.write_all(start).expect("its start");
+        file.set_len(4 << 30).expect("a sparse file");
+        file.set_permissions(std::fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+    let scanned = scan(&format!("dir:{}", root.path().display()));
+    for path in ["app/a.jar", "var/lib/rpm/rpmdb.sqlite"] {
+        scanned.expect("folder", GapKind::LimitMet, &[path, "4294967296"]);
+    }
+    scanned.within("folder", 300);
+}
+
+#[test]
+fn an_image_with_paths_of_a_megabyte() {
+    let long = "p/".repeat(500_000) + "node_modules/x/package.json";
+    let deep = "d/".repeat(300) + "node_modules/x/package.json";
+    let tar = Tar::default().pax(&[("path", &long)]).file("s", b"{}").pax(&[("path", &deep)]).file("s", b"{}");
+    let name = Tar::default().entry(b'L', "././@LongLink", "", &[b'n'; (1 << 20) + 1]).file("a", b"");
+    let scanned = scan_layers(vec![tar.end(), name.end()]);
+    scanned.expect("long", GapKind::UnreadableFile, &["p/p/p/"]);
+    scanned.expect("deep", GapKind::UnreadableFile, &["d/d/d/"]);
+    scanned.expect("a name of more than 1 MiB", GapKind::LimitMet, &["extended header"]);
+    assert!(scanned.gaps.iter().all(|gap| gap.subject.len() + gap.reason.len() < 2000), "a gap is for reading");
+}
+
+#[test]
+fn images_with_malformed_databases_and_programs() {
+    let rpm = "var/lib/rpm/rpmdb.sqlite";
+    // SQLite: a schema whose page is its own child.
+    let mut sqlite = vec![0; 2048];
+    sqlite[..16].copy_from_slice(b"SQLite format 3\0");
+    sqlite[16..18].copy_from_slice(&1024_u16.to_be_bytes());
+    sqlite[100] = 5;
+    sqlite[100 + 8..100 + 12].copy_from_slice(&1_u32.to_be_bytes());
+    // NDB: a slot that points beyond the end; a header that claims 4 billion tags.
+    let ndb = rpm_database(&[("a", "1", "x", &["f"])]);
+    let mut pointing = ndb.clone();
+    pointing[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    let mut counting = ndb.clone();
+    counting[4096 + 16..4096 + 20].copy_from_slice(&u32::MAX.to_be_bytes());
+    // Berkeley DB: a page of a chain that is its own successor.
+    let mut bdb = vec![0; 3 * 512];
+    bdb[12..16].copy_from_slice(&0x0006_1561_u32.to_le_bytes());
+    bdb[20..24].copy_from_slice(&512_u32.to_le_bytes());
+    bdb[32] = 2;
+    bdb[512 + 25] = 13;
+    bdb[512 + 20] = 2;
+    bdb[512 + 26..512 + 28].copy_from_slice(&511_u16.to_le_bytes());
+    bdb[512 + 28..512 + 30].copy_from_slice(&499_u16.to_le_bytes());
+    bdb[512 + 499] = 3;
+    bdb[512 + 503] = 2;
+    bdb[512 + 507..512 + 511].copy_from_slice(&u32::MAX.to_le_bytes());
+    bdb[1024 + 16] = 2;
+    bdb[1024 + 22] = 200;
+    bdb[1024 + 25] = 7;
+    for (what, content, words) in [
+        ("a cycle in SQLite", sqlite, "a page has two parents"),
+        ("a slot of NDB that points nowhere", pointing, "a slot points at no blob"),
+        ("a header of NDB with 4 billion tags", counting, "headers are malformed"),
+        ("a cycle in Berkeley DB", bdb, "a chain of overflow pages is broken"),
+        ("no database", b"rubbish".repeat(1000), "not an rpm database"),
+    ] {
+        scan_file(rpm, &content).expect(what, GapKind::UnreadableFile, &[rpm, words]);
+    }
+    let scanned = scan_file("var/lib/rpm/Packages.db", &ndb);
+    assert!(scanned.packages.iter().any(|package| package == "a 1-1"), "the sound one: {:?}", scanned.packages);
+
+    // Programs: tables of sections beyond the end, that overlap themselves, and Go's mark everywhere. They say nothing.
+    let mut elf = vec![0; 4096];
+    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    elf[16] = 2;
+    elf[18] = 62;
+    elf[52..64].copy_from_slice(&[64, 0, 56, 0, 0xff, 0xff, 64, 0, 0xff, 0xff, 0, 0]);
+    let mut beyond = elf.clone();
+    beyond[32..48].fill(0xff);
+    let mut itself = elf.clone();
+    itself[32] = 0;
+    itself[40] = 0;
+    let mark = b"\xff Go buildinf:\x08\x02\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f";
+    let marks = [elf, mark.repeat(1_000_000)].concat();
+    let cut = b"\x7fELF\x02\x01\x01".to_vec();
+    let mach = [&b"\xca\xfe\xba\xbe\xff\xff\xff\xff"[..], &[0xff; 4096]].concat();
+    let windows = [&b"MZ"[..], &[0xff; 4096]].concat();
+    let tar =
+        [("beyond", beyond), ("itself", itself), ("marks", marks), ("cut", cut), ("mach", mach), ("pe.exe", windows)]
+            .iter()
+            .fold(Tar::default(), |tar, (name, content)| tar.program(&format!("usr/bin/{name}"), content));
+    let scanned = scan_layers(vec![zstd(&tar.end())]);
+    assert_eq!(scanned.packages, ["sound 1"]);
+    assert!(scanned.gaps.iter().all(|gap| gap.kind != GapKind::ExtractorFailed), "{:?}", scanned.gaps);
+    scanned.within("programs", 300);
 }

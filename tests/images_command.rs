@@ -56,7 +56,8 @@ impl Desk {
     /// The tags that are listed, by `repository:tag` below the project.
     fn list(&self, arguments: &[&str]) -> Vec<String> {
         let run = self.run(&[arguments, &["--format", "json"]].concat(), &[]);
-        let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
+        let report: Value =
+            serde_json::from_slice(run.stdout.as_bytes()).unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
         let own = format!("{}/grp/proj/", self.registry.host());
         let mut names = Vec::new();
         for (repository, rows) in report["repositories"].as_object().unwrap() {
@@ -122,6 +123,80 @@ fn a_link_to_another_host_is_named_and_not_followed() {
     desk.gitlab.state().projects.get_mut(&7).unwrap().registry_link = Some(link);
     let run = desk.run(&[], &[]).expect(0);
     assert!(run.stderr.contains("leads to itself"), "{}", run.stderr);
+}
+
+#[test]
+fn pages_by_key_are_followed() {
+    let desk = Desk::new();
+    let tags: Vec<String> = (0..200).map(|tag| format!("t{tag}")).collect();
+    desk.repository("app", &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    desk.gitlab.state().projects.get_mut(&7).unwrap().registry_keyset = true;
+    let run = desk.run(&["--format", "csv"], &[]).expect(0);
+    assert_eq!(run.stdout.lines().count(), 201, "{}", run.stderr);
+    // The last page is full and leads nowhere: that is its end.
+    let lists = desk.gitlab.take_requests().iter().filter(|request| request.contains("/tags?")).count();
+    assert_eq!(lists, 2);
+}
+
+/// A proxy that takes away what GitLab says of further pages must not shorten a list.
+#[test]
+fn pages_are_followed_without_any_header() {
+    let desk = Desk::new();
+    let tags: Vec<String> = (0..250).map(|tag| format!("t{tag}")).collect();
+    desk.repository("app", &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    let full: Vec<String> = (0..100).map(|tag| format!("t{tag}")).collect();
+    desk.repository("full", &full.iter().map(String::as_str).collect::<Vec<_>>());
+    desk.gitlab.state().projects.get_mut(&7).unwrap().registry_link = Some(String::new());
+    let run = desk.run(&["--format", "csv"], &[]).expect(0);
+    assert_eq!(run.stdout.lines().count(), 351, "{}", run.stderr);
+    let lists = desk.gitlab.take_requests().iter().filter(|request| request.contains("/tags?")).count();
+    assert_eq!(lists, 3 + 2);
+}
+
+#[test]
+fn names_of_the_project_stand_beside_those_of_others() {
+    let desk = Desk::new();
+    desk.repository("app", &["1", "2"]);
+    desk.gitlab.add_project(8, "grp/other");
+    desk.gitlab.add_repository(8, &format!("{}/grp/other/web", desk.registry.host()), &["3", "4"]);
+    desk.gitlab.add_repository(8, &format!("{}/grp/other/db", desk.registry.host()), &["5"]);
+    let mut token = Token::access("glpat-other", 7, &["read_api"]);
+    token.roles.push((8, Level::Reporter));
+    desk.gitlab.add_token(token);
+    // Another registry, which is no GitLab's.
+    let other = PlainRegistry::start();
+    for tag in ["1.0", "1.1", "2.0"] {
+        other.push(&format!("library/alpine:{tag}"), "amd64", b"");
+        other.push(&format!("library/debian:{tag}"), "amd64", b"");
+    }
+    let page = |project: &str, number: usize| {
+        let id = desk.gitlab.state().projects[&if project == "grp/proj" { 7 } else { 8 }].registry.as_ref().unwrap()
+            [number]
+            .id;
+        format!("https://gitlab.example.com/{project}/container_registry/{id}")
+    };
+    let list = |arguments: &[&str]| -> Vec<String> {
+        let token = [("PLIMSOLL_GITLAB_TOKEN", "glpat-other")];
+        let run = desk.run(&[arguments, &["--format", "json"]].concat(), &token).expect(0);
+        let report: Value = serde_json::from_slice(run.stdout.as_bytes()).unwrap();
+        let mut names = Vec::new();
+        for (repository, rows) in report["repositories"].as_object().unwrap() {
+            let path = repository.split_once('/').unwrap().1;
+            names.extend(rows.as_array().unwrap().iter().map(|row| format!("{path}:{}", row["tag"].as_str().unwrap())));
+        }
+        names.sort();
+        names
+    };
+    let alpine = format!("{}/library/alpine:1.*", other.host());
+    let debian = format!("{}/library/debian:2.0", other.host());
+    assert_eq!(
+        list(&["app:1", &alpine, &debian]),
+        ["grp/proj/app:1", "library/alpine:1.0", "library/alpine:1.1", "library/debian:2.0"]
+    );
+    let (web, db, app) = (page("grp/other", 0), page("grp/other", 1), page("grp/proj", 0));
+    assert_eq!(list(&[&web, &db]), ["grp/other/db:5", "grp/other/web:3", "grp/other/web:4"]);
+    assert_eq!(list(&[&db, &app]), ["grp/other/db:5", "grp/proj/app:1", "grp/proj/app:2"]);
+    assert_eq!(list(&["app:2", &db]), ["grp/other/db:5", "grp/proj/app:2"]);
 }
 
 #[test]
@@ -243,7 +318,7 @@ fn marks_tell_what_became_of_an_image() {
     let run =
         run_in(desk.folder.path(), &["images", "--state", &state, "--details", "--format", "json", &app], &insecure)
             .expect(0);
-    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let report: Value = serde_json::from_slice(run.stdout.as_bytes()).unwrap();
     let mut marks: Vec<(String, String)> = report["repositories"][&app]
         .as_array()
         .unwrap()

@@ -55,13 +55,16 @@ fn snapshot(repository: &str, tag: &str, scanned_days_ago: i64) -> ImageSnapshot
 fn remember(gitlab: &GitLabDouble, project: u64, images: Vec<ImageSnapshot>) {
     let place = tempfile::tempdir().expect("a temporary directory");
     let now = Timestamp::now();
-    let state = State::open(Arc::new(Directory::new(place.path())), now).expect("a state");
-    for image in images {
-        state.record(image, true).expect("recorded");
+    // A trend needs two days.
+    for time in [now - SignedDuration::from_hours(48), now] {
+        let state = State::open(Arc::new(Directory::new(place.path())), time).expect("a state");
+        for image in &images {
+            state.record(image.clone(), true).expect("recorded");
+        }
+        let finish = Finish { keep: SignedDuration::from_hours(24 * 30), ..Finish::default() };
+        let (index, _): (StateIndex, _) = state.finish(time, &finish).expect("finished");
+        assert!(!index.images.is_empty());
     }
-    let finish = Finish { keep: SignedDuration::from_hours(24 * 30), ..Finish::default() };
-    let (index, _): (StateIndex, _) = state.finish(now, &finish).expect("finished");
-    assert!(!index.images.is_empty());
     let mut double = gitlab.state();
     let packages = &mut double.projects.get_mut(&project).unwrap().packages;
     for folder in std::fs::read_dir(place.path()).unwrap().flatten() {
@@ -179,6 +182,55 @@ fn every_image_is_shown_and_every_gap_has_its_reason() {
     // Nothing was written there.
     let requests = gitlab.take_requests();
     assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
+}
+
+/// A memory that is damaged is not one that never was.
+#[test]
+fn a_damaged_memory_is_unreadable_and_not_empty() {
+    let gitlab = group();
+    for (key, bytes) in gitlab.state().projects.get_mut(&1).unwrap().packages.iter_mut() {
+        if key.contains("/index/") {
+            *bytes = b"{\"format\":\"plimsoll-sta".to_vec();
+        }
+    }
+    let (run, place) = overview(&gitlab, &[], &[]);
+    run.expect(0);
+    let overview = read(&place);
+    let project = overview.projects.iter().find(|project| project.path == "shop/api").unwrap();
+    let gap = project.gap.as_ref().expect("a gap");
+    assert_eq!(json!(gap.reason), "unreadable", "{}", gap.detail);
+    assert!(project.images.iter().all(|image| image.counts.is_none() && image.gap.is_some()));
+}
+
+/// The page as a browser draws it, where there is one: nothing is requested, and what matters is there.
+#[test]
+fn the_page_is_drawn_by_a_browser() {
+    let chromium = std::path::Path::new("/usr/bin/chromium");
+    if !chromium.exists() {
+        eprintln!("skipped: no chromium");
+        return;
+    }
+    let (run, place) = overview(&group(), &[], &[]);
+    run.expect(0);
+    let page = place.path().join("index.html");
+    let output = std::process::Command::new(chromium)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"])
+        .args(["--enable-logging=stderr", "--v=0"])
+        .arg(format!("--user-data-dir={}", place.path().join("profile").display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium starts");
+    let (drawn, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let body = drawn.split_once("<body").map_or("", |(_, body)| body);
+    for expected in ["shop/api:1", "@shop/platform", "production", "never scanned", "<svg"] {
+        assert!(body.contains(expected), "{expected}: {log}\n{drawn}");
+    }
+    // Whatever the page's script or style does wrong is written to the console.
+    assert!(!log.contains("CONSOLE"), "{log}");
+    let text = std::fs::read_to_string(&page).unwrap();
+    for foreign in ["src=\"http", "href=\"//", "@import", "url(http"] {
+        assert!(!text.contains(foreign), "{foreign}");
+    }
 }
 
 #[test]

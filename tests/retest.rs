@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use plimsoll::state::{Directory, State, Store};
 use program::{Run, run, run_in};
 use serde_json::Value;
 use support::gitlab::{GitLabDouble, Token};
+use support::http::{Reply, Server};
 use support::plain_registry::alpine_layer;
 use support::{PlainRegistry, has_program, skip};
 use tempfile::TempDir;
@@ -235,6 +236,146 @@ fn a_moved_tag_is_read_again_and_a_missing_one_is_gone() {
     desk.retest(&databases().all, &[&all]).expect(0);
     assert!(desk.changes().after.is_empty());
     assert!(desk.index().images[&desk.name("app:2")].gone.is_some());
+    // Inventories of images that no tag points to any more do not stay: here that of both at first, which `2` still names.
+    let folder = desk.state().join(plimsoll::state::folder(&all));
+    let inventories = || {
+        let files =
+            fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        files.filter(|name| name.ends_with(".inventory.zst")).count()
+    };
+    assert_eq!(inventories(), 2);
+    desk.push("app:1", &[("curl", "8.6.0-r0")]);
+    desk.retest(&databases().all, &[&all]).expect(0);
+    assert_eq!(inventories(), 2, "the one that was left is gone");
+}
+
+#[test]
+fn another_platform_is_another_image() {
+    let desk = Desk::new();
+    let amd = desk.push("app:amd", VULNERABLE);
+    let arm = desk.registry.push("grp/proj/app:arm", "arm64", &alpine_layer(&[("curl", "8.6.0-r0")]));
+    desk.registry.push_index("grp/proj/app:both", &[(&amd, "amd64", false), (&arm, "arm64", false)]);
+    let both = desk.name("app:both");
+    let packages = |desk: &Desk| -> Vec<String> {
+        let mut all: Vec<String> = desk.document().findings().map(|finding| finding.package.name.clone()).collect();
+        all.dedup();
+        all
+    };
+    desk.retest(&databases().all, &[&both]).expect(0);
+    assert!(packages(&desk).contains(&"zlib".to_owned()));
+    desk.retest(&databases().all, &[&both, "--platform", "linux/arm64"]).expect(0);
+    assert_eq!(pairs(&desk.results()), [("app:both", "read")]);
+    assert_eq!(packages(&desk), ["curl"]);
+    desk.retest(&databases().all, &[&both, "--platform", "linux/arm64"]).expect(0);
+    assert_eq!(pairs(&desk.results()), [("app:both", "retested")]);
+    // An image for one platform only is what it is, and is not pulled again for that.
+    let alone = desk.name("app:arm");
+    desk.retest(&databases().all, &[&alone]).expect(0);
+    desk.registry.take_requests();
+    desk.retest(&databases().all, &[&alone]).expect(0);
+    assert_eq!(pairs(&desk.results()), [("app:arm", "retested")]);
+    let layers = desk.registry.take_requests().iter().filter(|one| one.contains("/blobs/")).count();
+    assert!(layers <= 1, "the configuration at most");
+}
+
+#[test]
+fn connections_are_used_again() {
+    let desk = Desk::new();
+    for number in 0..60 {
+        desk.registry.push(&format!("grp/proj/app:{number}"), "amd64", &alpine_layer(VULNERABLE));
+    }
+    let app = desk.name("app");
+    desk.retest(&databases().all, &[&app]).expect(0);
+    let (before, _) = (desk.registry.connections(), desk.registry.take_requests());
+    desk.retest(&databases().all, &[&app, "--jobs", "4"]).expect(0);
+    let requests = desk.registry.take_requests().len();
+    let connections = desk.registry.connections() - before;
+    // A connection may be made while another is on its way back to the pool, but not for each request.
+    assert!(requests >= 61 && connections <= requests / 3, "{requests} requests on {connections} connections");
+}
+
+#[test]
+fn tags_that_have_all_vanished_are_gone_and_no_failure() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    desk.push("app:2", VULNERABLE);
+    desk.retest(&databases().all, &[&desk.name("app")]).expect(0);
+    desk.registry.state().tags.clear();
+    let both = [desk.name("app:1"), desk.name("app:2")];
+    for more in [&["--keep-going"][..], &[]] {
+        desk.retest(&databases().all, &[&[both[0].as_str(), both[1].as_str()], more].concat()).expect(0);
+        assert_eq!(pairs(&desk.results()), [("app:1", "gone"), ("app:2", "gone")]);
+    }
+    assert!(desk.index().images.values().all(|image| image.gone.is_some()));
+    let out = desk.out().display().to_string();
+    let merged = ["retest", "--merge", &out, "--out", "whole"];
+    run_with(desk.folder.path(), &merged, &desk.variables()).expect(0);
+}
+
+/// A first retest that was killed goes on as the first.
+#[test]
+fn the_first_run_is_over_when_it_has_come_to_its_end() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    let app = desk.name("app");
+    let out = desk.folder.path().join("blocked");
+    fs::create_dir_all(out.join("plimsoll-snapshots.json")).unwrap();
+    let (state, out) = (desk.state().display().to_string(), out.display().to_string());
+    let arguments = ["retest", "--db", &databases().all, "--state", &state, "--out", &out, &app];
+    run_with(desk.folder.path(), &arguments, &desk.variables()).expect(2);
+    desk.push("app:2", VULNERABLE);
+    desk.retest(&databases().all, &[&app]).expect(0);
+    assert!(desk.changes().first_run);
+    assert!(desk.document().findings().all(|finding| finding.change == Some(Change::Existing)));
+    desk.retest(&databases().all, &[&app]).expect(0);
+    assert!(!desk.changes().first_run);
+}
+
+/// A webhook that answers as told, and counts.
+fn hook(answers: Vec<u16>) -> (Server, Arc<Mutex<Vec<u16>>>) {
+    let left = Arc::new(Mutex::new(answers));
+    let shared = Arc::clone(&left);
+    let server =
+        Server::start(None, move |_| Reply::new(shared.lock().unwrap().pop().unwrap_or(500), "text/plain", ""));
+    (server, left)
+}
+
+#[test]
+fn a_retest_can_tell_what_is_new_by_itself() {
+    let desk = Desk::new();
+    desk.push("app:1", VULNERABLE);
+    let app = desk.name("app");
+    // The first is the summary of the first run; then a refusal, then what it was refused for. Nothing more is answered.
+    let (server, left) = hook(vec![200, 404, 200]);
+    let url = format!("http://localhost:{}/hooks/x", server.port);
+    let (state, out) = (desk.state().display().to_string(), desk.out().display().to_string());
+    let mut variables = desk.variables();
+    variables.push(("PLIMSOLL_WEBHOOK_URL".into(), url));
+    // A setting alone makes nobody tell.
+    variables.push(("PLIMSOLL_NOTIFY".into(), "webhook,exit".into()));
+    variables.push(("PLIMSOLL_STATE".into(), state.clone()));
+    let run = |database: &str, more: &[&str]| {
+        let fixed = ["retest", "--db", database, "--out", &out, &app];
+        run_with(desk.folder.path(), &fixed.into_iter().chain(more.iter().copied()).collect::<Vec<_>>(), &variables)
+    };
+    let (before, all) = (databases().before.as_str(), databases().all.as_str());
+    run(before, &["--notify", "webhook"]).expect(0);
+    assert_eq!(left.lock().unwrap().len(), 2);
+    let refused = run(all, &["--notify", "webhook"]).expect(2);
+    assert!(refused.stderr.contains("the next retest tells it again"), "{}", refused.stderr);
+    // It is told by the next, which fails where that is asked for; after that there is no news.
+    let told = run(all, &["--notify", "webhook,exit"]).expect(1);
+    assert!(
+        told.stdout.contains(&format!("newly disclosed: {NEW}")) && left.lock().unwrap().is_empty(),
+        "{}",
+        told.stdout
+    );
+    assert!(desk.out().join("plimsoll-alerts.json").is_file());
+    run(all, &["--notify", "webhook,exit"]).expect(0);
+    run(before, &[]).expect(0);
+    let quiet = run(all, &[]).expect(0);
+    assert!(!quiet.stdout.contains("newly disclosed"), "{}", quiet.stdout);
+    assert!(run(all, &["--notify", "mail"]).expect(2).stderr.contains("`mail` is no channel"));
 }
 
 #[test]
@@ -384,26 +525,27 @@ fn killed_at_any_moment_the_memory_is_complete() {
     let seed = u64::from(std::process::id());
     let mut random = Random(seed);
     let begun = Instant::now();
-    let (mut kills, mut ends, mut longest) = (0, 0, 400);
-    while kills < 100 && begun.elapsed() < Duration::from_secs(120) {
+    // Runs that came to their end were not killed, and do not count.
+    let (mut runs, mut kills, mut longest) = (0, 0, 400);
+    while kills < 100 {
+        assert!(begun.elapsed() < Duration::from_secs(600), "{kills} of {runs} runs were killed");
         // Now and then from nothing, else going on.
-        if kills % 8 == 0 {
+        if runs % 8 == 0 {
             let _ = fs::remove_dir_all(desk.state());
         }
         let (state, out) = (desk.state().display().to_string(), desk.out().display().to_string());
-        let database = if kills % 8 < 4 { &databases().before } else { &databases().all };
+        let database = if runs % 8 < 4 { &databases().before } else { &databases().all };
         let arguments = ["retest", "--db", database, "--state", &state, "--out", &out, &all];
         let (log, ended) = killed(&arguments, &variables, desk.folder.path(), random.below(longest));
         if ended {
-            ends += 1;
             longest = (longest * 3 / 4).max(20);
         } else {
             longest = (longest * 21 / 20).min(3000);
+            kills += 1;
         }
-        kills += 1;
-        complete(Arc::new(Directory::new(&desk.state())), &log, &format!("seed {seed}, kill {kills}: {log}"));
+        runs += 1;
+        complete(Arc::new(Directory::new(&desk.state())), &log, &format!("seed {seed}, run {runs}: {log}"));
     }
-    assert!(kills - ends >= 20, "{kills} runs, {ends} came to their end");
     // In the end all is there.
     desk.retest(&databases().all, &[&all]).expect(0);
     assert_eq!(desk.index().images.len(), 12);
@@ -535,6 +677,74 @@ fn killed_in_a_pipeline_the_memory_is_complete() {
     pipeline.retest(&schedule, &[]).expect(0);
 }
 
+/// The commands of a child pipeline's parts, without the name of the program.
+fn commands(child: &str) -> Vec<Vec<String>> {
+    let child: Value = serde_saphyr::from_str(child).unwrap_or_else(|error| panic!("{error}\n{child}"));
+    let jobs = child.as_object().unwrap().iter().filter(|(name, _)| *name != "retest_report" && *name != "stages");
+    let words = |script: &str| script.replace("\\\n", " ").split_whitespace().skip(1).map(str::to_owned).collect();
+    jobs.map(|(_, job)| words(job["script"][0].as_str().unwrap())).collect()
+}
+
+/// Runs a part in a child pipeline of the one with these variables.
+fn run_shard(directory: &Path, command: &[String], variables: &[(String, String)]) {
+    let mut variables = variables.to_vec();
+    variables.retain(|(name, _)| name != "CI_PIPELINE_SOURCE");
+    variables.push(("CI_PIPELINE_SOURCE".into(), "parent_pipeline".into()));
+    variables.push(("PLIMSOLL_DB".into(), databases().all.clone()));
+    run_with(directory, &command.iter().map(String::as_str).collect::<Vec<_>>(), &variables).expect(0);
+}
+
+/// The parts of a first run come one after the other, a schedule may be on any branch, and a project may have variables of
+/// any name.
+#[test]
+fn a_part_is_what_its_plan_is() {
+    let pipeline = Pipeline::new();
+    let mut variables = pipeline.variables("schedule", "topic");
+    let directory = pipeline.desk.folder.path();
+    run_with(directory, &["plan", "--shards", "3"], &variables).expect(0);
+    let child = fs::read_to_string(directory.join("plimsoll-retest.yml")).unwrap();
+    for (name, value) in [("PLIMSOLL_IMAGES", "nothing:*"), ("PLIMSOLL_SELECT", "none"), ("PLIMSOLL_EVERY", "9w")] {
+        variables.push((name.into(), value.into()));
+    }
+    for command in commands(&child) {
+        run_shard(directory, &command, &variables);
+    }
+    run_with(directory, &["retest", "--merge", "plimsoll-shards", "--out", "whole"], &variables).expect(0);
+    let whole: ScanDocument = read(&directory.join("whole/plimsoll.json"));
+    assert_eq!(whole.images.len(), 6);
+    assert!(whole.findings().count() > 0 && whole.findings().all(|one| one.change == Some(Change::Existing)));
+    assert!(read::<SnapshotChanges>(&directory.join("whole/plimsoll-snapshots.json")).first_run);
+    assert_eq!(pipeline.files().iter().filter(|name| name.ends_with(".inventory.zst")).count(), 6);
+    // The second is none, and a pipeline that may not write says so.
+    let topic = pipeline.variables("web", "topic");
+    let run = run_with(directory, &["plan"], &topic).expect(0);
+    assert!(run.stderr.contains("the jobs will not write the memory"), "{}", run.stderr);
+    let child = fs::read_to_string(directory.join("plimsoll-retest.yml")).unwrap();
+    assert!(!child.contains("--first-run") && !child.contains("--remember"), "{child}");
+}
+
+#[test]
+fn a_plan_refuses_what_its_jobs_could_not_do() {
+    let pipeline = Pipeline::new();
+    let mut variables = pipeline.variables("schedule", "main");
+    variables.push(("CI_PIPELINE_ID".into(), "99".into()));
+    let directory = pipeline.desk.folder.path();
+    for (arguments, expected) in [
+        (["--notify", "issue,mail"], "`mail` is no channel"),
+        (["--notify", "all,issue"], "`all` is no channel"),
+        (["--state", "it's"], "--state cannot be used"),
+        (["--image", "a$b"], "--image cannot be used"),
+        (["--fail-on", "hihg"], "did you mean"),
+    ] {
+        let run = run_with(directory, &[&["plan"], &arguments[..]].concat(), &variables).expect(2);
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+    }
+    run_with(directory, &["plan", "--notify", "auto"], &variables).expect(0);
+    let child = fs::read_to_string(directory.join("plimsoll-retest.yml")).unwrap();
+    assert!(child.contains(" --notify auto --pipeline 99 "), "{child}");
+    assert!(!child.contains("plimsoll gate"), "{child}");
+}
+
 #[test]
 fn shards_put_together_are_one_retest() {
     let pipeline = Pipeline::new();
@@ -545,18 +755,10 @@ fn shards_put_together_are_one_retest() {
     let jobs: Vec<&str> = child.lines().filter(|line| line.starts_with("retest_")).collect();
     assert_eq!(jobs, ["retest_1:", "retest_2:", "retest_3:", "retest_report:"], "{child}");
     // As a runner would do it, all at once.
-    let images: Vec<String> = child
-        .split("PLIMSOLL_IMAGES: >-\n")
-        .skip(1)
-        .map(|part| part.lines().take_while(|line| line.starts_with("      ")).collect::<Vec<_>>().join(" "))
-        .collect();
     std::thread::scope(|scope| {
-        for (index, images) in images.iter().enumerate() {
-            let variables = [variables.clone(), vec![("PLIMSOLL_IMAGES".into(), images.clone())]].concat();
-            let out = format!("plimsoll-shards/{}", index + 1);
-            scope.spawn(move || {
-                run_with(directory, &["retest", "--db", &databases().all, "--out", &out], &variables).expect(0);
-            });
+        for command in commands(&child) {
+            let variables = &variables;
+            scope.spawn(move || run_shard(directory, &command, variables));
         }
     });
     run_with(directory, &["retest", "--merge", "plimsoll-shards", "--out", "whole"], &variables).expect(0);
@@ -566,6 +768,7 @@ fn shards_put_together_are_one_retest() {
     assert!(whole.database.is_some());
     let changes: SnapshotChanges = read(&directory.join("whole/plimsoll-snapshots.json"));
     assert_eq!(changes.after.len(), 6);
+    assert!(changes.first_run);
     assert!(directory.join("whole/gl-container-scanning-report.json").is_file());
     let log: Value = read(&directory.join("whole/scan-log.json"));
     assert_eq!(log["images"].as_array().map(Vec::len), Some(6));

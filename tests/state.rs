@@ -217,6 +217,54 @@ fn a_newer_format_is_not_touched() {
     assert!(directory.path().join("index/index.json").is_file());
 }
 
+/// A newer version may have written something that looks like ours.
+#[test]
+fn a_newer_format_that_can_be_read_is_not_touched_either() {
+    let directory = TempDir::new().unwrap();
+    let store = Directory::new(directory.path());
+    let mut index = plimsoll::model::StateIndex::new(Timestamp::now());
+    index.format = "plimsoll-state-2".into();
+    store.write("index", "revision-1-x-1.json", &serde_json::to_vec(&index).unwrap()).unwrap();
+    let error = State::open(Arc::new(store), Timestamp::now()).unwrap_err().to_string();
+    assert!(error.contains("plimsoll-state-2"), "{error}");
+    assert!(directory.path().join("index/revision-1-x-1.json").is_file());
+}
+
+/// With or without a kill between the move and the end of a run.
+#[test]
+fn what_a_tag_has_left_is_removed() {
+    for (name, place, _keep) in places() {
+        for is_killed in [false, true] {
+            let now = Timestamp::now();
+            let all_told = || Finish { told: [format!("{REPOSITORY}:1")].into(), ..finish() };
+            let (state, _) = open(place());
+            state.keep_inventory(REPOSITORY, &digest(1), "r", &inventory(1)).unwrap();
+            state.record(snapshot("1", 1, now), true).unwrap();
+            state.finish(now, &all_told()).unwrap();
+            let (mut state, _) = open(place());
+            state.keep_inventory(REPOSITORY, &digest(2), "r", &inventory(2)).unwrap();
+            let later = now + SignedDuration::from_secs(1);
+            let told = state.index().images[&format!("{REPOSITORY}:1")].told.clone();
+            assert!(told.is_some(), "{name}");
+            state.record(ImageSnapshot { told, ..snapshot("1", 2, later) }, true).unwrap();
+            if is_killed {
+                drop(state);
+                state = open(place()).0;
+            }
+            state.finish(later, &all_told()).unwrap();
+            let files = place().list(&folder(REPOSITORY)).unwrap();
+            let files: Vec<&str> = files.iter().map(|item| item.name.as_str()).collect();
+            assert_eq!(files, [inventory_file(&digest(2))], "{name}, killed: {is_killed}");
+            // Back to nothing.
+            for folder in ["index", &folder(REPOSITORY)] {
+                for item in place().list(folder).unwrap() {
+                    place().remove(folder, &item).unwrap();
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_gone_for_long_is_forgotten_with_its_files() {
     for (name, place, _keep) in places() {

@@ -10,7 +10,7 @@ use serde_json::Value;
 #[test]
 fn components_and_pipeline_are_valid_for_gitlab() {
     let Some(data) = test_data() else { return };
-    let schema: Value = serde_json::from_str(&read(&data.join("schemas/gitlab-ci/ci.json"))).unwrap();
+    let schema: Value = serde_json::from_slice(read(&data.join("schemas/gitlab-ci/ci.json")).as_bytes()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut documents: Vec<(String, Value)> = vec![(".gitlab-ci.yml".into(), yaml(&read(&root(".gitlab-ci.yml"))))];
     for (name, template) in templates() {

@@ -210,7 +210,7 @@ fn of_an_export_only_the_records_that_changed_are_fetched() {
     let tomorrow = "2999-01-01T00:00:00Z";
     place.files.put(CHANGES, format!("{tomorrow},GHSA-3\n{tomorrow},GHSA-2\n{tomorrow},GHSA-1\n"));
     place.files.put("osv/PyPI/GHSA-3.json", record("GHSA-3", "3.0"));
-    place.files.put("osv/PyPI/GHSA-2.json", record("GHSA-2", "2.0"));
+    place.files.put("osv/PyPI/GHSA-2.json", record("GHSA-2", "2.0").replace("\"x\"", "\"news\""));
     place.files.put("osv/PyPI/GHSA-1.json", r#"{"id":"GHSA-1","withdrawn":"2024-07-01T00:00:00Z"}"#);
     let run = run_in(
         place.home.path(),
@@ -225,6 +225,10 @@ fn of_an_export_only_the_records_that_changed_are_fetched() {
     let found = fixes(&place.database(), "pypi");
     assert!(!found.contains("GHSA-1") && found.contains("GHSA-3"), "{found}");
     assert!(found.contains("2.0") && !found.contains("1.5"), "{found}");
+    // What people read about it is of the new record too, and nothing is left of one that is withdrawn.
+    let shard = Database::open(&place.database()).unwrap().shard(&ShardName::new("pypi")).unwrap().unwrap();
+    assert_eq!(shard.details("GHSA-2").unwrap().unwrap().summary, "news");
+    assert_eq!(shard.details("GHSA-1").unwrap(), None);
 
     // Too much has changed, or what has is not said in a form that can be trusted: the whole.
     let many: String = (0..2000).map(|number| format!("{tomorrow},GHSA-{number}\n")).collect();
@@ -266,6 +270,28 @@ fn a_feed_that_cannot_be_asked_is_used_as_it_was() {
     let run = place.build().expect(2);
     assert!(run.stderr.contains("[D21]"), "{}", run.stderr);
     assert_eq!(fs::read(place.database().join("catalogue.json")).unwrap(), before);
+}
+
+#[test]
+fn a_feed_that_is_gone_is_used_as_it_was() {
+    let place = Place::new();
+    place.build().expect(0);
+    place.files.files.lock().unwrap().remove(KEV);
+    // What has never been there is no loss.
+    place.files.answers();
+    for _ in 0..2 {
+        let run = place.build().expect(2);
+        assert!(run.stderr.contains(KEV) && run.stderr.contains("does not have it any more (404)"), "{}", run.stderr);
+        let facts = Database::open(&place.database()).unwrap().cve_facts("CVE-2024-1000").unwrap().unwrap();
+        assert!(facts.kev.is_some());
+    }
+    // A setting lets it go, once and for all.
+    let to = place.database().display().to_string();
+    let accept = [("PLIMSOLL_DB_ACCEPT_LOSSES", "true")];
+    run_in(place.home.path(), &["db", "build", "--from", &place.base(), "--to", &to], &accept).expect(0);
+    let facts = Database::open(&place.database()).unwrap().cve_facts("CVE-2024-1000").unwrap().unwrap();
+    assert!(facts.kev.is_none());
+    place.build().expect(0);
 }
 
 /// Scores come anew every day; where they are the same, so is the shard, but for the day of the source.

@@ -186,15 +186,15 @@ fn read_all(fetch: &dyn Fetch, options: &BuildOptions) -> Everything {
         missing.retain(|id| *id != feed.id());
         unreachable = unreachable.or(error);
         reports.push(report);
-        sinks.push(sink);
+        sinks.push((feed.id(), sink));
     }
     let mut superseding: BTreeMap<(FeedId, String), usize> = BTreeMap::new();
-    for (place, sink) in sinks.iter_mut().enumerate() {
+    for (place, (_, sink)) in sinks.iter_mut().enumerate() {
         superseding.extend(std::mem::take(&mut sink.superseding).into_iter().map(|id| (id, place)));
     }
-    for (place, mut sink) in sinks.into_iter().enumerate() {
+    for (place, (feed, mut sink)) in sinks.into_iter().enumerate() {
         if !superseding.is_empty() {
-            sink.remove(|feed, id| superseding.get(&(feed, id.to_owned())).is_some_and(|later| *later > place));
+            sink.remove(feed, |feed, id| superseding.get(&(feed, id.to_owned())).is_some_and(|later| *later > place));
         }
         all.append(sink);
     }
@@ -234,6 +234,15 @@ impl Fetch for Discovery<'_> {
 
     fn rely_on_kept(&self, path: &str) {
         self.fetch.rely_on_kept(path);
+    }
+
+    fn modified(&self, path: &str) -> Option<Timestamp> {
+        self.fetch.modified(path)
+    }
+
+    fn incomplete(&self, path: &str, reason: String) {
+        let report = SourceReport { source: path.to_owned(), failure: Some(reason), ..SourceReport::default() };
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push((report, None));
     }
 }
 
@@ -335,7 +344,9 @@ fn losses(plans: &[Plan], to: &Path, options: &BuildOptions) -> Vec<(ShardEntry,
     let wanted = |entry: &ShardEntry| options.only.as_ref().is_none_or(|only| only.contains(&entry.name));
     let mut kept = Vec::new();
     for entry in previous.into_iter().flat_map(|catalogue| catalogue.shards).filter(wanted) {
-        let before = File::open(to.join(&entry.file)).ok().and_then(|file| IndexFile::open(file).ok());
+        // The newest of its files says what all of them amount to.
+        let newest = entry.layers().last().map(|layer| to.join(entry.file_name(&layer)));
+        let before = newest.and_then(|path| File::open(path).ok()).and_then(|file| IndexFile::open(file).ok());
         let Some(before) = before.map(|index| per_feed(&index.header().sources)) else { continue };
         let plan = plans.iter().find(|plan| plan.name == entry.name);
         let now = plan.map(|plan| per_feed(&plan.sources)).unwrap_or_default();
@@ -421,10 +432,11 @@ fn replace_catalogue(catalogue: &Catalogue, to: &Path) -> Result<(), BuildError>
         .map_err(|error| BuildError::Write { path: path.clone(), cause: error.into() })?;
     json.push(b'\n');
     write_file(&path, &json)?;
-    let keep: BTreeSet<&str> = catalogue.shards.iter().chain(&previous).map(|entry| entry.file.as_str()).collect();
+    let names = |entry: &ShardEntry| entry.layers().map(|layer| entry.file_name(&layer)).collect::<Vec<_>>();
+    let keep: BTreeSet<String> = catalogue.shards.iter().chain(&previous).flat_map(names).collect();
     for entry in fs::read_dir(to).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(&format!(".{EXTENSION}")) && !keep.contains(name.as_str()) {
+        if name.ends_with(&format!(".{EXTENSION}")) && !keep.contains(&name) {
             // One that cannot be removed only takes room.
             let _ = fs::remove_file(entry.path());
         }

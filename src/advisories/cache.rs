@@ -115,6 +115,11 @@ impl Cache {
         replace(&self.note_path(name), &serde_json::to_vec_pretty(note)?)
     }
 
+    /// Removes a note, if it is there; one that cannot be removed is there the next time too.
+    pub(super) fn remove_note(&self, name: &str) {
+        let _ = fs::remove_file(self.note_path(name));
+    }
+
     /// A directory of its own for work in progress; whoever asks removes it.
     pub(super) fn scratch(&self) -> io::Result<PathBuf> {
         let path = self.root.join(format!("{TEMPORARY}{}", unique()));

@@ -50,18 +50,38 @@ pub(super) struct Layer {
     pub(super) size: u64,
 }
 
+/// A catalogue cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CatalogueError {
+    /// It is of another version of the format.
+    #[error("its format is `{found}`, this program reads `{FORMAT}`")]
+    Format {
+        /// What it says of itself.
+        found: String,
+        /// Whether the version is one that came after ours.
+        is_newer: bool,
+    },
+    /// It is no catalogue, or a damaged one.
+    #[error("{0}")]
+    Invalid(String),
+}
+
 impl Catalogue {
-    /// Reads `catalogue.json`; the error is a sentence for people.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads `catalogue.json`.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, CatalogueError> {
+        let invalid = |error: serde_json::Error| CatalogueError::Invalid(error.to_string());
         // First: another format need not have the members of this one.
-        let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if format != FORMAT {
-            return Err(format!("its format is `{format}`, this program reads `{FORMAT}`"));
+        let Format { format: found } = serde_json::from_slice(bytes).map_err(invalid)?;
+        if found != FORMAT {
+            let version = |format: &str| format.strip_prefix(FORMATS)?.parse::<u32>().ok();
+            let is_newer = version(&found) > version(FORMAT);
+            return Err(CatalogueError::Format { found: found.chars().take(80).collect(), is_newer });
         }
-        let catalogue: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let catalogue: Self = serde_json::from_slice(bytes).map_err(invalid)?;
         let files = catalogue.shards.iter().map(|shard| 1 + shard.deltas.len()).max().unwrap_or(0);
         if catalogue.shards.len() > MOST_SHARDS || files > MOST_FILES {
-            return Err(format!("it names {} shards, or {files} files for one", catalogue.shards.len()));
+            let reason = format!("it names {} shards, or {files} files for one", catalogue.shards.len());
+            return Err(CatalogueError::Invalid(reason));
         }
         Ok(catalogue)
     }
@@ -115,6 +135,7 @@ struct Format {
 
 /// The version of the catalogue's format.
 pub(super) const FORMAT: &str = "plimsoll-database-1";
+const FORMATS: &str = "plimsoll-database-";
 
 /// Its name in the directory.
 pub(super) const FILE_NAME: &str = "catalogue.json";
@@ -130,3 +151,25 @@ pub(super) const LARGEST: u64 = 16 << 20;
 
 const MOST_SHARDS: usize = 10_000;
 const MOST_FILES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_versions_are_told_from_damage() {
+        for (format, expected) in [
+            ("plimsoll-database-2", Some(true)),
+            ("plimsoll-database-0", Some(false)),
+            ("something-else", Some(false)),
+            (FORMAT, None),
+        ] {
+            let found = Catalogue::read(format!(r#"{{"format":"{format}"}}"#).as_bytes());
+            let is_newer = match found {
+                Err(CatalogueError::Format { is_newer, .. }) => Some(is_newer),
+                Err(CatalogueError::Invalid(_)) | Ok(_) => None,
+            };
+            assert_eq!(is_newer, expected, "{format}");
+        }
+    }
+}

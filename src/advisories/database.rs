@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use crate::model::{Advisory, AdvisoryDetails, CveFacts, DatabaseInfo, Distribution, EndOfLife, FeedId, ShardName};
 
 use super::cache::{Cache, digest_of};
-use super::catalogue::{Catalogue, FILE_NAME, LARGEST, Layer, SIGNATURE_NAME, ShardEntry};
-use super::index::{IndexError, IndexFile, Stack, Table};
+use super::catalogue::{Catalogue, CatalogueError, FILE_NAME, LARGEST, Layer, SIGNATURE_NAME, ShardEntry};
+use super::index::{IndexError, IndexFile, Stack, Table, VERSION};
 use super::signature::{PublicKeys, SignatureError, Trust, judge};
 
 /// An open database. Look-ups may come from any thread.
@@ -81,7 +81,17 @@ pub enum DatabaseError {
         #[source]
         cause: io::Error,
     },
-    /// A file is damaged, of another format, or not the one that the catalogue names.
+    /// It was made by another version of this program, in another format.
+    #[error("`{origin}` cannot be read by this version of plimsoll: {reason}")]
+    Format {
+        /// The file or reference.
+        origin: String,
+        /// Which format it has.
+        reason: String,
+        /// Whether it is the program that is too old, not the database.
+        is_newer: bool,
+    },
+    /// A file is damaged, or not the one that the catalogue names.
     #[error("`{}` cannot be used: {reason}", .path.display())]
     Corrupt {
         /// The file.
@@ -98,6 +108,14 @@ pub enum DatabaseError {
         #[source]
         reason: SignatureError,
     },
+}
+
+impl DatabaseError {
+    /// Of a catalogue in another format.
+    pub(super) fn of_format(origin: &str, error: &CatalogueError) -> Self {
+        let is_newer = matches!(error, CatalogueError::Format { is_newer: true, .. });
+        Self::Format { origin: origin.to_owned(), reason: error.to_string(), is_newer }
+    }
 }
 
 impl Database {
@@ -119,8 +137,13 @@ impl Database {
         let origin = directory.display().to_string();
         let trust = judge(keys, &bytes, signature.as_deref())
             .map_err(|reason| DatabaseError::Untrusted { origin: origin.clone(), reason })?;
-        let catalogue = Catalogue::read(&bytes)
-            .map_err(|reason| DatabaseError::Corrupt { path: directory.join(FILE_NAME), reason })?;
+        let catalogue = Catalogue::read(&bytes).map_err(|error| {
+            let path = directory.join(FILE_NAME);
+            match error {
+                CatalogueError::Invalid(reason) => DatabaseError::Corrupt { path, reason },
+                error => DatabaseError::of_format(&path.display().to_string(), &error),
+            }
+        })?;
         Ok(Self::of(Store::Directory(directory.to_owned()), catalogue, origin, trust))
     }
 
@@ -206,7 +229,14 @@ impl Database {
                 return Err(corrupt(format!("it has the digest {digest}, the signed catalogue says {}", layer.digest)));
             }
         }
-        IndexFile::open(file).map_err(|error| corrupt(error.to_string()))
+        IndexFile::open(file).map_err(|error| match error {
+            IndexError::Version(version) => DatabaseError::Format {
+                origin: path.display().to_string(),
+                reason: error.to_string(),
+                is_newer: version > VERSION,
+            },
+            error => corrupt(error.to_string()),
+        })
     }
 
     /// What is known about a CVE whatever the package.

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use crate::model::{Diagnosis, ImageReference};
 use crate::registry::RegistryError;
 
+use super::catalogue::{Catalogue, CatalogueError};
 use super::{BuildError, DatabaseError, SignatureError};
 
 pub use archive::{Exported, Imported, export, import};
@@ -111,6 +112,28 @@ impl DeliveryError {
         )
     }
 
+    /// Whether there is nothing that could be used or refused: another database may take the place of this one. One that
+    /// is there and not trusted, damaged, or of another format is refused instead.
+    #[must_use]
+    pub fn is_about_nothing(&self) -> bool {
+        match self {
+            Self::Registry(error, _) => {
+                self.is_absence()
+                    || matches!(
+                        error,
+                        RegistryError::NotFound { .. }
+                            | RegistryError::Denied(_)
+                            | RegistryError::WrongCredentials { .. }
+                            | RegistryError::RegistryDisabled { .. }
+                    )
+            }
+            Self::NotCached { .. } => true,
+            Self::Database(error) => matches!(error, DatabaseError::Missing(_)),
+            Self::Build(error) => matches!(error, BuildError::Unreachable(_) | BuildError::NothingFound(_)),
+            Self::NotADatabase { .. } | Self::Untrusted { .. } | Self::File { .. } => false,
+        }
+    }
+
     /// What people are told, where the registry is to blame.
     #[must_use]
     pub fn of_registry(&self) -> Option<Diagnosis> {
@@ -119,6 +142,14 @@ impl DeliveryError {
             _ => None,
         }
     }
+}
+
+/// The catalogue in these bytes, which came from `origin`.
+fn read_catalogue_of(origin: &str, bytes: &[u8]) -> Result<Catalogue, DeliveryError> {
+    Catalogue::read(bytes).map_err(|error| match error {
+        CatalogueError::Invalid(reason) => DeliveryError::NotADatabase { origin: origin.to_owned(), reason },
+        error => DatabaseError::of_format(origin, &error).into(),
+    })
 }
 
 /// No file of a database is longer, in bytes.

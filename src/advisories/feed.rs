@@ -229,8 +229,8 @@ impl Sink {
         self.superseding.insert((feed, id.to_owned()));
     }
 
-    /// Removes the records that `is_superseded`.
-    pub(super) fn remove(&mut self, is_superseded: impl Fn(FeedId, &str) -> bool) {
+    /// Removes the records that `is_superseded`, with what people read about them: the sink is that of a file of `feed`.
+    pub(super) fn remove(&mut self, feed: FeedId, is_superseded: impl Fn(FeedId, &str) -> bool) {
         for records in self.shards.values_mut() {
             let mut removed = 0;
             for advisories in records.advisories.values_mut() {
@@ -243,6 +243,7 @@ impl Sink {
                 source.records = source.records.saturating_sub(removed);
             }
             records.advisories.retain(|_, advisories| !advisories.is_empty());
+            records.details.retain(|id, _| !is_superseded(feed, id));
         }
     }
 

@@ -19,6 +19,7 @@ mod oval;
 pub(super) mod photon;
 pub(super) mod redhat;
 pub(super) mod redhat_oval;
+mod releases;
 pub(super) mod rocky;
 #[cfg(test)]
 mod samples;

@@ -28,6 +28,14 @@ pub trait Fetch: Sync {
     /// Lets [`Fetch::get`] give the kept copy of a file without asking for news.
     fn rely_on_kept(&self, _path: &str) {}
 
+    /// When the server says that a file which [`Fetch::get`] has given was last changed.
+    fn modified(&self, _path: &str) -> Option<Timestamp> {
+        None
+    }
+
+    /// Takes note that a list of files was not understood, or not used to its end: records are missing because of it.
+    fn incomplete(&self, _path: &str, _reason: String) {}
+
     /// Whether [`Fetch::get`] has given an older copy of a file because nobody could be asked.
     fn outdated(&self, _path: &str) -> Option<Outdated> {
         None

@@ -9,12 +9,14 @@ mod standing;
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::policy::Policy;
 use crate::model::{
-    Alert, AlertReport, AlertSummary, Finding, Fix, GapKind, ImageSnapshot, KnownFinding, News, PackageRef, Purl,
-    RuleState, RuleUse, Severity, SnapshotChanges, Tool,
+    Alert, AlertReport, AlertSummary, Change, Finding, Fix, GapKind, ImageIdentity, ImageScan, ImageSnapshot,
+    Inventory, KnownFinding, Location, News, Outcome, Package, PackageRef, Purl, RuleState, RuleUse, Severity,
+    SnapshotChanges, Tool, Verdict,
 };
 
 pub use sla::{Sla, SlaError};
@@ -69,14 +71,16 @@ pub fn compare(changes: &SnapshotChanges, rules: &[RuleUse], policy: &AlertPolic
 struct Collected(BTreeMap<String, Alert>);
 
 impl Collected {
-    fn add(&mut self, repository: &str, image: Option<&str>, news: News) {
+    fn add(&mut self, repository: &str, image: Option<&str>, heard: Option<Timestamp>, news: News) {
         let key = key::of(repository, image, &news);
         let alert = self.0.entry(key.clone()).or_insert_with(|| Alert {
             key,
             repository: repository.to_owned(),
             images: Vec::new(),
+            heard: None,
             news,
         });
+        alert.heard = alert.heard.max(heard);
         alert.images.extend(image.map(str::to_owned));
     }
 }
@@ -85,7 +89,8 @@ fn of_image(before: &ImageSnapshot, after: &ImageSnapshot, policy: &Policy, aler
     if after.gone.is_some() {
         return;
     }
-    let mut add = |news| alerts.add(&after.repository, Some(&after.name), news);
+    let heard = before.told.as_ref().and_then(|told| told.at);
+    let mut add = |news| alerts.add(&after.repository, Some(&after.name), heard, news);
     if let (Some(failure), None) = (&after.failure, &before.failure) {
         add(News::Unscannable { code: failure.code, what: failure.what.clone() });
     }
@@ -98,9 +103,16 @@ fn of_image(before: &ImageSnapshot, after: &ImageSnapshot, policy: &Policy, aler
     // A verdict knows its image by the configuration; a tag may move between images of the same content.
     let moved = before.config_digest != after.config_digest;
     let mut brought = Vec::new();
-    for finding in now.findings.iter().filter(|finding| finding.suppressed.is_none()) {
-        let is_wanted = policy.matches(&as_finding(finding, moved));
-        match known.get(&identity(finding)) {
+    let around = as_scan(after, now);
+    for (index, finding) in now.findings.iter().enumerate().filter(|(_, finding)| finding.suppressed.is_none()) {
+        let was = known.get(&identity(finding));
+        let change = match was {
+            Some(_) => Change::Existing,
+            None if moved => Change::Introduced,
+            None => Change::Disclosed,
+        };
+        let is_wanted = policy.matches(&as_finding(finding, index, change), Some(&around));
+        match was {
             None if moved => brought.extend(is_wanted.then(|| finding.clone())),
             None if is_wanted => add(News::Disclosed { finding: finding.clone() }),
             Some(was) if is_wanted => news_of_known(was, finding, &mut add),
@@ -137,7 +149,7 @@ fn of_rule(rule: &RuleUse, policy: &AlertPolicy, alerts: &mut Collected) {
     let left = policy.today.until(last).map_or(i32::MAX, |span| span.get_days());
     if rule.state == RuleState::Applied && (0..=policy.rule_notice).contains(&left) {
         let (origin, text) = (rule.origin.clone(), rule.rule.clone());
-        alerts.add("", None, News::RuleExpiring { rule: text, origin, last, findings: rule.findings });
+        alerts.add("", None, None, News::RuleExpiring { rule: text, origin, last, findings: rule.findings });
     }
 }
 
@@ -151,13 +163,35 @@ fn is_coverage(kind: GapKind) -> bool {
     !matches!(kind, GapKind::UnreadableFile | GapKind::NotComparable)
 }
 
-/// The finding as the policy sees it. Scores are not remembered, so comparisons with them never hold.
-fn as_finding(known: &KnownFinding, moved: bool) -> Finding {
+/// The image as the policy sees it: its name, its labels, and where its packages lie.
+fn as_scan(image: &ImageSnapshot, verdict: &Verdict) -> ImageScan {
+    let package = |known: &KnownFinding| Package {
+        locations: vec![Location { path: known.path.clone(), layer: 0 }],
+        ..Package::new(known.kind, &known.name, &known.version)
+    };
+    let mut identity = ImageIdentity::default();
+    identity.config.labels.clone_from(&image.labels);
+    let packages = verdict.findings.iter().map(package).collect();
+    let inventory = Inventory { image: identity, distribution: None, layers: Vec::new(), packages, gaps: Vec::new() };
+    ImageScan {
+        name: image.name.clone(),
+        outcome: Outcome::Success,
+        diagnosis: None,
+        inventory: Some(inventory),
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+        coverage: Vec::new(),
+    }
+}
+
+/// The finding as the policy sees it. What is not remembered of it no policy for alerts may ask for
+/// ([`Policy::needs_scan`]).
+fn as_finding(known: &KnownFinding, index: usize, change: Change) -> Finding {
     Finding {
         id: known.id.clone(),
         identifiers: vec![known.id.clone()],
         package: PackageRef {
-            index: 0,
+            index,
             kind: known.kind,
             name: known.name.clone(),
             version: known.version.clone(),
@@ -176,7 +210,10 @@ fn as_finding(known: &KnownFinding, moved: bool) -> Finding {
         kev: known.kev.clone(),
         epss: None,
         statements: Vec::new(),
-        change: Some(if moved { crate::model::Change::Introduced } else { crate::model::Change::Disclosed }),
+        change: Some(change),
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 

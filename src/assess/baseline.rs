@@ -194,6 +194,9 @@ mod tests {
                 epss: None,
                 statements: vec![],
                 change: None,
+                original_severity: None,
+                factors: Vec::new(),
+                score: 0,
             });
             inventory.packages.push(found);
         }

@@ -36,6 +36,9 @@ pub fn finding(distribution: &Distribution, known: &EndOfLife, severity: Severit
         epss: None,
         statements: Vec::new(),
         change: None,
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 

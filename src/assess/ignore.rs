@@ -280,6 +280,9 @@ pub(in crate::assess) mod tests {
             epss: None,
             statements: vec![],
             change: None,
+            original_severity: None,
+            factors: Vec::new(),
+            score: 0,
         }
     }
 

@@ -130,10 +130,17 @@ impl Policy {
         found
     }
 
-    /// Whether the policy concerns a finding, of which nothing but itself is known: neither age nor image.
+    /// Whether the policy concerns a finding of which, besides itself, nothing is known but what `image` says: no age, and
+    /// not what the base image brings.
     #[must_use]
-    pub fn matches(&self, finding: &Finding) -> bool {
-        self.root.matches(&Case { finding, around: &Around::default() })
+    pub fn matches(&self, finding: &Finding, image: Option<&ImageScan>) -> bool {
+        self.root.matches(&Case { finding, around: &Around { image, ..Around::default() } })
+    }
+
+    /// The first of its names that only a scan can answer: scores, ages and the base image are not remembered.
+    #[must_use]
+    pub fn needs_scan(&self) -> Option<&'static str> {
+        self.root.needs_scan()
     }
 }
 
@@ -201,6 +208,19 @@ impl Node {
             Self::Not(node) => node.has_flag(flags),
             Self::Flag(flag) => flags.contains(flag),
             Self::Never | Self::Severity(..) | Self::Number(..) | Self::Text(..) => false,
+        }
+    }
+
+    fn needs_scan(&self) -> Option<&'static str> {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().find_map(Self::needs_scan),
+            Self::Not(node) => node.needs_scan(),
+            Self::Flag(Flag::Base) => Some("base"),
+            Self::Flag(Flag::Own) => Some("own"),
+            Self::Number(NumberField::Cvss, ..) => Some("cvss"),
+            Self::Number(NumberField::Epss, ..) => Some("epss"),
+            Self::Number(NumberField::Age, ..) => Some("age"),
+            Self::Never | Self::Flag(_) | Self::Severity(..) | Self::Text(..) => None,
         }
     }
 
@@ -310,6 +330,9 @@ mod tests {
             epss: Some(Epss { score: 0.2, percentile: 0.9, date: None }),
             statements: vec![],
             change: None,
+            original_severity: None,
+            factors: Vec::new(),
+            score: 0,
         }
     }
 
@@ -320,8 +343,9 @@ mod tests {
 
     #[test]
     fn changes_judge_a_finding() {
-        let matches =
-            |expression: &str, change| Policy::parse(expression).unwrap().matches(&Finding { change, ..finding() });
+        let matches = |expression: &str, change| {
+            Policy::parse(expression).unwrap().matches(&Finding { change, ..finding() }, None)
+        };
         for (expression, introduced, disclosed, existing, without) in [
             ("new", true, false, false, true),
             ("introduced", true, false, false, false),
@@ -362,7 +386,7 @@ mod tests {
             ("never", false),
         ] {
             let policy = Policy::parse(expression).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(policy.matches(&finding), expected, "{expression}");
+            assert_eq!(policy.matches(&finding, None), expected, "{expression}");
         }
     }
 
@@ -415,7 +439,11 @@ mod tests {
         assert!(Policy::parse("low && !own").unwrap().needs_base());
         // Alone, a finding has no age.
         let finding = &document.images[0].findings[0];
-        assert!(!Policy::parse("age > 1").unwrap().matches(finding));
+        assert!(!Policy::parse("age > 1").unwrap().matches(finding, None));
+        for (expression, name) in [("high || (kev && !age>3)", "age"), ("own", "own"), ("epss>0.1", "epss")] {
+            assert_eq!(Policy::parse(expression).unwrap().needs_scan(), Some(name), "{expression}");
+        }
+        assert_eq!(Policy::parse("high && image==a* && owner==b && path==c").unwrap().needs_scan(), None);
     }
 
     #[test]

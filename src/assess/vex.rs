@@ -89,7 +89,7 @@ impl Vex {
             line: error.line(),
             reason: error.to_string().chars().take(300).collect(),
         };
-        let form: Form = serde_json::from_str(text).map_err(malformed)?;
+        let form: Form = serde_json::from_slice(text.as_bytes()).map_err(malformed)?;
         let mut statements = if form.context.is_some() {
             openvex::read(text).map_err(malformed)?
         } else if form.bom_format.is_some() {

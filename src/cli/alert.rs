@@ -29,7 +29,7 @@ pub struct AlertArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Alerts")]
 pub struct NotifyArgs {
-    /// Where alerts go: exit, pipeline, issue, webhook, or none [default: PLIMSOLL_NOTIFY, or all that are set up]
+    /// Where alerts go: exit, pipeline, issue, webhook; or auto, all or none [default: PLIMSOLL_NOTIFY, or all]
     #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
     pub notify: Vec<String>,
     /// Which findings are worth an alert, a policy as for `gate` [default: PLIMSOLL_ALERT_ON, or `high || kev`]
@@ -38,6 +38,9 @@ pub struct NotifyArgs {
     /// Days until an issue is due, by severity [default: PLIMSOLL_SLA, or `critical=7d,high=30d,medium=90d`]
     #[arg(long, value_name = "LIST")]
     pub sla: Option<String>,
+    /// The pipeline that is named [default: CI_PIPELINE_ID]; a child pipeline names its parent, which is seen in lists
+    #[arg(long, value_name = "ID")]
+    pub pipeline: Option<u64>,
 }
 
 const CHANNELS: &str = "\
@@ -45,7 +48,10 @@ Channels:
   exit      exit code 1, so that GitLab mails whoever owns the schedule
   pipeline  the name of the pipeline; the job token is enough
   issue     an issue per repository, kept up to date; PLIMSOLL_GITLAB_TOKEN with the scope api
-  webhook   one message to PLIMSOLL_WEBHOOK_URL: Slack, Teams, Mattermost or JSON";
+  webhook   one message to PLIMSOLL_WEBHOOK_URL: Slack, Teams, Mattermost or JSON
+  auto      pipeline, issue and webhook, as far as they are set up
+  all       the same and exit
+  none      nobody";
 
 /// Arguments of `overview`.
 #[derive(Debug, Args)]

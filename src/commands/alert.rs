@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::assess::alert::{self, AlertPolicy, Sla};
 use crate::assess::policy::Policy;
@@ -19,13 +20,18 @@ use crate::model::{AlertReport, Code, Diagnosis, RuleUse, Secret, SnapshotChange
 use crate::publish::{self, Delivery, IssueChannel, Journal, Settled, Webhook};
 use crate::report::alert::webhook::Service;
 use crate::report::alert::{AlertContext, headline, lines, summary};
+use crate::state::{Directory, Packages, Store};
 
-use super::{gate, terminal};
+use super::{gate, retest, terminal};
 
 pub(super) fn run(args: &AlertArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let wish = Wish::of(&args.notify, environment)?;
     let files = if args.changes.is_empty() { vec![PathBuf::from(SnapshotChanges::FILE)] } else { args.changes.clone() };
-    let changes = merged(files.iter().map(|file| read(file)).collect::<Result<_, _>>()?);
+    let mut changes = None;
+    for file in &files {
+        retest::merge_changes(&mut changes, read(file)?);
+    }
+    let changes = changes.ok_or_else(|| wrong("the list of changes", "it is empty", "name a file with --changes"))?;
     let rules = match &args.report {
         Some(path) => gate::read_document(path)?.rules,
         None if Path::new("plimsoll.json").is_file() => gate::read_document(Path::new("plimsoll.json"))?.rules,
@@ -36,7 +42,19 @@ pub(super) fn run(args: &AlertArgs, environment: &Environment) -> Result<Exit, D
         show(&wish.compare(&changes, &rules));
         return Ok(Exit::Done);
     }
-    notify(&changes, &rules, &wish, environment, &out)
+    let notified = notify(&changes, &rules, &wish, environment, &out)?;
+    Ok(match notified.exit {
+        Exit::Done if !notified.complete => Exit::Incomplete,
+        exit => exit,
+    })
+}
+
+/// What became of the news.
+pub(super) struct Notified {
+    /// What the channel `exit` says.
+    pub(super) exit: Exit,
+    /// Whether all other channels were told.
+    pub(super) complete: bool,
 }
 
 /// What is told, and where; settled before any work.
@@ -46,13 +64,15 @@ pub(super) struct Wish {
     /// The channels, and whether they were asked for by name.
     channels: Vec<Channel>,
     named: bool,
+    /// The pipeline that is named.
+    pipeline: Option<u64>,
     webhook: Option<Webhook>,
     labels: Vec<String>,
     confidential: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Channel {
+pub(super) enum Channel {
     Exit,
     Pipeline,
     Issue,
@@ -70,6 +90,11 @@ impl Wish {
         let findings = Policy::parse(&alert_on).map_err(|error| {
             wrong("the policy for alerts", &error.to_string(), "write for example `critical || kev`")
         })?;
+        if let Some(name) = findings.needs_scan() {
+            let why = format!("`{alert_on}`: `{name}` is not remembered between retests, so nothing can be compared");
+            let fix = "use severities, kev, fixable, id, package, path, image, owner, kind and fix; `plimsoll gate` knows the rest";
+            return Err(wrong("the policy for alerts", &why, fix));
+        }
         let sla = value(args.sla.as_deref(), "PLIMSOLL_SLA").unwrap_or_else(|| SLA.into());
         let sla = Sla::parse(&sla).map_err(|error| {
             wrong("the list of days", &error.to_string(), "write for example `critical=7d,high=30d`")
@@ -79,13 +104,14 @@ impl Wish {
             (_, Some(text)) => words(text),
             _ => Vec::new(),
         };
-        let channels = if names.is_empty() { ALL.to_vec() } else { channels(&names)? };
+        let (channels, named) = channels(&names)?;
         Ok(Self {
             policy: AlertPolicy { findings, today: today(), rule_notice: RULE_NOTICE },
             sla,
             webhook: webhook(environment)?,
             channels,
-            named: !names.is_empty(),
+            named,
+            pipeline: args.pipeline.or_else(|| environment.get("CI_PIPELINE_ID")?.parse().ok()),
             labels: environment.get("PLIMSOLL_ISSUE_LABELS").map_or_else(|| vec![LABEL.to_owned()], words),
             confidential: environment.is_true("PLIMSOLL_ISSUE_CONFIDENTIAL"),
         })
@@ -110,7 +136,7 @@ pub(super) fn notify(
     wish: &Wish,
     environment: &Environment,
     out: &Path,
-) -> Result<Exit, Diagnosis> {
+) -> Result<Notified, Diagnosis> {
     let report = wish.compare(changes, rules);
     show(&report);
     write(&report, out)?;
@@ -123,25 +149,24 @@ pub(super) fn notify(
         job_url: environment.get("CI_JOB_URL").map(str::to_owned),
     };
     let told = Telling { changes, report: &report, wish, environment, network: &network, job: job.as_ref(), context };
-    let mut failed = false;
+    let mut complete = true;
     for (name, result) in [("issue", told.issues()), ("webhook", told.webhook()), ("pipeline", told.pipeline())] {
         match result {
             Ok(Some(Delivery::Told(number))) => info!("{name}: told {number}"),
             Ok(Some(Delivery::Already)) => info!("{name}: everything was told before"),
             Ok(Some(Delivery::Nothing) | None) => {}
+            // Nobody has set it up, so nobody relies on it.
+            Err(diagnosis) if name == "pipeline" && !wish.named => warn!("{diagnosis}"),
             Err(diagnosis) => {
                 terminal::error(&diagnosis.to_string());
-                failed = true;
+                complete = false;
             }
         }
     }
     // An ignore rule that ends in some days is no reason to stop anything.
     let fails = report.alerts.iter().any(|alert| !matches!(alert.news, crate::model::News::RuleExpiring { .. }));
-    Ok(match (wish.wants(Channel::Exit) && fails, failed) {
-        (true, _) => Exit::PolicyFailed,
-        (false, true) => Exit::Incomplete,
-        (false, false) => Exit::Done,
-    })
+    let exit = if wish.wants(Channel::Exit) && fails { Exit::PolicyFailed } else { Exit::Done };
+    Ok(Notified { exit, complete })
 }
 
 /// One run's news on its way to the channels. Each answers `None` where it is not wanted or not set up.
@@ -210,18 +235,19 @@ impl Telling<'_> {
             return self.not_set_up("webhook", "PLIMSOLL_WEBHOOK_URL is not set");
         };
         let purpose = format!("the {} is not told", webhook.name());
-        let gitlab = match (self.environment.get("PLIMSOLL_STATE"), self.job) {
-            (None, Some(job)) => self.client(job, &purpose)?,
-            _ => None,
-        };
-        let journal = match (self.environment.get("PLIMSOLL_STATE"), &gitlab, self.job) {
-            (Some(directory), _, _) => Journal::Directory(directory.into()),
-            (None, Some(gitlab), Some(job)) => Journal::Package { gitlab, project: &job.project },
-            _ => {
-                return self
-                    .not_set_up("webhook", "there is no place to remember what was told (no job, no PLIMSOLL_STATE)");
+        let store: Option<Arc<dyn Store>> = match (self.environment.get("PLIMSOLL_STATE"), self.job) {
+            (Some(directory), _) => Some(Arc::new(Directory::new(Path::new(directory)))),
+            (None, Some(job)) => {
+                let gitlab = self.client(job, &purpose)?;
+                gitlab.map(|gitlab| Arc::new(Packages::new(Arc::new(gitlab), &job.project)) as Arc<dyn Store>)
             }
+            (None, None) => None,
         };
+        let Some(store) = store else {
+            return self
+                .not_set_up("webhook", "there is no place to remember what was told (no job, no PLIMSOLL_STATE)");
+        };
+        let journal = Journal::new(store);
         let (report, today) = (self.report, self.wish.policy.today);
         publish::tell_webhook(webhook, self.network, &journal, report, &self.context, today).map(Some).map_err(
             |error| {
@@ -240,8 +266,7 @@ impl Telling<'_> {
             return Ok(None);
         }
         let purpose = "the pipeline keeps its name";
-        let pipeline = self.environment.get("CI_PIPELINE_ID").and_then(|id| id.parse::<u64>().ok());
-        let (Some(job), Some(pipeline)) = (self.job, pipeline) else {
+        let (Some(job), Some(pipeline)) = (self.job, self.wish.pipeline) else {
             return self.not_set_up("pipeline", "this is no job of a pipeline");
         };
         let Some(gitlab) = self.client(job, purpose)? else {
@@ -304,7 +329,7 @@ fn write(report: &AlertReport, out: &Path) -> Result<(), Diagnosis> {
     std::fs::write(&path, json).map_err(failed)
 }
 
-fn read(path: &Path) -> Result<SnapshotChanges, Diagnosis> {
+pub(super) fn read(path: &Path) -> Result<SnapshotChanges, Diagnosis> {
     let invalid = |why: String| {
         let what = format!("cannot read the changes `{}`", path.display());
         let fix = "give --changes the plimsoll-snapshots.json that `plimsoll retest` wrote";
@@ -324,47 +349,27 @@ fn read(path: &Path) -> Result<SnapshotChanges, Diagnosis> {
     }
 }
 
-/// The changes of several jobs as those of one; it is a first run if it is one for all of them.
-fn merged(all: Vec<SnapshotChanges>) -> SnapshotChanges {
-    let mut all = all.into_iter();
-    let mut merged = all.next().unwrap_or_else(|| SnapshotChanges {
-        format: SnapshotChanges::FORMAT.into(),
-        started: Timestamp::now(),
-        first_run: false,
-        before: Vec::new(),
-        after: Vec::new(),
-        unchanged: Vec::new(),
-    });
-    for changes in all {
-        merged.started = merged.started.min(changes.started);
-        merged.first_run &= changes.first_run;
-        merged.before.extend(changes.before);
-        merged.after.extend(changes.after);
-        merged.unchanged.extend(changes.unchanged);
+/// The channels that are named, and whether they must be set up. Without names all that are set up are meant.
+pub(super) fn channels(names: &[String]) -> Result<(Vec<Channel>, bool), Diagnosis> {
+    match names {
+        [] => return Ok((ALL.to_vec(), false)),
+        [one] if one == "all" => return Ok((ALL.to_vec(), false)),
+        [one] if one == "auto" => return Ok((AUTO.to_vec(), false)),
+        [one] if one == "none" => return Ok((Vec::new(), true)),
+        _ => {}
     }
-    merged
-}
-
-fn channels(names: &[String]) -> Result<Vec<Channel>, Diagnosis> {
-    let mut channels = Vec::new();
-    for name in names {
-        channels.push(match name.as_str() {
-            "exit" => Channel::Exit,
-            "pipeline" => Channel::Pipeline,
-            "issue" => Channel::Issue,
-            "webhook" => Channel::Webhook,
-            "none" if names.len() == 1 => continue,
-            other => {
-                let why = format!("`{other}` is no channel");
-                return Err(wrong(
-                    "the list of channels",
-                    &why,
-                    "use exit, pipeline, issue and webhook, or none alone",
-                ));
-            }
-        });
-    }
-    Ok(channels)
+    let channel = |name: &String| match name.as_str() {
+        "exit" => Ok(Channel::Exit),
+        "pipeline" => Ok(Channel::Pipeline),
+        "issue" => Ok(Channel::Issue),
+        "webhook" => Ok(Channel::Webhook),
+        other => {
+            let why = format!("`{other}` is no channel");
+            let fix = "use exit, pipeline, issue and webhook, or one of auto, all and none alone";
+            Err(wrong("the list of channels", &why, fix))
+        }
+    };
+    Ok((names.iter().map(channel).collect::<Result<_, _>>()?, true))
 }
 
 fn webhook(environment: &Environment) -> Result<Option<Webhook>, Diagnosis> {
@@ -389,6 +394,7 @@ fn today() -> Date {
 }
 
 const ALL: [Channel; 4] = [Channel::Exit, Channel::Pipeline, Channel::Issue, Channel::Webhook];
+const AUTO: [Channel; 3] = [Channel::Pipeline, Channel::Issue, Channel::Webhook];
 const ALERT_ON: &str = "high || kev";
 const SLA: &str = "critical=7d,high=30d,medium=90d";
 const LABEL: &str = "container-scanning";

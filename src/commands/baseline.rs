@@ -206,6 +206,7 @@ pub(super) fn keep(gitlab: &GitLab, job: &Job, document: &ScanDocument) -> Resul
             cvss: Vec::new(),
             statements: Vec::new(),
             change: None,
+            factors: Vec::new(),
             ..finding.clone()
         };
     }
@@ -341,7 +342,7 @@ fn artifact_path(environment: &Environment, out: Option<&Path>) -> Option<String
 }
 
 /// A name that the package registry takes; the hash tells `a/b` from `a-b`.
-fn file_name(reference: &str) -> String {
+pub(super) fn file_name(reference: &str) -> String {
     let hash = Digest::from_sha256(&Sha256::digest(reference.as_bytes()).into());
     let hash = hash.short().get(..8).unwrap_or_default().to_owned();
     let slug = slug(reference);
@@ -357,7 +358,8 @@ fn slug(reference: &str) -> String {
 
 /// The package that holds what is kept between pipelines.
 pub(super) const PACKAGE: &str = crate::state::Packages::PACKAGE;
-const VERSION: &str = "baseline";
+/// The version of that package in which baselines are.
+pub(super) const VERSION: &str = "baseline";
 const MAX_UNPACKED: u64 = 512 << 20;
 
 #[cfg(test)]

@@ -1,25 +1,28 @@
 //! Which advisory database a command uses, and how it comes to be.
 
 mod access;
+mod told;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
-use crate::advisories::delivery::{self, Source, Update, Wanted};
-use crate::advisories::{self, BuildOptions, Cache, Database, DatabaseError, Folder, PublicKeys, Trust};
+use crate::advisories::delivery::{self, DeliveryError, Source, Wanted};
+use crate::advisories::{self, BuildOptions, Cache, Database, DatabaseError, Folder, PublicKeys};
 use crate::cli::{ScanArgs, TrustArgs};
 use crate::context::{Environment, pipeline_images};
 use crate::image;
 use crate::model::{Code, Diagnosis, Digest, Distribution, Gap, ImageReference, Inventory, PackageKind, ShardName};
 
 pub(super) use access::{
-    AgePolicy, PUBLISHED, Place, cache_directory, collect_garbage, named, not_built, not_delivered, public_keys,
-    reference, registry, signing_key, span, unreadable, upstreams,
+    AgePolicy, PUBLISHED, Place, accepts_losses, cache_directory, collect_garbage, named, not_built, not_delivered,
+    public_keys, reference, registry, signing_key, span, unreadable, upstreams,
 };
+pub(super) use told::{build_told, said};
 
 /// A database, and what reports have to say about it.
 pub(super) struct Opened {
@@ -45,19 +48,62 @@ pub(super) fn open_for(
 ) -> Result<Opened, Diagnosis> {
     let policy = AgePolicy::from(&args.trust, environment)?;
     let keys = public_keys(args.trust.db_key.as_deref(), environment)?;
-    let opened = open_wanted(args, environment, wanted, keys.as_ref()).and_then(|mut opened| {
-        opened.gaps.extend(policy.judge(&opened.database)?);
-        Ok(opened)
-    });
-    let failure = match opened {
-        Ok(opened) => return Ok(opened),
-        Err(diagnosis) => diagnosis,
+    let mut opened = match (open_wanted(args, environment, wanted, keys.as_ref()), &args.fallback_db) {
+        (Ok(opened), _) => opened,
+        // One that is there and cannot be trusted is no reason to use another.
+        (Err(Unopened { diagnosis, is_about_nothing: true }), Some(fallback)) => {
+            let cache = cache_directory(args.cache_dir.as_deref(), environment);
+            fall_back(fallback, &diagnosis, &cache, keys.as_ref())?
+        }
+        (Err(unopened), _) => return Err(unopened.diagnosis),
     };
-    let Some(fallback) = &args.fallback_db else { return Err(failure) };
+    opened.gaps.extend(policy.judge(&opened.database)?);
+    Ok(opened)
+}
+
+/// Why there is no database.
+struct Unopened {
+    diagnosis: Diagnosis,
+    /// Whether there is none at all, as against one that is refused.
+    is_about_nothing: bool,
+}
+
+impl From<Diagnosis> for Unopened {
+    fn from(diagnosis: Diagnosis) -> Self {
+        Self { diagnosis, is_about_nothing: false }
+    }
+}
+
+impl From<DeliveryError> for Unopened {
+    fn from(error: DeliveryError) -> Self {
+        Self { diagnosis: not_delivered(&error), is_about_nothing: error.is_about_nothing() }
+    }
+}
+
+/// Opens the database that takes the place of one that could not be had, by the same rules; reports say so.
+fn fall_back(path: &Path, failure: &Diagnosis, cache: &Path, keys: Option<&PublicKeys>) -> Result<Opened, Diagnosis> {
     warn!("{failure}");
-    warn!("falling back to {}", fallback.display());
-    let cache = cache_directory(args.cache_dir.as_deref(), environment);
-    Ok(Opened { database: open_or_build(fallback, &cache, None)?, gaps: Vec::new() })
+    warn!("falling back to {}", path.display());
+    let mut opened = local(path, cache, keys).map_err(|error| {
+        let Diagnosis { code, what, why, fix } = not_delivered(&error);
+        Diagnosis::new(
+            code,
+            format!("{what}, nor can the one that it stands in for"),
+            format!("{why}; {}", failure.why),
+            fix,
+        )
+    })?;
+    let newest = opened.database.info().sources.iter().filter_map(|source| source.date).max();
+    let age = match newest {
+        Some(newest) => {
+            let age = span(Timestamp::now().duration_since(newest));
+            format!("its newest record is of {}, {age} ago", newest.strftime("%Y-%m-%d"))
+        }
+        None => "its records have no dates".to_owned(),
+    };
+    let reason = format!("it is used as a fallback ({age}), because {}: {}", failure.what, failure.why);
+    opened.gaps.insert(0, access::stale(&path.display().to_string(), reason));
+    Ok(opened)
 }
 
 fn open_wanted(
@@ -65,13 +111,13 @@ fn open_wanted(
     environment: &Environment,
     wanted: &BTreeSet<ShardName>,
     keys: Option<&PublicKeys>,
-) -> Result<Opened, Diagnosis> {
+) -> Result<Opened, Unopened> {
     let directory = cache_directory(args.cache_dir.as_deref(), environment);
     let cache = Cache::new(&directory);
     let local = |path: &Path| {
-        let database = open_or_build(path, &directory, keys)?;
-        said_unsigned(&database, false);
-        Ok(Opened { database, gaps: Vec::new() })
+        let opened = local(path, &directory, keys)?;
+        told::unsigned(&opened.database, false);
+        Ok(opened)
     };
     match named(args.db.as_deref(), environment)? {
         Some((Place::Path(path), origin)) => {
@@ -84,10 +130,9 @@ fn open_wanted(
             let images = [scanned(args, environment), vec![image.clone()]].concat();
             let registry = if args.offline { None } else { Some(registry(environment, &images)?) };
             let source = Source { reference: &image, registry: registry.as_ref(), keys };
-            let (database, update) =
-                delivery::update(source, &cache, Wanted::Shards(wanted)).map_err(|error| not_delivered(&error))?;
+            let (database, update) = delivery::update(source, &cache, Wanted::Shards(wanted))?;
             let gaps = said(&image.to_string(), &update).into_iter().collect();
-            said_unsigned(&database, true);
+            told::unsigned(&database, true);
             if update.moved.files > 0 {
                 collect_garbage(&cache);
             }
@@ -96,14 +141,17 @@ fn open_wanted(
         None if Path::new(PUBLISHED).is_dir() => local(Path::new(PUBLISHED)),
         None if args.offline => match delivery::stored(&cache) {
             Some(database) => Ok(Opened { database, gaps: Vec::new() }),
-            None => Err(Diagnosis::new(
-                Code::DatabaseUnavailable,
-                "there is no advisory database",
-                "--offline forbids to fetch advisories and no database is named",
-                "name one with --db or PLIMSOLL_DB; `plimsoll db build` makes one",
-            )),
+            None => Err(Unopened {
+                diagnosis: Diagnosis::new(
+                    Code::DatabaseUnavailable,
+                    "there is no advisory database",
+                    "--offline forbids to fetch advisories and no database is named",
+                    "name one with --db or PLIMSOLL_DB; `plimsoll db build` makes one",
+                ),
+                is_about_nothing: true,
+            }),
         },
-        None => from_upstreams(wanted, &cache, environment),
+        None => of_upstreams(wanted, &cache, environment),
     }
 }
 
@@ -122,15 +170,20 @@ fn scanned(args: &ScanArgs, environment: &Environment) -> Vec<ImageReference> {
 
 /// Opens a directory made by `db build`; of a folder of feeds a database is built in the cache first.
 pub(super) fn open_or_build(path: &Path, cache: &Path, keys: Option<&PublicKeys>) -> Result<Database, Diagnosis> {
+    local(path, cache, keys).map(|opened| opened.database).map_err(|error| not_delivered(&error))
+}
+
+/// The same with what reports have to say about it: files of feeds that could not be read are holes in it.
+fn local(path: &Path, cache: &Path, keys: Option<&PublicKeys>) -> Result<Opened, DeliveryError> {
     match Database::open_trusted(path, keys) {
         Err(DatabaseError::Missing(_)) if path.is_dir() => {
             let key = short_hash(path.canonicalize().unwrap_or_default().as_os_str().as_encoded_bytes());
             let to = cache.join("databases").join(key);
-            advisories::build(&Folder::new(path), &to, &BuildOptions::default()).map_err(|error| not_built(&error))?;
+            let report = advisories::build(&Folder::new(path), &to, &BuildOptions::default())?;
             // Built here and now: nobody else has to vouch for it.
-            Database::open(&to).map_err(|error| unreadable(&error))
+            Ok(Opened { database: Database::open(&to)?, gaps: build_told(&report) })
         }
-        opened => opened.map_err(|error| unreadable(&error)),
+        opened => Ok(Opened { database: opened?, gaps: Vec::new() }),
     }
 }
 
@@ -140,54 +193,20 @@ pub(super) fn from_upstreams(
     cache: &Cache,
     environment: &Environment,
 ) -> Result<Opened, Diagnosis> {
+    of_upstreams(wanted, cache, environment).map_err(|unopened| unopened.diagnosis)
+}
+
+fn of_upstreams(wanted: &BTreeSet<ShardName>, cache: &Cache, environment: &Environment) -> Result<Opened, Unopened> {
     let names: Vec<&str> = wanted.iter().map(ShardName::as_str).collect();
     let names = names.join(", ");
     info!("no database is named: advisories for {names} from their upstreams");
     let fetch = upstreams(None, environment, cache.clone())?;
-    let (database, report) =
-        delivery::on_demand(&fetch, wanted, cache, FRESH).map_err(|error| not_delivered(&error))?;
-    for (source, reason) in &report.failures {
-        warn!("{source}: not used: {reason}");
-    }
-    let update = Update { outdated: report.outdated, ..Update::default() };
-    let mut gaps: Vec<Gap> = said("the upstreams", &update).into_iter().collect();
-    let hole = |(source, reason)| access::stale(source, format!("not used: {reason}"));
-    gaps.extend(report.failures.iter().map(|(source, reason)| hole((source, reason))));
+    let (database, report) = delivery::on_demand(&fetch, wanted, cache, FRESH)?;
+    let gaps = told::made(&report);
     if !report.built.is_empty() {
         collect_garbage(cache);
     }
     Ok(Opened { database, gaps })
-}
-
-/// Tells what an update did; what could not be done is a gap of the report.
-pub(super) fn said(origin: &str, update: &Update) -> Option<Gap> {
-    match &update.outdated {
-        Some(reason) => {
-            warn!("{origin} could not be asked, what the cache holds is used: {reason}");
-            Some(access::stale(origin, format!("it could not be asked for news: {reason}")))
-        }
-        None if update.unchanged && update.moved.files == 0 => {
-            info!("{origin} has nothing new");
-            None
-        }
-        None => {
-            info!("{} files with {} bytes came from {origin}", update.moved.files, update.moved.bytes);
-            None
-        }
-    }
-}
-
-/// Tells that nobody vouches for a database; one that was named as a directory is as good as the directory.
-fn said_unsigned(database: &Database, remote: bool) {
-    let origin = &database.info().origin;
-    match database.trust() {
-        Trust::Verified => info!("the signature of {origin} holds"),
-        Trust::Unverified if remote => {
-            warn!("{origin} is signed, but no key is given to verify it: set --db-key or PLIMSOLL_DB_KEY");
-        }
-        Trust::Unsigned if remote => warn!("{origin} is not signed: anybody who may push there can change it"),
-        _ => {}
-    }
 }
 
 fn short_hash(bytes: &[u8]) -> String {

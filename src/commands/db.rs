@@ -5,9 +5,7 @@ mod transfer;
 
 use std::time::Instant;
 
-use tracing::{info, warn};
-
-use crate::advisories::{self, BuildOptions, BuildReport, Cache, Fetch, Folder, delivery};
+use crate::advisories::{self, BuildOptions, Cache, Fetch, Folder, delivery};
 use crate::cli::DbBuildArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
@@ -30,14 +28,12 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
             Box::new(database::upstreams(base.as_deref(), environment, cache)?)
         }
     };
-    // After a real clean-up at an upstream, a job sets this once.
-    let accept_losses =
-        environment.get("PLIMSOLL_DB_ACCEPT_LOSSES").is_some_and(|value| value == "true" || value == "1");
-    let options = BuildOptions { keep_last_good: !accept_losses, ..BuildOptions::default() };
+    let options = BuildOptions { keep_last_good: !database::accepts_losses(environment), ..BuildOptions::default() };
     let report = advisories::build(fetch.as_ref(), &args.to, &options);
     let report = report.map_err(|error| database::not_built(&error))?;
     delivery::sign(&args.to, key.as_ref()).map_err(|error| database::not_delivered(&error))?;
-    log(&report);
+    // A feed that could not be read leaves a hole that the exit code must show.
+    let holes = database::build_told(&report);
     let (records, bytes) =
         report.shards.iter().fold((0, 0), |(records, bytes), shard| (records + shard.records, bytes + shard.size));
     let seconds = started.elapsed().as_secs_f64();
@@ -49,35 +45,5 @@ pub(super) fn build(args: &DbBuildArgs, environment: &Environment) -> Result<Exi
         if key.is_some() { ", signed" } else { "" }
     );
     terminal::print(text.as_bytes());
-    // A feed that could not be read leaves a hole that the exit code must show.
-    let holes = report.sources.iter().any(|source| source.failure.is_some() || source.outdated.is_some());
-    Ok(if holes { Exit::Incomplete } else { Exit::Done })
-}
-
-fn log(report: &BuildReport) {
-    let mut loose = (0, 0);
-    for source in &report.sources {
-        if let Some(outdated) = &source.outdated {
-            let since = outdated.since.strftime("%Y-%m-%d %H:%M UTC");
-            warn!("{}: the copy of {since} is used: {}", source.source, outdated.reason);
-        }
-        match &source.failure {
-            Some(failure) => warn!("{}: not used: {failure}", source.source),
-            None if source.source.ends_with(".json") && source.source.starts_with("osv/") => {
-                loose = (loose.0 + 1, loose.1 + source.records);
-            }
-            // Lists of files have none.
-            None if source.records == 0 && source.outdated.is_some() => {}
-            None => info!("{}: {} records", source.source, source.records),
-        }
-        for (reason, count, named) in &source.skipped {
-            info!("{}: {count} left out ({reason}), such as {}", source.source, named.join("; "));
-        }
-    }
-    for feed in &report.missing {
-        info!("{feed}: none of its files are there");
-    }
-    if loose.0 > 0 {
-        info!("osv: {} records in {} loose files", loose.1, loose.0);
-    }
+    Ok(if holes.is_empty() { Exit::Done } else { Exit::Incomplete })
 }

@@ -1,9 +1,10 @@
 //! `plimsoll doctor`: what a scan needs, checked in the order in which a scan needs it; of each what is fine, or what to
-//! change and where.
+//! change and where. After the checks, what each token can do.
 //!
 //! Changes nothing, downloads no layer, and asks no host that a scan would not ask.
 
 mod api;
+mod capabilities;
 mod local;
 mod registry;
 
@@ -33,17 +34,34 @@ pub(super) fn run(args: &DoctorArgs, environment: &Environment) -> Result<Exit, 
     } else {
         args.images.clone()
     };
+    if args.print_ca {
+        return print_certificates(&images);
+    }
     let mut checks = surroundings(environment);
     checks.extend(registry::check(&images, environment));
     checks.push(local::database(args.db.as_deref(), environment));
     checks.push(local::reports());
+    let network = NetworkSettings::from_environment(environment, &[]).ok();
+    let tokens = capabilities::of(environment, network.as_ref());
     let text = if args.format == "json" {
-        format!("{:#}\n", serde_json::json!({ "checks": checks }))
+        format!("{:#}\n", serde_json::json!({ "checks": checks, "tokens": tokens }))
     } else {
-        terminal::neutralised(&text(&checks))
+        terminal::neutralised(&(text(&checks) + &capabilities::text(&tokens)))
     };
     terminal::print(text.as_bytes());
     Ok(if checks.iter().any(|check| check.state == State::Failed) { Exit::Incomplete } else { Exit::Done })
+}
+
+/// The chain of each registry, the certificate that signed the others last.
+fn print_certificates(images: &[String]) -> Result<Exit, Diagnosis> {
+    let mut text = String::new();
+    for image in images {
+        for certificate in registry::certificates(image)? {
+            let _ = write!(text, "# {certificate}\n{}", certificate.pem);
+        }
+    }
+    terminal::print(terminal::neutralised(&text).as_bytes());
+    Ok(Exit::Done)
 }
 
 /// After a scan that failed on network or credentials: the checks of everything around the registry, for the log.

@@ -217,6 +217,15 @@ impl Page<'_> {
         self.line("finding", &finding.identifiers.join(", "));
         self.line("fix", &fix);
         self.line("severity", &format!("{} (from {})", finding.severity, finding.severity_source));
+        for (index, factor) in finding.factors.iter().enumerate() {
+            let text = format!("{} ({}): {}", factor.id.reason(), factor.effect.in_words(), factor.evidence);
+            self.line(if index == 0 { "factors" } else { "" }, &text);
+        }
+        if let Some(original) = finding.original_severity {
+            self.line("", &format!("which make {} of {original}", finding.severity));
+        } else if !finding.factors.is_empty() {
+            self.line("", &format!("with which it would be {}", finding.weighed()));
+        }
     }
 
     /// What was asked, and what that is worth.

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::advisories::Database;
 use crate::assess::end_of_life;
+use crate::assess::factors::{Criticality, Factors};
 use crate::assess::filter::Filter;
 use crate::assess::ignore::Rules;
 use crate::assess::vex::Vex;
@@ -26,6 +27,7 @@ pub(super) struct Judgement {
     vex: Vex,
     rules: Rules,
     filter: Filter,
+    factors: Factors,
     /// The severity of a distribution without support, where that is to be a finding.
     end_of_life: Option<Severity>,
     today: Date,
@@ -79,6 +81,7 @@ impl Judgement {
             vex,
             rules,
             filter: filter(settings),
+            factors: factors(settings),
             end_of_life: end_of_life.then_some(severity.unwrap_or(Severity::Medium)),
             today,
             project: project(&repository, environment),
@@ -113,6 +116,7 @@ impl Judgement {
         let mut document = around(vec![ImageScan { findings: fixed, suppressed: Vec::new(), ..baseline.clone() }]);
         self.vex.apply(&mut document);
         self.rules.apply(&mut document, self.today);
+        self.factors.apply(&mut document);
         self.filter.apply(&mut document);
         document.images.into_iter().next().map(|image| image.findings).unwrap_or_default()
     }
@@ -132,6 +136,8 @@ impl Judgement {
     pub(super) fn judge(&self, document: &mut ScanDocument) {
         self.vex.apply(document);
         self.rules.apply(document, self.today);
+        // A threshold is about the severity that counts.
+        self.factors.apply(document);
         self.filter.apply(document);
     }
 
@@ -194,6 +200,14 @@ fn filter(settings: &Settings) -> Filter {
         states: origin("ignore_statuses")
             .map(|(chosen, origin)| (chosen.texts.iter().filter_map(|name| settings::status(name)).collect(), origin)),
         language: switch("exclude_app_vulns"),
+    }
+}
+
+fn factors(settings: &Settings) -> Factors {
+    let criticality = settings.get("criticality").and_then(|chosen| Criticality::parse(chosen.text()));
+    Factors {
+        criticality: criticality.unwrap_or_default(),
+        adjust: settings.get("severity_adjustment").is_some_and(settings::Chosen::is_true),
     }
 }
 

@@ -1,7 +1,9 @@
-//! `plimsoll plan`: splits a retest over runners, as a child pipeline of at most 200 jobs and one that puts the results
+//! `plimsoll plan`: splits a retest over runners, as a child pipeline of at most 199 jobs and one that puts the results
 //! together.
 //!
-//! The names of the images are in the pipeline itself, so that its jobs list nothing and need no artifacts of this one.
+//! The names of the images are arguments in the pipeline itself, so that its jobs list nothing, need no artifacts of this
+//! one, and cannot be turned to other images by a variable of the project. What a child pipeline does not know of its
+//! parent they are told in the same way: whether this is the first run, and whether they may write the memory.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,23 +32,27 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
         super::gate::policy(Some(policy), environment)?;
     }
     let image = args.image.as_deref().or_else(|| environment.get("CI_JOB_IMAGE")).unwrap_or_default();
-    let plain = |text: &str| !text.contains(|c: char| c.is_control() || "'\"$\\`".contains(c));
-    let notify = args.notify.join(",");
-    for (what, text) in [("--image", image), ("--fail-on", policy), ("--notify", &notify)] {
-        if !plain(text) {
+    super::alert::channels(&args.notify)?;
+    let state = args.selection.state.as_ref().map(|path| path.display().to_string());
+    for (what, text) in [("--image", image), ("--fail-on", policy), ("--state", state.as_deref().unwrap_or_default())] {
+        if text.contains(|c: char| c.is_control() || "'\"$\\`".contains(c)) {
             let why = format!("`{text}` holds quotes, `$`, `\\` or control characters");
             let fix = "leave them out; they cannot be passed on to the jobs of a child pipeline";
             return Err(Diagnosis::new(Code::InvalidInput, format!("{what} cannot be used"), why, fix));
         }
     }
     let now = Timestamp::now();
-    let index = match memory::open_to_read(args.selection.state.as_deref(), environment, now) {
-        Ok(state) => state.index().clone(),
+    let (index, first_run) = match memory::open_to_read(args.selection.state.as_deref(), environment, now) {
+        Ok(state) => (state.index().clone(), memory::is_first_run(state.index())),
         Err(diagnosis) => {
             warn!("{diagnosis}");
-            StateIndex::new(now)
+            (StateIndex::new(now), false)
         }
     };
+    let remember = state.is_none() && memory::is_writable(environment);
+    if state.is_none() && !remember {
+        warn!("the jobs will not write the memory: {}", memory::READ_ONLY);
+    }
     let mut listing = Listing::take(&args.selection, settings, environment)?;
     let decisions = listing.select(&selection, &index, now, listing::JOBS);
     for notice in &listing.notices {
@@ -72,8 +78,10 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
         let fix = "change the selection; `plimsoll images --dry-run` says why each tag is in or out";
         warn!("{}", Diagnosis::new(Code::NotSelected, "there is nothing to retest", why, fix));
     }
-    let state = args.selection.state.as_ref().map(|path| path.display().to_string());
-    let text = pipeline(&shards, image, policy, &notify, state.as_deref().filter(|path| plain(path)));
+    let parent = environment.get("CI_PIPELINE_ID").and_then(|id| id.parse().ok());
+    let notify = args.notify.join(",");
+    let child = Child { image, policy, notify: &notify, parent, state: state.as_deref(), first_run, remember };
+    let text = child.pipeline(&shards);
     fs::write(&args.to, text).map_err(|error| {
         let what = format!("cannot write the child pipeline `{}`", args.to.display());
         Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), "name another file with --to")
@@ -110,59 +118,84 @@ fn split(images: Vec<(String, String, u64)>, most: usize) -> Vec<Vec<String>> {
     parts.into_iter().map(|(_, names)| names).filter(|names| !names.is_empty()).collect()
 }
 
-/// The child pipeline. Names of images, whose characters are known, are the only text of others in it.
-fn pipeline(shards: &[Vec<String>], image: &str, policy: &str, notify: &str, state: Option<&str>) -> String {
-    let mut text = String::from("# Written by `plimsoll plan`.\nstages: [retest, report]\n\n");
-    if shards.is_empty() {
-        text.push_str("nothing_to_retest:\n  stage: report\n  variables: {GIT_STRATEGY: none}\n");
-        text.push_str("  script: [\"echo nothing is selected and due\"]\n");
-        return text;
-    }
-    let image = if image.is_empty() {
-        String::new()
-    } else {
-        format!("  image:\n    name: '{image}'\n    entrypoint: [\"\"]\n")
-    };
-    let state = state.map_or_else(String::new, |path| format!(" --state '{path}'"));
-    for (index, names) in shards.iter().enumerate() {
-        let number = index + 1;
-        let _ = write!(
-            text,
-            "retest_{number}:\n  stage: retest\n{image}  variables:\n    PLIMSOLL_IMAGES: >-\n      {}\n  \
-             script:\n    - plimsoll retest{state} --keep-going --out plimsoll-shards/{number}\n  \
-             artifacts:\n    when: always\n    access: developer\n    paths: [plimsoll-shards/{number}/]\n\n",
-            names.join("\n      ")
-        );
-    }
-    let gate = if policy == NO_POLICY {
-        String::new()
-    } else {
-        format!(
-            "    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}' || status=${{status:-$?}}\n"
-        )
-    };
-    let alert = match notify {
-        "" | "none" => String::new(),
-        channels => {
-            let channels = if channels == "all" { String::new() } else { format!(" --notify '{channels}'") };
-            format!(
-                "    - plimsoll alert --changes plimsoll-report/plimsoll-snapshots.json --report \
-                 plimsoll-report/plimsoll.json --out plimsoll-report{channels} || status=${{status:-$?}}\n"
-            )
+/// What all jobs of the child pipeline are to know.
+struct Child<'a> {
+    image: &'a str,
+    policy: &'a str,
+    notify: &'a str,
+    /// The pipeline that people see.
+    parent: Option<u64>,
+    state: Option<&'a str>,
+    first_run: bool,
+    remember: bool,
+}
+
+impl Child<'_> {
+    /// The child pipeline. Names of images, whose characters are known, are the only text of others in it.
+    fn pipeline(&self, shards: &[Vec<String>]) -> String {
+        let mut text = String::from("# Written by `plimsoll plan`.\nstages: [retest, report]\n\n");
+        if shards.is_empty() {
+            text.push_str("nothing_to_retest:\n  stage: report\n  variables: {GIT_STRATEGY: none}\n");
+            text.push_str("  script: [\"echo nothing is selected and due\"]\n");
+            return text;
         }
-    };
-    let _ = write!(
-        text,
-        "retest_report:\n  stage: report\n{image}  when: always\n  variables:\n    GIT_STRATEGY: none\n  script:\n    \
-         - plimsoll retest --merge plimsoll-shards --out plimsoll-report || status=$?\n{alert}{gate}    - exit \"${{status:-0}}\"\n  \
-         artifacts:\n    when: always\n    access: developer\n    expose_as: Retest\n    paths: [plimsoll-report/]\n    \
-         reports:\n      container_scanning: plimsoll-report/gl-container-scanning-report.json\n"
-    );
-    text
+        let image = match self.image {
+            "" => String::new(),
+            image => format!("  image:\n    name: '{image}'\n    entrypoint: [\"\"]\n"),
+        };
+        for (index, names) in shards.iter().enumerate() {
+            let number = index + 1;
+            let _ = write!(
+                text,
+                "retest_{number}:\n  stage: retest\n{image}  script:\n    - |\n      {} --out plimsoll-shards/{number} -- \\\n        \
+                 {}\n  artifacts:\n    when: always\n    access: developer\n    paths: [plimsoll-shards/{number}/]\n\n",
+                self.retest(),
+                names.join(" \\\n        ")
+            );
+        }
+        text.push_str(&self.report(&image));
+        text
+    }
+
+    /// The command of a part. What was settled here is settled: no variable selects again.
+    fn retest(&self) -> String {
+        let mut command = String::from("plimsoll retest --select all --every 0h --keep-going");
+        if let Some(path) = self.state {
+            let _ = write!(command, " --state '{path}'");
+        }
+        for (is_set, flag) in [(self.first_run, " --first-run"), (self.remember, " --remember")] {
+            command.push_str(if is_set { flag } else { "" });
+        }
+        command
+    }
+
+    /// The job that puts the results together, tells what is new, and enforces the policy.
+    fn report(&self, image: &str) -> String {
+        let gate = match self.policy {
+            NO_POLICY => String::new(),
+            policy => format!(
+                "    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}' || status=${{status:-$?}}\n"
+            ),
+        };
+        let pipeline = self.parent.map_or_else(String::new, |id| format!(" --pipeline {id}"));
+        let alert = match self.notify {
+            "" | "none" => String::new(),
+            channels => format!(
+                "    - plimsoll alert --changes plimsoll-report/plimsoll-snapshots.json --report \
+                 plimsoll-report/plimsoll.json --out plimsoll-report --notify {channels}{pipeline} || status=${{status:-$?}}\n"
+            ),
+        };
+        format!(
+            "retest_report:\n  stage: report\n{image}  when: always\n  variables:\n    GIT_STRATEGY: none\n  script:\n    \
+             - plimsoll retest --merge plimsoll-shards --out plimsoll-report || status=$?\n{alert}{gate}    - exit \"${{status:-0}}\"\n  \
+             artifacts:\n    when: always\n    access: developer\n    expose_as: Retest\n    paths: [plimsoll-report/]\n    \
+             reports:\n      container_scanning: plimsoll-report/gl-container-scanning-report.json\n"
+        )
+    }
 }
 
 const SHARDS: usize = 20;
-/// GitLab's default limit for the jobs of a child pipeline is higher; more at once help nobody.
+/// With the job that reports, 200. GitLab's default limit for a child pipeline is higher; more at once help nobody.
 const MOST_SHARDS: usize = 199;
 /// Judging a stored inventory, and reading an image, in about a tenth of a second.
 const RETESTED: u64 = 1;

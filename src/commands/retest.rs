@@ -23,12 +23,12 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use crate::assess::select::Decision;
-use crate::cli::{OutputArgs, RetestArgs};
+use crate::cli::{NotifyArgs, OutputArgs, RetestArgs};
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::inventory::{self, LayerCache};
 use crate::model::{
-    Code, Diagnosis, ImageSnapshot, Limits, Outcome, Platform, SeverityCounts, ShardName, SnapshotChanges,
+    Code, Diagnosis, ImageSnapshot, Limits, Outcome, Platform, RuleUse, SeverityCounts, ShardName, SnapshotChanges,
 };
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -36,11 +36,13 @@ use crate::state::{Finish, State};
 
 use super::images::listing::{self, Listing};
 use super::judgement::Judgement;
-use super::{database, parallel, scan, terminal};
+use super::{alert, database, parallel, scan, terminal};
+use alert::{Notified, Wish};
 use collect::{Changes, Collector};
 use judge::Done;
 use known::{Known, Looked};
 use log::{Entry, ImportLog, Result as LogResult};
+pub(super) use merge::merge_changes;
 
 pub(super) fn run(
     args: &RetestArgs,
@@ -52,6 +54,7 @@ pub(super) fn run(
     if !args.merge.is_empty() {
         return merge::run(args, &out, output, environment);
     }
+    let wish = wish(args, environment)?;
     let judgement = Judgement::of(settings, environment)?;
     let platform = scan::platform(&args.scan(), environment)?;
     let selection = listing::selection(&args.selection, settings)?;
@@ -59,7 +62,7 @@ pub(super) fn run(
     let keep = span("keep", environment.get("PLIMSOLL_KEEP"))?.unwrap_or(KEPT);
     let jobs = args.jobs.unwrap_or(listing::JOBS).clamp(1, MOST_JOBS);
     let started = Timestamp::now();
-    let state = memory::open(args.selection.state.as_deref(), environment, started)?;
+    let state = memory::open(args.selection.state.as_deref(), environment, started, args.remember)?;
     let mut listing = Listing::take(&args.selection, settings, environment)?;
     let decisions = listing.select(&selection, state.index(), started, jobs);
     for notice in &listing.notices {
@@ -72,7 +75,8 @@ pub(super) fn run(
         registry: connection.shared()?,
         layers: layers.map(|directory| LayerCache::new(&directory)),
         revision: inventory::revision(&Limits::default()),
-        first_run: state.index().images.is_empty(),
+        first_run: args.first_run || memory::is_first_run(state.index()),
+        wish,
         today: started.to_zoned(TimeZone::UTC).date(),
         state,
         platform,
@@ -99,8 +103,10 @@ struct Retest {
     started: Timestamp,
     today: Date,
     jobs: usize,
-    /// Whether nothing was remembered.
+    /// Whether this is the first retest of all: nothing is news then.
     first_run: bool,
+    /// Who is told at the end.
+    wish: Option<Wish>,
     collector: Collector,
     changes: Changes,
 }
@@ -212,25 +218,39 @@ impl Retest {
         document.finished = Timestamp::now();
         import.finished = document.finished;
         let judged = self.collector.count();
+        let rules = document.rules.clone();
         let exit = self.collector.write(document, args, output, environment, out)?;
-        self.changes.write(&out.join(SnapshotChanges::FILE), &changes)?;
+        let changes_file = out.join(SnapshotChanges::FILE);
+        self.changes.write(&changes_file, &changes)?;
         collect::write_json(&out.join(ImportLog::FILE), &import)?;
         if self.first_run {
             info!("baseline: first run: {judged} images are remembered now; from now on, what is new is told");
+        }
+        let nothing = import.images.is_empty() && !failed;
+        let notified = match &self.wish {
+            Some(wish) if !nothing => tell(wish, &changes_file, &rules, environment, out),
+            _ => Notified { exit: Exit::Done, complete: true },
+        };
+        if !notified.complete {
+            // Who was told already is not told twice.
+            warn!("not everybody could be told what is new: the next retest tells it again");
+            finish.told.clear();
         }
         let (_, notices) = self.state.finish(Timestamp::now(), &finish).map_err(|error| memory::diagnosis(&error))?;
         for notice in notices {
             warn!("{notice}");
         }
         import.tell();
-        let nothing = judged == 0 && import.images.iter().all(|entry| entry.result != LogResult::Skipped);
         Ok(match exit {
-            _ if nothing && !failed => {
+            _ if nothing => {
                 terminal::error(&nothing_selected(listing.tags.len()).to_string());
                 Exit::NothingToScan
             }
-            Exit::Incomplete | Exit::NothingToScan if args.keep_going => Exit::Done,
-            Exit::Done if failed && !args.keep_going => Exit::Incomplete,
+            _ if failed && !args.keep_going => Exit::Incomplete,
+            _ if !notified.complete => Exit::Incomplete,
+            _ if notified.exit != Exit::Done => notified.exit,
+            // Images that failed, or tags that have all vanished.
+            Exit::Incomplete | Exit::NothingToScan => Exit::Done,
             other => other,
         })
     }
@@ -272,6 +292,25 @@ impl Retest {
         }
         (chosen, skipped)
     }
+}
+
+/// Who is told at the end; nobody unless the command line says so. A setting would make each job of a plan tell its part.
+fn wish(args: &RetestArgs, environment: &Environment) -> Result<Option<Wish>, Diagnosis> {
+    if args.notify.is_empty() {
+        return Ok(None);
+    }
+    let (notify, alert_on, sla) = (args.notify.clone(), args.alert_on.clone(), args.sla.clone());
+    Wish::of(&NotifyArgs { notify, alert_on, sla, pipeline: None }, environment).map(Some)
+}
+
+/// Tells what is new. This comes before the news counts as told, so that whoever is killed here is followed by one who
+/// tells it again; the channels know what they were told.
+fn tell(wish: &Wish, changes: &Path, rules: &[RuleUse], environment: &Environment, out: &Path) -> Notified {
+    let notified = alert::read(changes).and_then(|changes| alert::notify(&changes, rules, wish, environment, out));
+    notified.unwrap_or_else(|diagnosis| {
+        terminal::error(&diagnosis.to_string());
+        Notified { exit: Exit::Done, complete: false }
+    })
 }
 
 fn nothing_selected(listed: usize) -> Diagnosis {

@@ -379,8 +379,9 @@ pub(super) fn judge(image: &mut ImageScan, database: &Database, today: Date) {
     image.findings = matched.findings;
     image.suppressed = matched.suppressed;
     image.coverage = matched.coverage;
-    let of_programs = |kind| kind == PackageKind::Generic;
-    let is_judged = image.coverage.iter().any(|c| !of_programs(c.kind) || c.status == CoverageStatus::Covered);
+    let of_others = |kind| can_be_judged(kind) && kind != PackageKind::Generic;
+    let is_judged = inventory.packages.iter().any(|package| of_others(package.kind))
+        || image.coverage.iter().any(|coverage| coverage.status == CoverageStatus::Covered);
     if !is_judged && image.outcome == Outcome::Success {
         let programs: Vec<&str> = inventory.packages.iter().map(|package| package.name.as_str()).collect();
         let diagnosis = Diagnosis::new(

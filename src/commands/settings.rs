@@ -118,6 +118,9 @@ fn flags(cli: &Cli) -> Flags {
             selection_flags(&args.selection, &mut add);
             add("--every", args.every.iter().cloned().collect());
             add("--keep", args.keep.iter().cloned().collect());
+            add("--notify", args.notify.clone());
+            add("--alert-on", args.alert_on.iter().cloned().collect());
+            add("--sla", args.sla.iter().cloned().collect());
         }
         Command::Images(args) => selection_flags(&args.selection, &mut add),
         Command::Plan(args) => {

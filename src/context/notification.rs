@@ -45,7 +45,7 @@ pub fn pushed_images(text: &str, registry: &str, within: Option<&str>) -> Result
         return Err(NotificationError::TooLarge);
     }
     let envelope: Envelope =
-        serde_json::from_str(text).map_err(|error| NotificationError::Malformed(error.to_string()))?;
+        serde_json::from_slice(text.as_bytes()).map_err(|error| NotificationError::Malformed(error.to_string()))?;
     let registry = canonical_host(registry);
     let mut pushed = PushedImages::default();
     let mut seen = BTreeSet::new();

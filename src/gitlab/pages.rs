@@ -1,8 +1,10 @@
-//! Lists in pages, in both of GitLab's ways: by number (`x-next-page`) and by key (`Link`, `rel="next"`).
+//! Lists in pages, in both of GitLab's ways: by number (`x-next-page`) and by key (`x-next-cursor`, or `Link` with
+//! `rel="next"`).
 //!
-//! The pages of the `gitlab` crate follow any `Link`. Here the next page is asked for by its number, or by the query of a
-//! link, and never at another address than the list's own: the token goes nowhere else. A list that does not end, or
-//! leads back, is cut short with a word. See docs.gitlab.com/api/rest/#pagination.
+//! The pages of the `gitlab` crate follow any `Link`. Here the next page is asked for by its number, its cursor, or the query
+//! of a link, and never at another address than the list's own: the token goes nowhere else. Where a proxy takes the
+//! headers away, a full page is followed by the next number until one is short. A list that does not end, or leads back, is
+//! cut short with a word. See docs.gitlab.com/api/rest/#pagination.
 
 use gitlab::api::{ApiError, Client as _, RestClient as _};
 use reqwest::Url;
@@ -34,6 +36,9 @@ impl GitLab {
         url.query_pairs_mut().extend_pairs(query).append_pair("per_page", PER_PAGE);
         let mut listed = Listed { items: Vec::new(), cut: None };
         let mut last = 0;
+        let mut before = bytes::Bytes::new();
+        // Whether pages say what follows them, and whether this one was asked for without such a word.
+        let (mut spoken, mut guessed) = (false, false);
         for _ in 0..MOST_PAGES {
             let (headers, body) = match self.page(&url) {
                 // Beyond 50,000 rows some lists are given by key only.
@@ -47,10 +52,20 @@ impl GitLab {
                 action: action.to_owned(),
                 problem: format!("it is no list of what was asked for: {error}"),
             })?;
-            let empty = items.is_empty();
+            let number = items.len();
+            if guessed && body == before {
+                // There is one page, whatever number is asked for.
+                return Ok(listed);
+            }
+            before = body;
             listed.items.extend(items);
-            match next(&base, &url, &headers) {
-                Next::None => return Ok(listed),
+            let said = next(&base, &url, &headers);
+            guessed = matches!(said, Next::Unknown) && !spoken && number == PER_PAGE_COUNT;
+            spoken |= !matches!(said, Next::Unknown);
+            let said = if guessed { Next::Page(last.max(1) + 1) } else { said };
+            let empty = number == 0;
+            match said {
+                Next::None | Next::Unknown => return Ok(listed),
                 _ if empty => return Ok(listed),
                 Next::Foreign(host) => {
                     listed.cut =
@@ -72,6 +87,11 @@ impl GitLab {
                     return Ok(listed);
                 }
                 Next::Key(next) => url = next,
+                Next::Cursor(cursor) => {
+                    url = base.clone();
+                    url.query_pairs_mut().extend_pairs(query).append_pair("per_page", PER_PAGE);
+                    url.query_pairs_mut().append_pair("pagination", "keyset").append_pair("cursor", &cursor);
+                }
             }
         }
         listed.cut = Some(format!("it has more than {MOST_PAGES} pages"));
@@ -88,6 +108,9 @@ impl GitLab {
 
 enum Next {
     None,
+    /// There is no word of it.
+    Unknown,
+    Cursor(String),
     Page(u64),
     Key(Url),
     Foreign(String),
@@ -99,7 +122,11 @@ fn next(base: &Url, current: &Url, headers: &HeaderMap) -> Next {
     if let Some(page) = text("x-next-page") {
         return page.parse().map_or(Next::None, Next::Page);
     }
-    let Some(link) = text(LINK.as_str()).and_then(next_link) else { return Next::None };
+    if let Some(cursor) = text("x-next-cursor") {
+        return if cursor.is_empty() { Next::None } else { Next::Cursor(cursor.to_owned()) };
+    }
+    let Some(header) = text(LINK.as_str()) else { return Next::Unknown };
+    let Some(link) = next_link(header) else { return Next::None };
     let Ok(url) = current.join(link) else { return Next::None };
     // A proxy in front of GitLab may end TLS or leave the port out; another host is another matter.
     if url.host_str() != base.host_str() {
@@ -120,6 +147,7 @@ fn next_link(header: &str) -> Option<&str> {
 }
 
 const PER_PAGE: &str = "100";
+const PER_PAGE_COUNT: usize = 100;
 const MOST_PAGES: u64 = 10_000;
 
 #[cfg(test)]
@@ -136,12 +164,16 @@ mod tests {
             ("link", "<http://gitlab.example.com:80/?cursor=2>; rel=\"prev\", </y?cursor=3>; rel=\"next\"", "cursor=3"),
             ("link", "<https://evil.example.com/api/v4/x?cursor=2>; rel=\"next\"", "foreign evil.example.com"),
             ("link", "nonsense", "none"),
-            ("x-other", "3", "none"),
+            ("x-next-cursor", "eyJ", "cursor eyJ"),
+            ("x-next-cursor", "", "none"),
+            ("x-other", "3", "unknown"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(reqwest::header::HeaderName::from_static(name), value.parse().unwrap());
             let found = match next(&base, &base, &headers) {
                 Next::None => "none".to_owned(),
+                Next::Unknown => "unknown".to_owned(),
+                Next::Cursor(cursor) => format!("cursor {cursor}"),
                 Next::Page(page) => format!("page {page}"),
                 Next::Key(url) => {
                     assert_eq!((url.host_str(), url.path()), (base.host_str(), base.path()));

@@ -1,4 +1,4 @@
-//! From a bill of materials to an [`Inventory`]: CycloneDX 1.4 to 1.6, SPDX 2.3 and Syft's own format, as JSON.
+//! From a bill of materials to an [`Inventory`]: CycloneDX 1.2 to 1.7, SPDX 2.2 and 2.3, and Syft's own format, as JSON.
 //!
 //! What our own documents say beyond their standards is read back whole, so that matching them finds what matching the
 //! image finds. Of others' documents a package is what its package URL says, with the source package where the tool names
@@ -10,11 +10,16 @@ mod syft;
 
 use serde::Deserialize;
 
+use super::merge::third_party::Judge;
 use super::purl::{self, Parsed};
-use crate::model::{Distribution, Gap, GapKind, ImageIdentity, Inventory, Layer, Location, Package, PackageKind};
+use crate::model::{
+    Distribution, Gap, GapKind, ImageIdentity, Inventory, Layer, Location, Package, PackageKind, SourcePackage,
+};
 
 /// Packages that one document may name.
 const MOST_PACKAGES: usize = 500_000;
+/// What rpm lists for each imported key; it is no package.
+const KEY_PACKAGE: &str = "gpg-pubkey";
 
 /// A document that no inventory can be made of.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +64,8 @@ pub fn read(content: &[u8], path: &str) -> Result<Inventory, BomError> {
     let contents = match head {
         Head { cyclone_dx: Some(format), cyclone_dx_version, .. } if format == "CycloneDX" => {
             let version = cyclone_dx_version.unwrap_or_default();
-            if !matches!(version.as_str(), "1.2" | "1.3" | "1.4" | "1.5" | "1.6") {
-                return Err(BomError::Version { format: "CycloneDX", version, known: "1.2 to 1.6" });
+            if !matches!(version.as_str(), "1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7") {
+                return Err(BomError::Version { format: "CycloneDX", version, known: "1.2 to 1.7" });
             }
             cyclonedx::read(content)?
         }
@@ -88,15 +93,25 @@ struct Contents {
     distro: Option<(String, String)>,
     /// Parts that are no packages of a known kind.
     left_out: usize,
+    /// There are packages of which only others speak.
+    is_foreign: bool,
 }
 
 impl Contents {
-    /// What a package URL says; of parts that have none nothing is known.
-    fn parse(&mut self, purl: Option<&str>) -> Option<Package> {
-        let Some(Parsed { package, namespace, distro }) = purl.and_then(purl::parse) else {
+    /// What a package URL says; of parts that have none nothing is known. `name` is what the document calls the part.
+    fn parse(&mut self, purl: Option<&str>, name: &str) -> Option<Package> {
+        let Some(Parsed { mut package, namespace, distro }) = purl.and_then(purl::parse) else {
             self.left_out += 1;
             return None;
         };
+        if package.kind == PackageKind::Rpm && package.name == KEY_PACKAGE {
+            return None;
+        }
+        self.is_foreign = true;
+        // Package URLs of Go are in small letters, the modules' names are not.
+        if package.kind == PackageKind::Golang && name.eq_ignore_ascii_case(&package.name) {
+            name.clone_into(&mut package.name);
+        }
         if package.kind.is_os() && self.distro.is_none() {
             self.distro = distro.map(|distro| (namespace, distro));
         }
@@ -120,6 +135,13 @@ impl Contents {
             );
             self.gaps.push(Gap::new(GapKind::UnreadableFile, path, reason));
         }
+        if self.is_foreign {
+            let judge = Judge::of(self.packages.iter());
+            let others: Vec<bool> = self.packages.iter().map(|package| judge.is_third_party(package)).collect();
+            for (package, is_third_party) in self.packages.iter_mut().zip(others) {
+                package.third_party |= is_third_party;
+            }
+        }
         let has_os = self.packages.iter().any(|package| package.kind.is_os());
         if has_os && self.distribution.is_none() {
             let reason = "the document has operating system packages, but does not say of which distribution";
@@ -140,12 +162,23 @@ fn key(package: &Package) -> (PackageKind, &str, &str) {
     (package.kind, &package.name, &package.version)
 }
 
+/// A source package as others write it. Of rpm's the epoch is left out: no database states that of a source, so that it is
+/// the binary's.
+fn source_package(kind: PackageKind, name: &str, version: &str) -> SourcePackage {
+    let version = match version.split_once(':') {
+        Some((_, rest)) if kind == PackageKind::Rpm => rest,
+        _ => version,
+    };
+    SourcePackage { name: name.to_owned(), version: version.to_owned() }
+}
+
 /// A distribution by the names that documents use; `None` where they say nothing.
 fn distribution(id: &str, version: &str, name: Option<&str>) -> Option<Distribution> {
-    let id = purl::distribution_id(id.trim());
+    let id = purl::distribution_id(id.trim()).into_owned();
     let name = name.filter(|name| !name.is_empty()).map_or_else(|| format!("{id} {version}"), str::to_owned);
-    (!id.is_empty()).then(|| Distribution {
-        id: id.into_owned(),
+    // Trivy's word for one that it does not know is `none`.
+    (!id.is_empty() && id != "none").then(|| Distribution {
+        id,
         version: version.to_owned(),
         name,
         codename: None,

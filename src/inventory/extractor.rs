@@ -9,6 +9,7 @@ mod by_folder;
 mod bytes;
 mod chisel;
 mod composer;
+mod conan;
 mod conda;
 mod content_manifest;
 mod dotnet;
@@ -17,6 +18,7 @@ mod erlang;
 mod executable;
 mod fields;
 mod gem;
+mod go_toolchain;
 mod java;
 mod jdk;
 mod julia;
@@ -25,9 +27,10 @@ mod opkg;
 mod os_release;
 mod pacman;
 mod portage;
-mod python;
+pub(super) mod python;
 pub(super) mod rpm;
 mod sbom;
+mod sqlite;
 mod text;
 mod wordpress;
 mod xml;
@@ -83,11 +86,13 @@ pub static EXTRACTORS: &[&dyn Extractor] = &[
     &conda::Conda,
     &erlang::Erlang,
     &by_folder::ByFolder,
+    &conan::Conan,
     &fields::R,
     &fields::Haskell,
     &julia::Julia,
     &wordpress::Wordpress,
     &jdk::Jdk,
+    &go_toolchain::GoToolchain,
     &sbom::Sbom,
     // Decides by mode; the files of others may be executable too.
     &executable::Executable,
@@ -268,6 +273,8 @@ mod tests {
         ("a/Manifest.toml", "[[deps.A]]\nversion = \"1\"\n"),
         ("wp-includes/version.php", "$wp_version = '6.4.2';\n"),
         ("wp-content/plugins/a/a.php", " * Plugin Name: A\n * Version: 1\n"),
+        ("usr/local/go/VERSION", "go1.22.1\n"),
+        ("a.dist-info/direct_url.json", r#"{"url":"https://a.example/b","vcs_info":{"vcs":"git","commit_id":"1"}}"#),
         ("jdk/release", "JAVA_VERSION=\"17.0.1\"\n"),
         ("a.cdx.json", r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/%40a/b@1"}]}"#),
         ("a.cdx.xml", "<bom xmlns='x'><components><component><purl>pkg:npm/a@1</purl></component></components></bom>"),

@@ -42,6 +42,8 @@ pub enum Fact {
         /// The files, as [`crate::image::overlay::path_hash`].
         files: Vec<u64>,
     },
+    /// Where the package that another file beside this one describes was installed from.
+    Origin(String),
     /// Part of what the file holds could not be read; the other facts of the file are sound.
     Incomplete(String),
 }
@@ -53,8 +55,31 @@ pub struct SqliteLog {
     pub page_size: usize,
     /// Pages of the database once the log is applied.
     pub pages: u32,
-    /// The pages that change, by number, the first being 1.
+    /// The pages that change, by number, the first being 1. Kept as text, of which a list of numbers would take thrice as
+    /// much.
+    #[serde(with = "pages")]
     pub content: BTreeMap<u32, Vec<u8>>,
+}
+
+/// Pages in Base64.
+mod pages {
+    use std::collections::BTreeMap;
+
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(pages: &BTreeMap<u32, Vec<u8>>, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_map(pages.iter().map(|(number, page)| (number, BASE64_STANDARD.encode(page))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<u32, Vec<u8>>, D::Error> {
+        let pages = BTreeMap::<u32, String>::deserialize(input)?;
+        let decoded =
+            |(number, page): (u32, String)| Ok((number, BASE64_STANDARD.decode(page).map_err(D::Error::custom)?));
+        pages.into_iter().map(decoded).collect()
+    }
 }
 
 /// A package of an operating system's database.
@@ -103,5 +128,21 @@ impl FileFacts {
             };
             one.into_iter().chain(many.iter().map(|installed| (&installed.package, None)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_kept_compactly() {
+        let page: Vec<u8> = (0..4096_u32).map(|at| (at * 37 % 251) as u8).collect();
+        let log = SqliteLog { page_size: 4096, pages: 9, content: BTreeMap::from([(1, page), (7, vec![255; 4096])]) };
+        let fact = Fact::SqliteLog(log);
+        let text = serde_json::to_string(&fact).expect("JSON");
+        assert!(text.len() < 2 * 4096 * 3 / 2, "{} bytes for two pages", text.len());
+        assert_eq!(serde_json::from_slice::<Fact>(text.as_bytes()).expect("the same"), fact);
+        assert!(serde_json::from_slice::<Fact>(text.replace("//", "!!").as_bytes()).is_err());
     }
 }

@@ -3,10 +3,11 @@
 mod distribution;
 mod history;
 mod ownership;
-mod third_party;
+pub(super) mod third_party;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::extractor::python::{DIRECT_URL, METADATA};
 use super::extractor::rpm::{LOG, SQLITE};
 use super::fact::{Fact, FileFacts};
 use super::layer::{LayerFacts, Logs, Reread, Targets};
@@ -141,6 +142,7 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
     let mut merged: BTreeMap<Identity<'_>, (Package, BTreeSet<Location>)> = BTreeMap::new();
     for file in files {
         let owner = owners.owner(file.path);
+        let origin = origin(files, file.path);
         for (package, inside) in file.facts.places() {
             // A program that a package installed is known as that package; one that has many names by hard links is
             // known under its own.
@@ -152,9 +154,12 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
             let layer = history.introduced(file.path, package).unwrap_or(file.layer);
             let path = inside.map_or_else(|| file.path.to_owned(), |inside| format!("{}!/{inside}", file.path));
             let location = Location { path, layer };
-            let (_, locations) = merged.entry(Identity::of(package, owned_by)).or_insert_with(|| {
+            let (_, locations) = merged.entry(Identity::of(package, owned_by, origin)).or_insert_with(|| {
                 let third_party = third_party.is_third_party(package);
-                (Package { owned_by: owned_by.map(str::to_owned), third_party, ..package.clone() }, BTreeSet::new())
+                let owned = |text: Option<&str>| text.map(str::to_owned);
+                let package =
+                    Package { owned_by: owned(owned_by), origin: owned(origin), third_party, ..package.clone() };
+                (package, BTreeSet::new())
             });
             locations.insert(location);
         }
@@ -163,6 +168,16 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
         .into_values()
         .map(|(package, locations)| Package { locations: locations.into_iter().collect(), ..package })
         .collect()
+}
+
+/// Where the package that a file describes was installed from, as the file beside it says.
+fn origin<'f>(files: &[VisibleFile<'_, 'f>], path: &str) -> Option<&'f str> {
+    let beside = format!("{}{DIRECT_URL}", path.strip_suffix(METADATA).filter(|folder| folder.ends_with('/'))?);
+    let index = files.binary_search_by(|file| file.path.cmp(&beside)).ok()?;
+    files.get(index)?.facts.facts.iter().find_map(|fact| match fact {
+        Fact::Origin(origin) => Some(origin.as_str()),
+        _ => None,
+    })
 }
 
 fn file_name(path: &str) -> &str {
@@ -177,12 +192,13 @@ struct Identity<'a> {
     version: &'a str,
     arch: Option<&'a str>,
     owned_by: Option<&'a str>,
+    origin: Option<&'a str>,
 }
 
 impl<'a> Identity<'a> {
-    fn of(package: &'a Package, owned_by: Option<&'a str>) -> Self {
+    fn of(package: &'a Package, owned_by: Option<&'a str>, origin: Option<&'a str>) -> Self {
         let Package { kind, name, version, arch, .. } = package;
-        Self { kind: *kind, name, version, arch: arch.as_deref(), owned_by }
+        Self { kind: *kind, name, version, arch: arch.as_deref(), owned_by, origin }
     }
 }
 

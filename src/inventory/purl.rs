@@ -42,11 +42,19 @@ pub(super) fn parse(purl: &str) -> Option<Parsed> {
         Some(epoch) if kind.is_os() && !version.contains(':') => format!("{epoch}:{version}"),
         _ => version,
     };
+    let version = match version.strip_prefix('v') {
+        // A release of the language, which has no `v`; Trivy writes one.
+        Some(release) if kind == PackageKind::Golang && name == "stdlib" => release.to_owned(),
+        _ => version,
+    };
     let mut package = Package::new(kind, name, version);
     if kind.is_os() {
         package.arch = qualifier("arch");
         package.module = qualifier("rpmmod").or_else(|| qualifier("modularitylabel"));
         package.source = source(&package, qualifier("upstream").as_deref());
+    }
+    if kind == PackageKind::Pypi {
+        package.origin = qualifier("vcs_url").or_else(|| qualifier("download_url"));
     }
     Some(Parsed { package, namespace: namespace.to_owned(), distro: qualifier("distro") })
 }
@@ -115,6 +123,7 @@ mod tests {
                 Some("maven org.apache.logging.log4j:log4j-core 2.14.1"),
             ),
             ("pkg:golang/golang.org/x/net@v0.1.0#html", Some("golang golang.org/x/net v0.1.0")),
+            ("pkg:golang/stdlib@v1.22.1", Some("golang stdlib 1.22.1")),
             ("pkg:npm/%40babel/core@7.0.0", Some("npm @babel/core 7.0.0")),
             ("pkg:npm/a@1%2Bb", Some("npm a 1+b")),
             ("pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12", Some("deb libc6 2.36-9 [libc6 2.36-9] amd64")),

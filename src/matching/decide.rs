@@ -219,6 +219,9 @@ pub(super) fn decide(set: &AliasSet<'_>, packages: &[(&Package, PackageRef)], kn
         kev: facts.kev.clone(),
         epss: facts.epss.clone(),
         change: None,
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
         statements: statements.clone(),
     };
     packages.iter().map(|package| Decision { finding: finding(package), doubt: doubt.clone() }).collect()

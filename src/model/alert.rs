@@ -9,7 +9,7 @@ use super::{Code, Digest, KnownFinding, KnownGap, Severity, SeverityCounts, Supp
 /// One piece of news about a repository; the same news about several of its tags is one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// The same for the same news, whichever run finds it: 32 hexadecimal digits.
+    /// The same for the same news, whichever run finds it: 32 hexadecimal digits. See [`Alert::occurrence`].
     pub key: String,
     /// `registry/repository`; empty for news about the project itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -17,6 +17,9 @@ pub struct Alert {
     /// [`super::ImageSnapshot::name`] of those that it is about, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
+    /// When alerts last heard of those images, UTC: the same news after another time has come again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Timestamp>,
     /// Why it is news.
     #[serde(flatten)]
     pub news: News,
@@ -140,6 +143,18 @@ pub struct Standing {
     pub alert: Alert,
 }
 
+impl Alert {
+    /// What a channel remembers: the key, and which time that it came. It is the same however often the same result is told,
+    /// and another one when what had gone away comes back.
+    #[must_use]
+    pub fn occurrence(&self) -> String {
+        match self.heard {
+            Some(heard) => format!("{}.{}", self.key, heard.as_millisecond()),
+            None => self.key.clone(),
+        }
+    }
+}
+
 impl News {
     /// Its name, as in the report.
     #[must_use]
@@ -199,9 +214,9 @@ mod tests {
             last: "2026-12-01".parse().unwrap(),
             findings: 2,
         };
-        let alert = Alert { key: "0".repeat(32), repository: String::new(), images: vec![], news };
+        let alert = Alert { key: "0".repeat(32), repository: String::new(), images: vec![], heard: None, news };
         let json = serde_json::to_string(&alert).unwrap();
         assert!(json.contains(r#""news":"rule-expiring""#), "{json}");
-        assert_eq!(serde_json::from_str::<Alert>(&json).unwrap(), alert);
+        assert_eq!(serde_json::from_slice::<Alert>(json.as_bytes()).unwrap(), alert);
     }
 }

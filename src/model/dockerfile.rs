@@ -86,6 +86,7 @@ fn instructions(text: &str) -> Vec<Instruction> {
     let mut found: Vec<Instruction> = Vec::new();
     let mut open: Option<(String, u32)> = None;
     let mut heredoc: Option<String> = None;
+    let escape = escape(text);
     for (number, line) in (1_u32..).zip(text.lines()) {
         if let Some(end) = &heredoc {
             if line.trim() == end {
@@ -98,10 +99,10 @@ fn instructions(text: &str) -> Vec<Instruction> {
             continue;
         }
         let (mut joined, start) = open.take().unwrap_or_default();
-        joined.push_str(line.strip_suffix(['\\', '`']).unwrap_or(line));
+        joined.push_str(line.strip_suffix(escape).unwrap_or(line));
         joined.push(' ');
         let start = if start == 0 { number } else { start };
-        if line.ends_with(['\\', '`']) {
+        if line.ends_with(escape) {
             open = Some((joined, start));
             continue;
         }
@@ -110,6 +111,18 @@ fn instructions(text: &str) -> Vec<Instruction> {
     }
     found.extend(open.and_then(|(joined, start)| instruction(&joined, start, false)));
     found
+}
+
+/// The character that continues a line: `\`, or what the directive `# escape=` says. Directives are the comments before
+/// everything else, and a name that is none of theirs ends them.
+fn escape(text: &str) -> char {
+    let directives = text.lines().map_while(|line| {
+        let (name, value) = line.trim().strip_prefix('#')?.split_once('=')?;
+        let name = name.trim().to_ascii_lowercase();
+        matches!(name.as_str(), "syntax" | "escape" | "check").then(|| (name, value.trim()))
+    });
+    let escape = directives.filter(|(name, _)| name == "escape").map(|(_, value)| value).next();
+    if escape == Some("`") { '`' } else { '\\' }
 }
 
 fn instruction(text: &str, line: u32, is_heredoc: bool) -> Option<Instruction> {
@@ -227,6 +240,26 @@ mod tests {
         let file = Dockerfile { path: "x".into(), text: text.into() };
         assert_eq!(file.base_line(), Some(5));
         assert_eq!(Dockerfile { path: "x".into(), text: "RUN x".into() }.base_line(), None);
+    }
+
+    #[test]
+    fn a_backtick_continues_a_line_only_where_a_directive_says_so() {
+        let step = "FROM x\nRUN echo `date`\nCOPY a b\n";
+        let history = ["ADD x /", "RUN /bin/sh -c echo `date` # buildkit", "COPY a b # buildkit"];
+        assert_eq!(lines(step, &history), Some(vec![None, Some(2), Some(3)]));
+        let continued = "FROM x\nRUN one `\n two\nCOPY a b\n";
+        let history = ["ADD x /", "RUN cmd /S /C one  two", "COPY a b"];
+        for (head, expected) in [
+            ("", None),
+            ("# escape=`\n", Some(vec![None, Some(3), Some(5)])),
+            ("# syntax=docker/dockerfile:1\n# Escape = `\n", Some(vec![None, Some(4), Some(6)])),
+            ("# a comment\n# escape=`\n", None),
+            ("\n# escape=`\n", None),
+        ] {
+            assert_eq!(lines(&format!("{head}{continued}"), &history), expected, "{head:?}");
+        }
+        let backslash = "# escape=`\nFROM x\nCOPY a C:\\\nCOPY c d\n";
+        assert_eq!(lines(backslash, &["ADD x /", "COPY a C:\\", "COPY c d"]), Some(vec![None, Some(3), Some(4)]));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cvss, Epss, FeedId, FixState, Kev, PackageKind, Purl, Reference, Severity};
+use super::{Cvss, Epss, Factor, FeedId, FixState, Kev, PackageKind, Purl, Reference, Severity};
 
 /// One vulnerability in one package: one per alias set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,11 @@ pub struct Finding {
     pub package: PackageRef,
     /// What to do.
     pub fix: Fix,
-    /// How bad.
+    /// How bad, as it counts.
     pub severity: Severity,
+    /// What the source said, where the project lets [`Finding::factors`] decide and they say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_severity: Option<Severity>,
     /// Who says how bad: `debian-tracker`, `osv`, `CVSS:3.1 (nvd)`, or `none`.
     pub severity_source: String,
     /// CVSS vectors, best source first.
@@ -52,17 +55,33 @@ pub struct Finding {
     /// How it stands to the baseline; absent where the scan was compared with none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// What speaks for more or less attention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// Its place among all: the higher, the sooner it wants attention; 0 where nobody has judged that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub score: u32,
 }
 
 impl Finding {
     /// What the id of a finding about a distribution without support begins with.
     pub const END_OF_LIFE: &'static str = "EOL-";
 
+    /// The severity with all factors considered, whether or not it counts.
+    #[must_use]
+    pub fn weighed(&self) -> Severity {
+        Factor::weigh(self.original_severity.unwrap_or(self.severity), &self.factors)
+    }
+
     /// Whether it is about a distribution without support, not about a vulnerability.
     #[must_use]
     pub fn is_end_of_life(&self) -> bool {
         self.id.starts_with(Self::END_OF_LIFE)
     }
+}
+
+fn is_zero(score: &u32) -> bool {
+    *score == 0
 }
 
 /// How a finding stands to the baseline, the image that this one is to replace.

@@ -39,6 +39,10 @@ pub struct Package {
     /// The OS package that owns its files (`python3-requests 2.28.1+dfsg-1`), for language packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owned_by: Option<String>,
+    /// Where it was installed from, if not from where its ecosystem's packages usually come: `git+https://…@<commit>` or an
+    /// address. It may then be another program than the one that has its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Where it was found, at least one.
     pub locations: Vec<Location>,
 }
@@ -187,6 +191,7 @@ impl Package {
             section: None,
             third_party: false,
             owned_by: None,
+            origin: None,
             locations: Vec::new(),
         }
     }
@@ -225,7 +230,17 @@ impl Package {
             _ => ("", self.name.as_str()),
         };
         match self.kind {
-            PackageKind::Pypi => Purl::new(kind, "", &name.to_ascii_lowercase().replace('_', "-"), &self.version, &[]),
+            PackageKind::Pypi => {
+                let name = name.to_ascii_lowercase().replace('_', "-");
+                let origin = self.origin.as_deref().unwrap_or("");
+                // The specification's words for an address of a repository and of a file.
+                let qualifier = if origin.split("://").next().is_some_and(|scheme| scheme.contains('+')) {
+                    "vcs_url"
+                } else {
+                    "download_url"
+                };
+                Purl::new(kind, "", &name, &self.version, &[(qualifier, origin)])
+            }
             PackageKind::Golang | PackageKind::Composer => {
                 Purl::new(kind, &namespace.to_ascii_lowercase(), &name.to_ascii_lowercase(), &self.version, &[])
             }

@@ -73,6 +73,9 @@ pub struct Told {
     pub config_digest: Digest,
     /// [`Verdict::hash`].
     pub verdict: String,
+    /// When it was handed over, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// The result of judging one image, as short as telling news from it later allows.
@@ -311,12 +314,12 @@ mod tests {
             labels: BTreeMap::new(),
             shards: vec![ShardName::new("debian-12")],
             verdict: Some(Verdict { hash: "x".into(), ..Verdict::default() }),
-            told: Some(Told { digest: digest.clone(), config_digest: digest, verdict: "x".into() }),
+            told: Some(Told { digest: digest.clone(), config_digest: digest, verdict: "x".into(), at: Some(now) }),
         };
         index.images.insert(snapshot.name.clone(), snapshot);
         let day = DayCounts { at: now, images: 1, counts: SeverityCounts::default(), fixable: 0, kev: 0 };
         index.history.entry(jiff::civil::date(2026, 11, 21)).or_default().insert("reg.io/g/p".into(), day);
         let json = serde_json::to_string(&index).unwrap();
-        assert_eq!(serde_json::from_str::<StateIndex>(&json).unwrap(), index);
+        assert_eq!(serde_json::from_slice::<StateIndex>(json.as_bytes()).unwrap(), index);
     }
 }

@@ -74,12 +74,13 @@ pub fn tell(
         info!("made issue #{} about {subject}", issue.iid);
         return Ok(Delivery::Told(news.len()));
     };
-    // The note first: if this run ends here, the next finds its keys in the note.
+    // The note first: if this run ends here, the next finds in the note what it told.
     let told = note(channel, issue.iid, author, &news)?;
     let description = description(&mut standing);
     let state = match (standing.is_empty(), issue.is_closed()) {
         (true, false) => IssueState::Close,
-        (false, true) if told > 0 => IssueState::Reopen,
+        // Also where an earlier run told it and came no further.
+        (false, true) if !news.is_empty() => IssueState::Reopen,
         _ => IssueState::AsItIs,
     };
     let same = old.trim() == description.trim() && issue.due_date == due && issue.title == title;
@@ -111,7 +112,7 @@ fn note(channel: &Channel<'_>, iid: u64, author: u64, news: &[Alert]) -> Result<
     let notes = channel.gitlab.latest_issue_notes(channel.project, iid)?;
     let own = notes.iter().filter(|note| !note.system && note.author.id == author);
     let told: Vec<&str> = own.flat_map(|note| alert::told_in_note(&note.body)).collect();
-    let news: Vec<Alert> = news.iter().filter(|alert| !told.contains(&alert.key.as_str())).cloned().collect();
+    let news: Vec<Alert> = news.iter().filter(|alert| !told.contains(&alert.occurrence().as_str())).cloned().collect();
     if !news.is_empty() {
         let body = format!("{}\n{}", alert::told_marker(&news), alert::note(&news, channel.context));
         channel.gitlab.create_issue_note(channel.project, iid, &body)?;
@@ -172,7 +173,10 @@ mod tests {
         let gap = KnownGap { kind: GapKind::NoAdvisories, subject: subject.into() };
         let news = News::Gap { gap };
         let (repository, images) = ("reg.io/g/p".into(), vec!["reg.io/g/p:1".into()]);
-        Standing { since: jiff::civil::date(2026, 11, 21), alert: Alert { key: "k".into(), repository, images, news } }
+        Standing {
+            since: jiff::civil::date(2026, 11, 21),
+            alert: Alert { key: "k".into(), repository, images, heard: None, news },
+        }
     }
 
     #[test]

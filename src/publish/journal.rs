@@ -1,106 +1,96 @@
-//! Which alerts a channel without a memory was told: `told.json` in the project's state.
+//! Which alerts a channel without a memory was told, in the project's state.
 //!
-//! Keys are kept for [`Journal::DAYS`] days, far longer than anybody tries a job again; after that the same news would
-//! be news again. A journal that cannot be read is set aside: better told twice than never.
+//! As for the index of the state, each write is a file with a name of its own, readers take all files together, and only
+//! who has stored the merger removes what is in it: a package registry that forbids duplicates is no obstacle, and two
+//! jobs at the same time forget nothing. Entries are kept for [`Journal::DAYS`] days, far longer than anybody tries a job
+//! again. A file that cannot be read is left alone: better told twice than never.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
-use jiff::ToSpan as _;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::gitlab::{GitLab, GitLabError};
+use crate::state::{Item, Store, StoreError};
 
-/// Where the journal is kept.
-#[derive(Debug)]
-pub enum Journal<'a> {
-    /// In the project's generic package registry.
-    Package {
-        /// The API; the job token is enough.
-        gitlab: &'a GitLab,
-        /// Id or path of the project.
-        project: &'a str,
-    },
-    /// In a directory.
-    Directory(PathBuf),
+/// What was told, kept in a store.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    store: Arc<dyn Store>,
 }
 
 /// The journal cannot be read or written.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum JournalError {
-    /// The API refuses.
-    #[error(transparent)]
-    GitLab(#[from] GitLabError),
-    /// The directory cannot be read or written.
-    #[error("`{path}`: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {cause}")]
+pub struct JournalError {
+    /// Where it is.
+    pub place: String,
+    /// Why not.
+    #[source]
+    pub cause: StoreError,
 }
 
-/// Keys and the days on which they were told, by channel.
+/// What was told and the days on which, by channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Told {
     format: String,
     told: BTreeMap<String, BTreeMap<String, Date>>,
 }
 
-impl Journal<'_> {
-    /// How long keys are kept.
+impl Journal {
+    /// How long entries are kept.
     pub const DAYS: i32 = 30;
 
-    pub(super) fn read(&self) -> Result<Told, JournalError> {
-        let bytes = match self {
-            Self::Package { gitlab, project } => gitlab.package_file(project, PACKAGE, VERSION, FILE)?,
-            Self::Directory(directory) => match std::fs::read(directory.join(FILE)) {
-                Ok(bytes) => Some(bytes),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => return Err(JournalError::file(directory.join(FILE), &error)),
-            },
-        };
-        let Some(bytes) = bytes else { return Ok(Told::default()) };
-        match serde_json::from_slice::<Told>(&bytes) {
-            Ok(told) if told.format == FORMAT => Ok(told),
-            Ok(told) => {
-                warn!("the journal of alerts is set aside: its format is `{}`", told.format);
-                Ok(Told::default())
-            }
-            Err(error) => {
-                warn!("the journal of alerts is set aside: {error}");
-                Ok(Told::default())
-            }
-        }
+    /// The journal in a store; asks nothing yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
     }
 
-    pub(super) fn write(&self, told: &Told) -> Result<(), JournalError> {
+    /// All that was told, and the files that say so.
+    pub(super) fn read(&self) -> Result<(Told, Vec<Item>), JournalError> {
+        let mut all = Told::default();
+        let mut files = Vec::new();
+        for item in self.store.list(FOLDER).map_err(|cause| self.failed(cause))? {
+            if !item.name.starts_with(PREFIX) {
+                continue;
+            }
+            // What vanishes meanwhile is in a newer file; at worst something is told twice.
+            let Some(bytes) = self.store.read(FOLDER, &item.name).map_err(|cause| self.failed(cause))? else {
+                continue;
+            };
+            match serde_json::from_slice::<Told>(&bytes) {
+                Ok(told) if told.format == FORMAT => {
+                    all.take(told);
+                    files.push(item);
+                }
+                Ok(told) => warn!("`{FOLDER}/{}` is no journal of alerts: its format is `{}`", item.name, told.format),
+                Err(error) => warn!("`{FOLDER}/{}` is no journal of alerts: {error}", item.name),
+            }
+        }
+        Ok((all, files))
+    }
+
+    /// Writes all that was told in place of the files that it was read from. Returns the files that say so now.
+    pub(super) fn replace(&self, read: &[Item], told: &Told) -> Result<Vec<Item>, JournalError> {
+        let random = RandomState::new().build_hasher().finish();
+        let name = format!("{PREFIX}{:014}-{random:016x}.json", Timestamp::now().as_millisecond().max(0));
         let bytes = serde_json::to_vec(told).unwrap_or_default();
-        match self {
-            Self::Package { gitlab, project } => {
-                gitlab.upload_package_file(project, PACKAGE, VERSION, FILE, &bytes)?;
-            }
-            Self::Directory(directory) => {
-                let path = directory.join(FILE);
-                let failed = |error: std::io::Error| JournalError::file(path.clone(), &error);
-                std::fs::create_dir_all(directory).map_err(failed)?;
-                // Whoever reads sees the old journal or the new one.
-                let beside = directory.join(format!(".{FILE}.{}", std::process::id()));
-                std::fs::write(&beside, &bytes).map_err(failed)?;
-                std::fs::rename(&beside, &path).map_err(failed)?;
-            }
-        }
-        Ok(())
+        let write = || {
+            self.store.write(FOLDER, &name, &bytes)?;
+            // A file that stays would bring back what was taken back.
+            read.iter().try_for_each(|item| self.store.remove(FOLDER, item))?;
+            self.store.list(FOLDER)
+        };
+        let items = write().map_err(|cause| self.failed(cause))?;
+        Ok(items.into_iter().filter(|item| item.name == name).collect())
     }
-}
 
-impl JournalError {
-    fn file(path: PathBuf, error: &std::io::Error) -> Self {
-        Self::File { path, reason: error.to_string() }
+    fn failed(&self, cause: StoreError) -> JournalError {
+        JournalError { place: self.store.name(), cause }
     }
 }
 
@@ -126,33 +116,64 @@ impl Told {
             told.retain(|key, _| !keys.contains(key));
         }
     }
+
+    /// Takes what another file says.
+    fn take(&mut self, other: Self) {
+        FORMAT.clone_into(&mut self.format);
+        for (channel, keys) in other.told {
+            let known = self.told.entry(channel).or_default();
+            for (key, day) in keys {
+                let last = known.entry(key).or_insert(day);
+                *last = day.max(*last);
+            }
+        }
+    }
 }
 
-const PACKAGE: &str = "plimsoll-state";
-const VERSION: &str = "alerts";
-const FILE: &str = "told.json";
+const FOLDER: &str = "alerts";
+const PREFIX: &str = "told-";
 const FORMAT: &str = "plimsoll-told-1";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Directory;
 
     #[test]
     fn keys_are_kept_for_a_while() {
         let place = tempfile::tempdir().unwrap();
-        let journal = Journal::Directory(place.path().join("state"));
-        let mut told = journal.read().unwrap();
+        let journal = Journal::new(Arc::new(Directory::new(place.path())));
+        let (mut told, read) = journal.read().unwrap();
+        assert!(read.is_empty());
         let day = jiff::civil::date(2026, 11, 1);
         told.enter("webhook", ["a".to_owned(), "b".to_owned()], day);
+        let first = journal.replace(&read, &told).unwrap();
         told.strike("webhook", &["b".to_owned()]);
-        journal.write(&told).unwrap();
-        let mut told = journal.read().unwrap();
+        journal.replace(&first, &told).unwrap();
+        let (mut told, read) = journal.read().unwrap();
+        assert_eq!(read.len(), 1);
         assert!(told.contains("webhook", "a") && !told.contains("webhook", "b") && !told.contains("issue", "a"));
         told.enter("webhook", [], day.checked_add(29.days()).unwrap());
         assert!(told.contains("webhook", "a"));
         told.enter("webhook", [], day.checked_add(31.days()).unwrap());
         assert!(!told.contains("webhook", "a"));
-        std::fs::write(place.path().join("state/told.json"), "{").unwrap();
-        assert_eq!(journal.read().unwrap(), Told::default());
+        std::fs::write(place.path().join("alerts").join(&read[0].name), "{").unwrap();
+        assert_eq!(journal.read().unwrap(), (Told::default(), vec![]));
+    }
+
+    #[test]
+    fn jobs_at_the_same_time_forget_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let journal = Journal::new(Arc::new(Directory::new(place.path())));
+        let day = jiff::civil::date(2026, 11, 1);
+        let both = [journal.read().unwrap(), journal.read().unwrap()];
+        for (key, (mut told, read)) in ["a", "b"].into_iter().zip(both) {
+            told.enter("webhook", [key.to_owned()], day);
+            journal.replace(&read, &told).unwrap();
+        }
+        let (told, read) = journal.read().unwrap();
+        assert!(told.contains("webhook", "a") && told.contains("webhook", "b"));
+        journal.replace(&read, &told).unwrap();
+        assert_eq!(std::fs::read_dir(place.path().join("alerts")).unwrap().count(), 1);
     }
 }

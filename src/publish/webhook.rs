@@ -27,7 +27,7 @@ pub struct Webhook {
 }
 
 /// A message that was not delivered, or whose delivery is not certain.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// The address is none that is used.
     #[error("the address is not used: {0}")]
@@ -148,19 +148,16 @@ impl WebhookError {
 pub fn tell(
     webhook: &Webhook,
     network: &NetworkSettings,
-    journal: &Journal<'_>,
+    journal: &Journal,
     report: &AlertReport,
     context: &AlertContext,
     today: Date,
 ) -> Result<Delivery, WebhookError> {
-    let mut told = journal.read()?;
+    let (mut told, read) = journal.read()?;
     let alerts: Vec<Alert> =
-        report.alerts.iter().filter(|alert| !told.contains(CHANNEL, &alert.key)).cloned().collect();
-    let keys: Vec<String> = if report.first_run {
-        vec![FIRST_RUN.to_owned()]
-    } else {
-        alerts.iter().map(|alert| alert.key.clone()).collect()
-    };
+        report.alerts.iter().filter(|alert| !told.contains(CHANNEL, &alert.occurrence())).cloned().collect();
+    let keys: Vec<String> =
+        if report.first_run { vec![FIRST_RUN.to_owned()] } else { alerts.iter().map(Alert::occurrence).collect() };
     if keys.is_empty() {
         return Ok(if report.alerts.is_empty() { Delivery::Nothing } else { Delivery::Already });
     }
@@ -168,14 +165,14 @@ pub fn tell(
         return Ok(Delivery::Already);
     }
     told.enter(CHANNEL, keys.iter().cloned(), today);
-    journal.write(&told)?;
+    let entered = journal.replace(&read, &told)?;
     let body = payload(webhook.service, report, &alerts, context).to_string();
     let Err(error) = webhook.send(network, body, &batch(&keys)) else { return Ok(Delivery::Told(keys.len())) };
     if error.may_have_arrived() {
         warn!("{}: it is not certain that the message was received; it is not sent again", webhook.name());
     } else {
         told.strike(CHANNEL, &keys);
-        journal.write(&told)?;
+        journal.replace(&entered, &told)?;
     }
     Err(error)
 }

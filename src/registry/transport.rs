@@ -149,6 +149,15 @@ impl Transport {
         }
     }
 
+    /// The rights in the token for an image's repository.
+    pub(super) async fn granted(&self, image: &ImageReference) -> Result<Option<Vec<String>>, RegistryError> {
+        let session = self.session_for(image, Access::Push);
+        Ok(match session.authorization(self).await? {
+            Authorization::Bearer(token) => token.actions(&image.repository),
+            Authorization::Basic(_) | Authorization::None => None,
+        })
+    }
+
     /// The digest of the manifest that a reference names, by a request without a body; `None` where the registry does
     /// not say it.
     pub(super) async fn digest(&self, image: &ImageReference) -> Result<Option<Digest>, RegistryError> {

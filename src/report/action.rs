@@ -60,6 +60,11 @@ pub(super) fn actions_for<'a>(
     image: &'a ImageScan,
     findings: impl IntoIterator<Item = &'a Finding>,
 ) -> Vec<Action<'a>> {
+    group(image, findings.into_iter().collect())
+}
+
+/// Apart from the above, which is compiled anew for every kind of iterator.
+fn group<'a>(image: &'a ImageScan, findings: Vec<&'a Finding>) -> Vec<Action<'a>> {
     let mut groups: BTreeMap<(PackageKind, &str, &str, Option<&str>), Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         let package = &finding.package;

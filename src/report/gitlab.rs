@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::io;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
@@ -43,23 +44,34 @@ impl Renderer for GitLab {
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
         only_part(self.format(), part)?;
-        write_json(&report(document), out)
+        write_report(document, out)
     }
 }
 
-fn report(document: &ScanDocument) -> Report {
+fn write_report(document: &ScanDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut occurrences = HashMap::new();
-    let mut vulnerabilities = Vec::new();
+    let mut images = Vec::new();
     let mut remediations = Vec::new();
     for image in &document.images {
         let place = Place::of(document, image);
-        let of_image: Vec<Vulnerability> =
-            image.findings.iter().map(|finding| vulnerability(image, &place, finding, &mut occurrences)).collect();
-        let ids: Vec<String> = of_image.iter().map(|vulnerability| vulnerability.id.clone()).collect();
+        let ids: Vec<String> =
+            image.findings.iter().map(|finding| id(image, &place, finding, &mut occurrences)).collect();
         remediations.extend(remediation::all(image, &place.origins, &ids));
-        vulnerabilities.extend(of_image);
+        images.push((image, place, ids));
     }
-    Report { version: VERSION, scan: scan(document), vulnerabilities, remediations }
+    let vulnerabilities = Vulnerabilities(&images);
+    write_json(&Report { version: VERSION, scan: scan(document), vulnerabilities, remediations }, out)
+}
+
+/// The vulnerabilities of all images, with their ids; each is made when it is written, as there may be many.
+struct Vulnerabilities<'a>(&'a [(&'a ImageScan, Place<'a>, Vec<String>)]);
+
+impl Serialize for Vulnerabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().flat_map(|(image, place, ids)| {
+            image.findings.iter().zip(ids).map(move |(finding, id)| vulnerability(image, place, finding, id.clone()))
+        }))
+    }
 }
 
 fn scan(document: &ScanDocument) -> Scan {
@@ -121,17 +133,17 @@ impl<'a> Place<'a> {
     }
 }
 
-fn vulnerability(
-    image: &ImageScan,
-    place: &Place<'_>,
-    finding: &Finding,
-    occurrences: &mut HashMap<String, usize>,
-) -> Vulnerability {
-    let package = &finding.package;
-    let id = StableId::new(&[&place.image, &StableId::of_finding(&place.name, image, finding).hex(), &package.version]);
+fn id(image: &ImageScan, place: &Place<'_>, finding: &Finding, occurrences: &mut HashMap<String, usize>) -> String {
+    let of_finding = StableId::of_finding(&place.name, image, finding).hex();
+    let id = StableId::new(&[&place.image, &of_finding, &finding.package.version]);
     let met = occurrences.entry(id.hex()).or_default();
     let id = id.occurrence(*met).uuid();
     *met += 1;
+    id
+}
+
+fn vulnerability(image: &ImageScan, place: &Place<'_>, finding: &Finding, id: String) -> Vulnerability {
+    let package = &finding.package;
     Vulnerability {
         id,
         name: name(finding),

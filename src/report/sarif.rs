@@ -9,9 +9,10 @@ mod rules;
 
 use std::io;
 
+use serde::{Serialize, Serializer};
 use serde_json::json;
 use serde_sarif::sarif::{
-    Invocation, Message, Notification, Run, RunAutomationDetails, SCHEMA_URL, Sarif as Log, Tool, ToolComponent,
+    Invocation, Message, Notification, Run, RunAutomationDetails, SCHEMA_URL, Tool, ToolComponent,
 };
 
 use crate::model::{Finding, ImageScan, Outcome, ScanDocument, Suppressed};
@@ -38,7 +39,9 @@ impl Renderer for Sarif {
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
         only_part(self.format(), part)?;
-        write_json(&log(document), out)
+        let names: Vec<ImageName> = document.images.iter().map(ImageName::of).collect();
+        let runs = Runs { document, parts: runs(document, &names) };
+        write_json(&Log { schema: SCHEMA_URL, version: "2.1.0", runs }, out)
     }
 }
 
@@ -53,10 +56,25 @@ struct Item<'a> {
     origin: Option<(&'a str, u32)>,
 }
 
-fn log(document: &ScanDocument) -> Log {
-    let names: Vec<ImageName> = document.images.iter().map(ImageName::of).collect();
-    let runs: Vec<Run> = runs(document, &names).into_iter().map(|(id, items)| run(document, &id, &items)).collect();
-    Log::builder().schema(SCHEMA_URL.to_owned()).version(json!("2.1.0")).runs(runs).build()
+/// The log; `serde_sarif`'s own wants all runs at once.
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: Runs<'a>,
+}
+
+/// Each run is made when it is written: the library's types are large, and there may be many results.
+struct Runs<'a> {
+    document: &'a ScanDocument,
+    parts: Vec<(String, Vec<Item<'a>>)>,
+}
+
+impl Serialize for Runs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.parts.iter().map(|(id, items)| run(self.document, id, items)))
+    }
 }
 
 /// Which findings go into which run: a run per image, or, where that makes too many, as few runs as possible.

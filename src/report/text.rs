@@ -4,11 +4,17 @@ use jiff::Timestamp;
 
 /// One line: line breaks and tabs become spaces, what steers terminals and viewers becomes `�`.
 pub(super) fn line(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     text.chars().map(|c| if is_space(c) { ' ' } else { visible(c) }).collect()
 }
 
 /// Several lines: keeps line feeds and tabs, else like [`line`].
 pub(super) fn block(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     text.replace("\r\n", "\n").chars().map(|c| if matches!(c, '\n' | '\t') { c } else { visible(c) }).collect()
 }
 
@@ -109,6 +115,11 @@ pub(super) fn thousands(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Whether nothing has to be looked at twice, which is true of most texts.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_space(c: char) -> bool {

@@ -1,8 +1,8 @@
 //! Sentences that several formats use, so that they all say the same.
 
 use crate::model::{
-    CoverageStatus, Distribution, Epss, Finding, FixState, Gap, GapKind, ImageScan, Kev, ScanDocument, Statement,
-    SuppressionReason,
+    CoverageStatus, Distribution, Epss, Factor, Finding, FixState, Gap, GapKind, ImageScan, Kev, ScanDocument,
+    Statement, SuppressionReason,
 };
 
 use super::text::{self, count, day};
@@ -168,6 +168,12 @@ pub(super) fn exploited(kev: &Kev) -> String {
 pub(super) fn likelihood(epss: &Epss) -> String {
     let date = epss.date.map(|date| format!(", {date}")).unwrap_or_default();
     format!("{:.1} % within 30 days (higher than {:.1} % of all){date}", epss.score * 100.0, epss.percentile * 100.0)
+}
+
+/// `known to be exploited (+1, at least High): CISA's catalogue, since 2021-12-10`.
+pub(super) fn factor(factor: &Factor) -> String {
+    let Factor { id, effect, evidence } = factor;
+    format!("{} ({}): {evidence}", id.reason(), effect.in_words())
 }
 
 /// `debian-tracker DSA-5532-1 on openssl: 3.0.11-1 < 3.0.15-1 (deb)`.

@@ -72,6 +72,22 @@ pub static SETTINGS: &[Setting] = &[
         about: "What the gate tells and lets pass, in the same language",
     },
     Setting {
+        key: "severity_adjustment",
+        flag: None,
+        variables: &[plain("PLIMSOLL_SEVERITY_ADJUSTMENT")],
+        kind: Kind::Bool,
+        default: "false: factors are only told",
+        about: "Let severities follow their factors (exploited, likelihood, vendor, image …); the original is kept beside",
+    },
+    Setting {
+        key: "criticality",
+        flag: None,
+        variables: &[plain("PLIMSOLL_CRITICALITY")],
+        kind: Kind::Word(&["low", "normal", "critical"]),
+        default: "normal",
+        about: "How much depends on the images: a factor of every finding. An image's label `plimsoll.criticality` is stronger",
+    },
+    Setting {
         key: "report_os_eol",
         flag: None,
         variables: &[plain("PLIMSOLL_REPORT_OS_EOL"), plain("CS_REPORT_OS_EOL")],
@@ -296,7 +312,7 @@ pub static SETTINGS: &[Setting] = &[
         variables: &[plain("PLIMSOLL_NOTIFY")],
         kind: Kind::Names,
         default: "all that are set up",
-        about: "Where alerts go: `exit`, `pipeline`, `issue`, `webhook`, or `none`",
+        about: "Where `alert` tells what is new: `exit`, `pipeline`, `issue`, `webhook`; or `auto`, `all` or `none`",
     },
     Setting {
         key: "alert_on",

@@ -181,17 +181,18 @@ impl State {
         let mut index = found.index;
         index.written = now;
         merge(&mut index, revision(last));
+        // Tags may have moved since, in this run or in one that was killed; then alerts still know the old image.
+        let before: BTreeSet<(String, Digest)> =
+            self.opened.images.values().chain(index.images.values()).flat_map(configurations).collect();
         for name in &finish.told {
             if let Some(snapshot) = index.images.get_mut(name)
                 && let (Some(config), Some(verdict)) = (&snapshot.config_digest, &snapshot.verdict)
             {
                 let (digest, config_digest) = (snapshot.digest.clone(), config.clone());
-                snapshot.told = Some(Told { digest, config_digest, verdict: verdict.hash.clone() });
+                snapshot.told = Some(Told { digest, config_digest, verdict: verdict.hash.clone(), at: Some(now) });
             }
         }
         day_counts(&mut index, now);
-        let before: Vec<(String, Option<Digest>)> =
-            index.images.values().map(|one| (one.repository.clone(), one.config_digest.clone())).collect();
         let forgotten = retain(&mut index, now, finish.keep);
         revisions::add(store, &index)?;
         let mut notices = self.take_notices();
@@ -208,33 +209,28 @@ impl State {
     fn clean(
         &self,
         index: &StateIndex,
-        before: &[(String, Option<Digest>)],
+        before: &BTreeSet<(String, Digest)>,
         obsolete: &BTreeSet<(String, String)>,
     ) -> Vec<String> {
-        let in_use: BTreeSet<(&str, &Digest)> = index
-            .images
-            .values()
-            .flat_map(|one| {
-                let told = one.told.as_ref().map(|told| &told.config_digest);
-                [one.config_digest.as_ref(), told].into_iter().flatten().map(|config| (one.repository.as_str(), config))
-            })
-            .collect();
+        let in_use: BTreeSet<(String, Digest)> = index.images.values().flat_map(configurations).collect();
         let verdicts: BTreeSet<(String, String)> = index.images.values().flat_map(verdict_files).collect();
-        let mut gone: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (repository, config) in before {
-            if let Some(config) = config.as_ref().filter(|config| !in_use.contains(&(repository.as_str(), config))) {
-                gone.entry(folder(repository)).or_default().push(config.hex().to_owned());
-            }
+        // Names of files, and what the names of all files of an image begin with.
+        let mut gone: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (repository, config) in before.difference(&in_use) {
+            gone.entry(folder(repository)).or_default().insert(config.hex().to_owned());
         }
         for (folder, file) in obsolete {
             if !verdicts.contains(&(folder.clone(), file.clone())) {
-                gone.entry(folder.clone()).or_default().push(file.clone());
+                gone.entry(folder.clone()).or_default().insert(file.clone());
             }
         }
         let mut notices = Vec::new();
-        for (folder, prefixes) in gone {
+        for (folder, names) in gone {
             let removed = self.store.list(&folder).and_then(|items| {
-                let is_gone = |item: &&Item| prefixes.iter().any(|prefix| item.name.starts_with(prefix.as_str()));
+                let is_gone = |item: &&Item| {
+                    let image = item.name.split('.').next().unwrap_or_default();
+                    names.contains(&item.name) || names.contains(image)
+                };
                 items.iter().filter(is_gone).try_for_each(|item| self.store.remove(&folder, item))
             });
             if let Err(error) = removed {
@@ -345,6 +341,13 @@ pub fn inventory_file(config: &Digest) -> String {
 #[must_use]
 pub fn verdict_file(config: &Digest, hash: &str) -> String {
     format!("{}.{hash}.verdict.zst", config.hex())
+}
+
+/// The images that a tag needs files of: the one that it points to, and the one that alerts know.
+fn configurations(snapshot: &ImageSnapshot) -> impl Iterator<Item = (String, Digest)> {
+    let told = snapshot.told.as_ref().map(|told| &told.config_digest);
+    let both = [snapshot.config_digest.as_ref(), told].into_iter().flatten();
+    both.map(|config| (snapshot.repository.clone(), config.clone()))
 }
 
 /// The verdicts that an index names: today's and the one that alerts know.

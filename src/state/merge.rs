@@ -41,9 +41,11 @@ pub fn merge(into: &mut StateIndex, other: StateIndex) {
 fn rank(snapshot: &ImageSnapshot) -> impl Ord {
     let scanned = snapshot.last_scanned;
     let verdict = snapshot.verdict.as_ref().map(|verdict| verdict.hash.clone());
-    let told = snapshot.told.as_ref().map(|told| told.verdict.clone());
+    let told = snapshot.told.as_ref();
+    let is_told = told.map(|told| &told.verdict) == snapshot.verdict.as_ref().map(|verdict| &verdict.hash);
+    let told = told.map(|told| (told.at, told.verdict.clone()));
     let seen = snapshot.last_seen.max(snapshot.gone.unwrap_or(snapshot.last_seen));
-    (seen, scanned, told == verdict, snapshot.digest.clone(), verdict, told)
+    (seen, scanned, is_told, snapshot.digest.clone(), verdict, told)
 }
 
 /// Forgets tags that have been gone for longer than `keep`, and days that are older than [`HISTORY_DAYS`]. Returns the

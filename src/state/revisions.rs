@@ -148,22 +148,26 @@ impl Revision {
         if name != COPY && !(name.starts_with(PREFIX) && name.ends_with(".json")) {
             return Self::Foreign(bytes, "it is no file of this program".to_owned());
         }
+        // What another version wrote may well look like ours.
+        match format_of(&bytes) {
+            Some(format) if format == StateIndex::FORMAT => {}
+            Some(format) if format.starts_with(FORMATS) => return Self::Newer(format),
+            Some(format) => return Self::Foreign(bytes, format!("its format is `{format}`")),
+            None => {}
+        }
         match serde_json::from_slice::<StateIndex>(&bytes) {
-            Ok(index) if index.format == StateIndex::FORMAT => Self::Index(Box::new(index)),
-            Ok(index) => Self::Foreign(bytes, format!("its format is `{}`", index.format)),
-            Err(error) => match format_of(&bytes) {
-                Some(format) if format != StateIndex::FORMAT && format.starts_with("plimsoll-state-") => {
-                    Self::Newer(format)
-                }
-                _ => Self::Foreign(bytes, error.to_string()),
-            },
+            Ok(index) => Self::Index(Box::new(index)),
+            Err(error) => Self::Foreign(bytes, error.to_string()),
         }
     }
 }
 
 fn format_of(bytes: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    Some(value.get("format")?.as_str()?.to_owned())
+    #[derive(serde::Deserialize)]
+    struct Head {
+        format: String,
+    }
+    serde_json::from_slice::<Head>(bytes).ok().map(|head| head.format)
 }
 
 /// The files of the index; where listing is not allowed, the copy alone.
@@ -213,6 +217,8 @@ fn unique_name(now: Timestamp) -> String {
 
 /// The folder of the index.
 pub(super) const FOLDER: &str = "index";
+/// What the names of all our formats begin with.
+const FORMATS: &str = "plimsoll-state-";
 const COPY: &str = "index.json";
 const PREFIX: &str = "revision-";
 const ATTEMPTS: usize = 20;

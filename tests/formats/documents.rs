@@ -168,6 +168,9 @@ pub(crate) fn finding(image: &ImageScan, package: usize, id: &str, severity: Sev
             comparison: format!("{} < {} (deb)", found.version, fix.unwrap_or("∞")),
         }],
         change: None,
+        original_severity: None,
+        factors: Vec::new(),
+        score: 0,
     }
 }
 
@@ -256,7 +259,7 @@ pub(crate) fn typical() -> ScanDocument {
     ];
     let mut clean = debian("registry.example.com/shop/worker:main");
     add(&mut clean, deb("zlib1g", "1:1.3-1", "zlib"));
-    ScanDocument { images: vec![image, clean], ..document() }
+    weighed(ScanDocument { images: vec![image, clean], ..document() })
 }
 
 /// A document as after a comparison: something is new, disclosed, already there and fixed.
@@ -334,10 +337,21 @@ pub(crate) fn many(number: usize) -> ScanDocument {
         let mut finding = finding(&image, package, &id, severities[index % 6], fix);
         finding.title = format!("Something is wrong in part {index} of package-{package}");
         finding.description = "A long description of what is wrong. ".repeat(10);
+        let score = f64::from(u32::try_from(index % 1000).unwrap()) / 1000.0;
+        finding.epss = Some(Epss { score, percentile: score, date: Some("2026-11-20".parse().unwrap()) });
+        if index % 200 == 0 {
+            finding.kev = Some(Kev { added: "2026-02-01".parse().unwrap(), due: None, ransomware: false });
+        }
         image.findings.push(finding);
     }
     image.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    ScanDocument { images: vec![image], ..document() }
+    weighed(ScanDocument { images: vec![image], ..document() })
+}
+
+/// The document with the factors of its findings, as scans leave it.
+fn weighed(mut document: ScanDocument) -> ScanDocument {
+    plimsoll::assess::factors::Factors::default().apply(&mut document);
+    document
 }
 
 /// Texts that break out of formats, terminals and limits.

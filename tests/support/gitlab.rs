@@ -59,8 +59,10 @@ pub struct Project {
     pub no_duplicates: bool,
     /// The container registry; `None` where it is turned off.
     pub registry: Option<Vec<RegistryRepository>>,
-    /// Header `Link` to give with lists of the registry, whatever it says.
+    /// Header `Link` to give with lists of the registry, whatever it says; an empty one is none.
     pub registry_link: Option<String>,
+    /// Whether lists of the registry are in pages by key only, as those of GitLab.com may be.
+    pub registry_keyset: bool,
     /// By `ref/job/path`.
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// Files of the repository, the same in every commit.

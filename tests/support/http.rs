@@ -1,9 +1,10 @@
-//! A small HTTP/1.1 server that can do what servers should not, and a small client. One request per connection.
+//! A small HTTP/1.1 server that can do what servers should not, and a small client. One request per connection, unless
+//! connections are to be kept.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
@@ -56,26 +57,48 @@ impl Reply {
 pub struct Server {
     pub port: u16,
     stop: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Starts to answer, in TLS if a configuration is given.
     pub fn start(tls: Option<Arc<ServerConfig>>, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(tls, false, handler)
+    }
+
+    /// Starts to answer in plain text, many requests on a connection.
+    pub fn start_kept(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, true, handler)
+    }
+
+    /// How many connections there were so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    fn listen(
+        tls: Option<Arc<ServerConfig>>,
+        keep: bool,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, handler) = (Arc::clone(&stop), Arc::new(handler));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
+                count.fetch_add(1, Ordering::Relaxed);
                 let (tls, handler) = (tls.clone(), Arc::clone(&handler));
                 // A client that goes away in the middle is part of the tests.
-                std::thread::spawn(move || serve(stream, tls, &*handler).ok());
+                std::thread::spawn(move || serve(stream, tls, keep, &*handler).ok());
             }
         });
-        Self { port, stop }
+        Self { port, stop, connections }
     }
 }
 
@@ -89,13 +112,20 @@ impl Drop for Server {
 fn serve(
     stream: TcpStream,
     tls: Option<Arc<ServerConfig>>,
+    keep: bool,
     handler: &(dyn Fn(&Request) -> Reply + Send + Sync),
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     stream.set_nodelay(true)?;
-    let Some(tls) = tls else { return answer(stream, handler).map(drop) };
+    let Some(tls) = tls else {
+        let mut stream = Some(stream);
+        while let Some(open) = stream.take() {
+            stream = answer(open, keep, handler)?.filter(|_| keep);
+        }
+        return Ok(());
+    };
     let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
-    if let Some(mut stream) = answer(StreamOwned::new(connection, stream), handler)? {
+    if let Some(mut stream) = answer(StreamOwned::new(connection, stream), false, handler)? {
         stream.conn.send_close_notify();
         stream.flush()?;
     }
@@ -103,9 +133,17 @@ fn serve(
 }
 
 /// Answers one request; gives the stream back unless it is to be broken off.
-fn answer<S: Read + Write>(stream: S, handler: &(dyn Fn(&Request) -> Reply + Send + Sync)) -> io::Result<Option<S>> {
+fn answer<S: Read + Write>(
+    stream: S,
+    keep: bool,
+    handler: &(dyn Fn(&Request) -> Reply + Send + Sync),
+) -> io::Result<Option<S>> {
+    // Nobody sends the next request before this one is answered, so nothing is lost with the buffer.
     let mut reader = BufReader::new(stream);
     let (first, headers) = read_head(&mut reader)?;
+    if first.is_empty() {
+        return Ok(None);
+    }
     let mut words = first.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if target.is_empty() {
@@ -120,7 +158,8 @@ fn answer<S: Read + Write>(stream: S, handler: &(dyn Fn(&Request) -> Reply + Sen
     }
     let reply = handler(&request);
     let mut stream = reader.into_inner();
-    let mut head = format!("HTTP/1.1 {} Reply\r\nConnection: close\r\n", reply.status);
+    let connection = if keep { "keep-alive" } else { "close" };
+    let mut head = format!("HTTP/1.1 {} Reply\r\nConnection: {connection}\r\n", reply.status);
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }

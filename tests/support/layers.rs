@@ -30,6 +30,14 @@ impl Tar {
         self.entry(b'1', path, target, b"")
     }
 
+    /// An executable file.
+    pub fn program(self, path: &str, content: &[u8]) -> Self {
+        let mut header = header(b'0', path, "", &format!("{:011o}\0", content.len()));
+        header[100..108].copy_from_slice(b"0000755\0");
+        checksum(&mut header);
+        self.raw(&header).raw(content).pad()
+    }
+
     /// A pax header for the next entry.
     pub fn pax(self, records: &[(&str, &str)]) -> Self {
         let content = pax_records(records);
@@ -90,6 +98,98 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("writing to memory");
     encoder.finish().expect("writing to memory")
+}
+
+/// A zip archive. Members are deflated, those whose name ends in `.jar` only where `packs_archives`.
+pub fn zip(members: &[(&str, &[u8])], packs_archives: bool) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in members {
+        let is_stored = name.ends_with(".jar") && !packs_archives;
+        let packed = if is_stored { content.to_vec() } else { deflate(content) };
+        let method: u16 = if is_stored { 0 } else { 8 };
+        let mut fields = [&method.to_le_bytes()[..], &[0; 4]].concat();
+        for number in [crc32fast::hash(content), size(&packed), size(content)] {
+            fields.extend(number.to_le_bytes());
+        }
+        fields.extend(u16::try_from(name.len()).expect("a short name").to_le_bytes());
+        fields.extend([0; 2]);
+        directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0");
+        directory.extend(&fields);
+        directory.extend([0; 10]);
+        directory.extend(size(&file).to_le_bytes());
+        directory.extend(name.as_bytes());
+        file.extend(b"PK\x03\x04\x14\0\0\0");
+        file.extend(&fields);
+        file.extend(name.as_bytes());
+        file.extend(packed);
+    }
+    zip_end(file, &directory)
+}
+
+/// Closes an archive with its directory.
+pub fn zip_end(mut file: Vec<u8>, directory: &[u8]) -> Vec<u8> {
+    let offset = size(&file);
+    file.extend(directory);
+    // Nobody counts by the number of members.
+    file.extend(b"PK\x05\x06\0\0\0\0\0\0\0\0");
+    file.extend([size(directory).to_le_bytes(), offset.to_le_bytes()].concat());
+    file.extend([0; 2]);
+    file
+}
+
+fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("less than 4 GiB")
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
+/// The headers of packages in rpm's own database: name, version 1, release 1, vendor, file names in `/usr/lib/`.
+pub fn rpm_database(packages: &[(&str, &str, &str, &[&str])]) -> Vec<u8> {
+    let mut file = vec![0; 4096];
+    file[..4].copy_from_slice(b"RpmP");
+    file[12] = 1;
+    for slot in file[32..].chunks_exact_mut(16) {
+        slot[..4].copy_from_slice(b"Slot");
+    }
+    for (number, (name, version, vendor, files)) in (1_u32..).zip(packages) {
+        let text = |text: &str| [text.as_bytes(), b"\0"].concat();
+        let count = u32::try_from(files.len()).expect("few files");
+        let source = format!("{name}-{version}-1.src.rpm");
+        let mut tags = vec![(1000, 6, 1, text(name)), (1001, 6, 1, text(version)), (1002, 6, 1, text("1"))];
+        tags.extend([(1011, 6, 1, text(vendor)), (1022, 6, 1, text("x86_64")), (1044, 6, 1, text(&source))]);
+        if count > 0 {
+            tags.push((1116, 4, count, vec![0; 4 * files.len()]));
+            tags.push((1117, 8, count, files.iter().flat_map(|file| text(file)).collect()));
+            tags.push((1118, 8, 1, text("/usr/lib/")));
+        }
+        let entries = u32::try_from(tags.len()).expect("few tags");
+        let (mut index, mut data) = (Vec::new(), Vec::new());
+        for (tag, kind, count, value) in tags {
+            if kind == 4 {
+                data.resize(data.len() + (4 - data.len() % 4) % 4, 0);
+            }
+            for number in [tag, kind, size(&data), count] {
+                index.extend(number.to_be_bytes());
+            }
+            data.extend(value);
+        }
+        let blob = [&entries.to_be_bytes()[..], &size(&data).to_be_bytes(), &index, &data].concat();
+        let slot = 32 + (number as usize - 1) * 16;
+        let block = size(&file) / 16;
+        file[slot + 4..slot + 8].copy_from_slice(&number.to_le_bytes());
+        file[slot + 8..slot + 12].copy_from_slice(&block.to_le_bytes());
+        file.extend(b"BlbS");
+        for word in [number, 0, size(&blob)] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(blob);
+        file.resize(file.len().next_multiple_of(16), 0);
+    }
+    file
 }
 
 pub fn zstd(bytes: &[u8]) -> Vec<u8> {

@@ -37,7 +37,7 @@ impl PlainRegistry {
     pub fn start() -> Self {
         let state: Arc<Mutex<Contents>> = Arc::default();
         let shared = Arc::clone(&state);
-        let server = Server::start(None, move |request| answer(&mut shared.lock().unwrap(), request));
+        let server = Server::start_kept(move |request| answer(&mut shared.lock().unwrap(), request));
         Self { server, state }
     }
 
@@ -98,6 +98,11 @@ impl PlainRegistry {
         let own = digest(&index);
         state.manifests.insert(own.clone(), (INDEX.into(), index));
         state.tags.insert(name.to_owned(), own);
+    }
+
+    /// How many connections there were so far.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
     }
 
     /// Requests so far, which are forgotten.

@@ -12,13 +12,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::advisories::cache::Cache;
-use crate::advisories::catalogue::{Catalogue, Layer, ShardEntry};
+use crate::advisories::catalogue::{Layer, ShardEntry};
 use crate::advisories::signature::{PublicKeys, Trust, judge};
 use crate::model::{DatabaseInfo, Digest, ImageReference};
 
 use super::artifact::{MANIFEST, Manifest, compress, decompress};
 use super::pull::{Note, note_name, unwritable};
-use super::{DeliveryError, LARGEST_FILE, Moved, Source, Wanted, directory, tar, update};
+use super::{DeliveryError, LARGEST_FILE, Moved, Source, Wanted, directory, read_catalogue_of, tar, update};
 
 /// What was imported.
 #[derive(Debug, Clone)]
@@ -62,8 +62,7 @@ pub fn export(from: Exported<'_>, to: &Path, cache: &Cache) -> Result<Moved, Del
             let missing = || DeliveryError::NotCached { origin: source.reference.to_string(), missing: Vec::new() };
             let note: Note = cache.note(&note_name(source.reference)).ok_or_else(missing)?;
             let bytes = cache.read(&note.catalogue).ok_or_else(missing)?;
-            let invalid = |reason| DeliveryError::NotADatabase { origin: source.reference.to_string(), reason };
-            let catalogue = Catalogue::read(&bytes).map_err(invalid)?;
+            let catalogue = read_catalogue_of(&source.reference.to_string(), &bytes)?;
             let signature = note.signature.as_deref().and_then(|text| STANDARD.decode(text).ok());
             (bytes, signature, catalogue, Some(source.reference))
         }
@@ -136,7 +135,7 @@ pub fn import(
     let bytes = decompress(&part(&manifest.catalogue)?).map_err(invalid)?;
     let trust = judge(keys, &bytes, manifest.signature.as_deref())
         .map_err(|reason| DeliveryError::Untrusted { origin: from.display().to_string(), reason })?;
-    let catalogue = Catalogue::read(&bytes).map_err(invalid)?;
+    let catalogue = read_catalogue_of(&from.display().to_string(), &bytes)?;
     let mut files = Moved::default();
     for layer in catalogue.shards.iter().flat_map(ShardEntry::layers) {
         if !cache.has(&layer) {

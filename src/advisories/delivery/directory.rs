@@ -7,7 +7,7 @@ use crate::advisories::cache::{Cache, replace};
 use crate::advisories::catalogue::{Catalogue, EXTENSION, FILE_NAME, Layer, SIGNATURE_NAME, ShardEntry};
 use crate::advisories::database::read_catalogue;
 
-use super::{DeliveryError, LARGEST_FILE};
+use super::{DeliveryError, LARGEST_FILE, read_catalogue_of};
 
 /// A catalogue and its signature, as they lie on disk.
 pub(super) struct Directory {
@@ -18,8 +18,7 @@ pub(super) struct Directory {
 
 pub(super) fn read(directory: &Path) -> Result<Directory, DeliveryError> {
     let (bytes, signature) = read_catalogue(directory)?;
-    let invalid = |reason| DeliveryError::NotADatabase { origin: directory.display().to_string(), reason };
-    let catalogue = Catalogue::read(&bytes).map_err(invalid)?;
+    let catalogue = read_catalogue_of(&directory.display().to_string(), &bytes)?;
     Ok(Directory { bytes, signature, catalogue })
 }
 

@@ -1,6 +1,8 @@
 //! Without an artifact: the shards that a scan needs, made from the upstreams and kept for some hours.
 //!
-//! Each shard is kept by itself, so that two images that share a distribution share its shard. When the upstreams cannot
+//! Each shard is kept by itself, so that two images that share a distribution share its shard. The shard `cve` is
+//! shared by all of them: it is made again when a language is asked for whose names of CVEs it does not have, and then
+//! holds those of all that were asked for lately, so that the order of scans does not matter. When the upstreams cannot
 //! be reached, the shards of the last time are used, and the caller is told.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,7 @@ use crate::advisories::catalogue::{Catalogue, FORMAT};
 use crate::advisories::database::{CVE_SHARD, Database};
 use crate::advisories::fetch::{Fetch, Outdated};
 use crate::advisories::signature::Trust;
-use crate::model::ShardName;
+use crate::model::{PackageKind, ShardName};
 
 use super::pull::unwritable;
 use super::{DeliveryError, directory};
@@ -40,6 +42,9 @@ struct Note {
     /// Files of feeds could not be used, so it is not kept for long.
     #[serde(default)]
     incomplete: bool,
+    /// Of the shard `cve`: the languages whose names of CVEs it has.
+    #[serde(default)]
+    languages: BTreeSet<ShardName>,
 }
 
 /// Opens a database of the wanted shards, building those that are not there or older than `fresh`.
@@ -52,13 +57,21 @@ pub fn on_demand(
     cache: &Cache,
     fresh: Duration,
 ) -> Result<(Database, OnDemand), DeliveryError> {
+    let cve = ShardName::new(CVE_SHARD);
     let mut wanted = wanted.clone();
-    wanted.insert(ShardName::new(CVE_SHARD));
+    wanted.insert(cve.clone());
     let mut notes = read_notes(&wanted, cache);
     let fresh = SignedDuration::try_from(fresh).unwrap_or(SignedDuration::MAX);
     let is_fresh = |note: &Note| !note.incomplete && Timestamp::now().duration_since(note.catalogue.built) < fresh;
-    let old: BTreeSet<ShardName> =
+    let mut old: BTreeSet<ShardName> =
         wanted.iter().filter(|name| !notes.get(*name).is_some_and(is_fresh)).cloned().collect();
+    let languages: BTreeSet<ShardName> = wanted.iter().filter(|name| is_language(name)).cloned().collect();
+    let known = notes.get(&cve).filter(|note| is_fresh(note)).map(|note| note.languages.clone());
+    if !known.as_ref().is_some_and(|known| languages.is_subset(known)) {
+        // The names come from the same files as the records.
+        old.extend(languages.into_iter().chain(known.unwrap_or_default()));
+        old.insert(cve);
+    }
     let mut report = OnDemand::default();
     if !old.is_empty() {
         match make(fetch, &old, cache, &mut notes, &mut report) {
@@ -138,7 +151,11 @@ fn make(
         let date = built.outdated.get(name).copied().unwrap_or(made.built);
         let shards = entry.cloned().into_iter().collect();
         let catalogue = Catalogue { shards, built: date, ..made.clone() };
-        let note = Note { catalogue, incomplete: !report.failures.is_empty() };
+        let languages = match name.as_str() {
+            CVE_SHARD => names.iter().filter(|name| is_language(name)).cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        let note = Note { catalogue, incomplete: !report.failures.is_empty(), languages };
         cache.write_note(&note_name(name), &note).map_err(|cause| unwritable(cache, cause))?;
         notes.insert(name.clone(), note);
     }
@@ -175,6 +192,11 @@ fn joined(notes: &BTreeMap<ShardName, Note>) -> Catalogue {
         }
     }
     joined
+}
+
+/// Whether a shard is one of a language: advisories about these go by several names.
+fn is_language(shard: &ShardName) -> bool {
+    PackageKind::ALL.iter().any(|kind| kind.shard().as_ref() == Some(shard))
 }
 
 fn note_name(shard: &ShardName) -> String {

@@ -1,8 +1,9 @@
 //! Brings what a scan needs of an artifact into the cache, and nothing else.
 //!
 //! First the manifest's digest is asked for: one request without a body, which is all when nothing has changed. A new
-//! catalogue takes the place of the old one only when its signature holds. Then come the files that are not in the cache
-//! yet: of a shard that was here before usually one small delta.
+//! catalogue takes the place of the old one only when its signature holds, and of one that is signed too only when it
+//! is not older: a signature does not age, so whoever may write to the registry could bring an old database back. Then
+//! come the files that are not in the cache yet: of a shard that was here before usually one small delta.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ use crate::model::{Digest, ImageReference, ShardName};
 use crate::registry::{Registry, RegistryError};
 
 use super::artifact::{Manifest, decompress};
-use super::{DeliveryError, LARGEST_FILE, Moved};
+use super::{DeliveryError, LARGEST_FILE, Moved, read_catalogue_of};
 
 /// Where a database comes from.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,9 @@ pub struct Update {
     pub moved: Moved,
     /// Why the registry could not be asked; what is in the cache was used.
     pub outdated: Option<String>,
+    /// When the database was built that the registry has now, where it is older than the one in the cache, which was
+    /// used.
+    pub rolled_back: Option<Timestamp>,
 }
 
 /// What an artifact was when it was last asked for.
@@ -95,7 +99,10 @@ pub fn find<'a>(source: Source<'a>, cache: &'a Cache) -> Result<Artifact<'a>, De
     let name = note_name(source.reference);
     let known: Option<Note> = cache.note(&name).filter(|note: &Note| cache.has(&note.catalogue));
     let note = match ask(source, cache, known.as_ref(), &mut update) {
-        Ok(Some(note)) => note,
+        Ok(Some(note)) => match known.filter(|known| is_rollback(source, cache, known, &note, &mut update)) {
+            Some(newer) => newer,
+            None => note,
+        },
         Ok(None) => known.ok_or_else(|| not_cached(source, Vec::new()))?,
         Err(error) if error.is_absence() => {
             update.outdated = Some(error.to_string());
@@ -132,6 +139,16 @@ impl Artifact<'_> {
     }
 }
 
+/// Whether both are signed by one of the keys and what the registry has now is older than what the cache knows.
+fn is_rollback(source: Source<'_>, cache: &Cache, known: &Note, now: &Note, update: &mut Update) -> bool {
+    let built = |note| match open_note(source, cache, note) {
+        Ok((catalogue, Trust::Verified)) => Some(catalogue.built),
+        _ => None,
+    };
+    update.rolled_back = built(now).zip(built(known)).filter(|(now, known)| now < known).map(|(now, _)| now);
+    update.rolled_back.is_some()
+}
+
 /// What the registry has now; `None` where the cache knows it already or nobody may be asked.
 fn ask(
     source: Source<'_>,
@@ -158,7 +175,7 @@ fn ask(
     let origin = || source.reference.to_string();
     judge(source.keys, &bytes, manifest.signature.as_deref())
         .map_err(|reason| DeliveryError::Untrusted { origin: origin(), reason })?;
-    Catalogue::read(&bytes).map_err(|reason| DeliveryError::NotADatabase { origin: origin(), reason })?;
+    read_catalogue_of(&origin(), &bytes)?;
     let catalogue = cache.put(&bytes).map_err(|cause| unwritable(cache, cause))?;
     let signature = manifest.signature.map(|signature| STANDARD.encode(signature));
     Ok(Some(Note { reference: origin(), manifest: digest, catalogue, signature, checked: Timestamp::now() }))
@@ -196,9 +213,7 @@ fn open_note(source: Source<'_>, cache: &Cache, note: &Note) -> Result<(Catalogu
     let signature = note.signature.as_deref().and_then(|text| STANDARD.decode(text).ok());
     let trust = judge(source.keys, &bytes, signature.as_deref())
         .map_err(|reason| DeliveryError::Untrusted { origin: origin(), reason })?;
-    let catalogue =
-        Catalogue::read(&bytes).map_err(|reason| DeliveryError::NotADatabase { origin: origin(), reason })?;
-    Ok((catalogue, trust))
+    Ok((read_catalogue_of(&origin(), &bytes)?, trust))
 }
 
 /// Fetches the files of wanted shards that are not here.

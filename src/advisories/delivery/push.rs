@@ -16,7 +16,7 @@ use crate::registry::{Registry, RegistryError};
 
 use super::artifact::{MANIFEST, Manifest, compress};
 use super::pull::{fetch, read_catalogue, read_manifest, registry_error, unwritable};
-use super::{DeliveryError, Moved, directory};
+use super::{DeliveryError, Moved, directory, read_catalogue_of};
 
 /// What was pushed.
 #[derive(Debug, Clone)]
@@ -140,8 +140,7 @@ fn previous(
     let keys = key.map(SigningKey::public);
     judge(keys.as_ref(), &bytes, manifest.signature.as_deref())
         .map_err(|reason| DeliveryError::Untrusted { origin: at.to_string(), reason })?;
-    let invalid = |reason| DeliveryError::NotADatabase { origin: at.to_string(), reason };
-    Catalogue::read(&bytes).map(Some).map_err(invalid)
+    read_catalogue_of(&at.to_string(), &bytes).map(Some)
 }
 
 /// The entries of all shards, with their files in the cache as far as they are not in the registry.

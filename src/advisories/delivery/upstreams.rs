@@ -1,13 +1,14 @@
 //! Feeds over the network: at their upstreams, at mirrors of single feeds, or under one base in the common layout.
 //!
 //! Every file is kept in the cache with what its server said about it, and asked for with `If-None-Match` and
-//! `If-Modified-Since` the next time (RFC 9110, 13). Where a server cannot be asked, the kept copy is given, and
-//! [`Fetch::outdated`] says so.
+//! `If-Modified-Since` the next time (RFC 9110, 13), once per run. Where a server cannot be asked, or does not have the file
+//! any more, the kept copy is given, and [`Fetch::outdated`] says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -27,6 +28,8 @@ pub struct Upstreams {
     base: Option<String>,
     bases: BTreeMap<FeedId, String>,
     cache: Cache,
+    /// Whether a file that is gone from its server is gone here too.
+    drops_what_is_gone: bool,
     state: Mutex<State>,
 }
 
@@ -57,7 +60,13 @@ impl Upstreams {
     #[must_use]
     pub fn new(http: HttpFetch, base: Option<&str>, bases: BTreeMap<FeedId, String>, cache: Cache) -> Self {
         let base = base.map(|base| base.trim_end_matches('/').to_owned());
-        Self { hasty: http.once(), http, base, bases, cache, state: Mutex::default() }
+        Self { hasty: http.once(), http, base, bases, cache, drops_what_is_gone: false, state: Mutex::default() }
+    }
+
+    /// Lets files that are gone from their servers be gone, instead of using the copies of them for ever.
+    #[must_use]
+    pub fn dropping_what_is_gone(self, drops_what_is_gone: bool) -> Self {
+        Self { drops_what_is_gone, ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -141,17 +150,26 @@ impl Fetch for Upstreams {
         {
             return Ok(Some(bytes));
         }
-        let error = match self.fetch(&url, note.as_ref()) {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) => error,
+        let fetched = self.fetch(&url, note.as_ref());
+        let reason = match &fetched {
+            Ok(Some(_)) => {
+                // Several feeds may ask for it.
+                self.state().relied_on.insert(path.to_owned());
+                return fetched.map_err(|error| not_brought(path, &error));
+            }
+            Ok(None) if self.drops_what_is_gone => {
+                self.cache.remove_note(&note_name(&url));
+                return Ok(None);
+            }
+            Ok(None) => "its server does not have it any more (404)".to_owned(),
+            Err(error) => error.to_string(),
         };
         if let Some((bytes, note)) = copy().zip(note.as_ref()) {
-            let outdated = Outdated { since: note.current, reason: error.to_string() };
+            let outdated = Outdated { since: note.current, reason };
             self.state().outdated.insert(path.to_owned(), outdated);
             return Ok(Some(bytes));
         }
-        let unreachable = error.is_unreachable();
-        Err(FetchError { path: path.to_owned(), reason: error.to_string(), unreachable })
+        fetched.map_err(|error| not_brought(path, &error))
     }
 
     fn list(&self, _folder: &str) -> Option<Vec<String>> {
@@ -171,9 +189,18 @@ impl Fetch for Upstreams {
         self.state().relied_on.insert(path.to_owned());
     }
 
+    fn modified(&self, path: &str) -> Option<Timestamp> {
+        let date = self.note(&self.address(path)?)?.validators.last_modified?;
+        rfc2822::parse(&date).ok().map(|date| date.timestamp())
+    }
+
     fn outdated(&self, path: &str) -> Option<Outdated> {
         self.state().outdated.get(path).cloned()
     }
+}
+
+fn not_brought(path: &str, error: &NetError) -> FetchError {
+    FetchError { path: path.to_owned(), reason: error.to_string(), unreachable: error.is_unreachable() }
 }
 
 /// Host and port.

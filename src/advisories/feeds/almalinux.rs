@@ -10,10 +10,11 @@ use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{Constraint, FeedId, ShardName};
 
 use super::erratum::{Erratum, evr, is_package};
+use super::releases::Family;
 
 pub(in crate::advisories) struct AlmaLinux;
 
-const RELEASES: [&str; 3] = ["8", "9", "10"];
+const FAMILY: Family = Family { folder: "almalinux", id: "almalinux", product: "almalinux", known: &["8", "9", "10"] };
 
 impl Feed for AlmaLinux {
     fn id(&self) -> FeedId {
@@ -21,7 +22,7 @@ impl Feed for AlmaLinux {
     }
 
     fn license(&self) -> &'static str {
-        "MIT"
+        "none stated; MIT as for its OSV records"
     }
 
     fn folder(&self) -> &'static str {
@@ -32,16 +33,16 @@ impl Feed for AlmaLinux {
         path.strip_prefix("almalinux/").map(|rest| format!("https://errata.almalinux.org/{rest}"))
     }
 
-    fn files(&self, _: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let is_wanted = |release: &&&str| wanted.is_none_or(|wanted| wanted.contains(&shard(release)));
-        RELEASES.iter().filter(is_wanted).map(|release| format!("almalinux/{release}/errata.full.json")).collect()
+    fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
+        let releases = FAMILY.releases(fetch, wanted).into_iter();
+        releases.map(|release| format!("almalinux/{release}/errata.full.json")).collect()
     }
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         let release = path.split('/').nth(1).ok_or_else(|| FeedError::new("no release in the path"))?;
         let errata: Errata<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in errata.data {
-            match serde_json::from_str::<Entry<'_>>(raw.get()) {
+            match serde_json::from_slice::<Entry<'_>>(raw.get().as_bytes()) {
                 Ok(entry) => read_entry(entry, &shard(release), sink),
                 Err(error) => sink.skip(&format!("{error}: {}", raw.get()), "malformed record"),
             }
@@ -75,8 +76,10 @@ fn read_entry(entry: Entry<'_>, shard: &ShardName, sink: &mut Sink) {
         return sink.skip(&erratum.id, "not about security");
     }
     let mut packages: BTreeMap<(&str, String, Option<String>), ()> = BTreeMap::new();
-    for package in entry.packages.iter().filter(|package| is_package(&package.name, &package.arch)).take(MOST_PACKAGES)
-    {
+    if entry.packages.len() > MOST_PACKAGES {
+        return sink.skip(&erratum.id, "too many packages");
+    }
+    for package in entry.packages.iter().filter(|package| is_package(&package.name, &package.arch)) {
         let module = package.module.as_deref().map(|label| label.split(':').take(2).collect::<Vec<_>>().join(":"));
         packages.insert((&package.name, evr(&package.epoch, &package.version, &package.release), module), ());
     }

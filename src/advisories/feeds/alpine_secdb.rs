@@ -9,11 +9,15 @@ use serde_json::value::RawValue;
 use crate::advisories::{Feed, FeedError, Fetch, Sink, lookup_key};
 use crate::model::{Advisory, Event, FeedId, FixState, PackageKind, Range, ShardName};
 
+use super::releases::Family;
+
 pub(in crate::advisories) struct AlpineSecdb;
 
 const REPOSITORIES: [&str; 2] = ["main", "community"];
 
-/// Tried where the releases cannot be listed.
+const FAMILY: Family = Family { folder: "alpine-secdb", id: "alpine", product: "alpine-linux", known: &[] };
+
+/// Tried where the releases cannot be listed, with those that are supported by now.
 const RELEASES: [&str; 12] =
     ["edge", "v3.24", "v3.23", "v3.22", "v3.21", "v3.20", "v3.19", "v3.18", "v3.17", "v3.16", "v3.15", "v3.14"];
 
@@ -39,10 +43,14 @@ impl Feed for AlpineSecdb {
     }
 
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let listed = fetch.list("alpine-secdb");
-        let releases = listed.unwrap_or_else(|| {
-            RELEASES.iter().chain(&["wolfi", "chainguard"]).map(|name| (*name).to_owned()).collect()
-        });
+        let releases: BTreeSet<String> = match fetch.list("alpine-secdb") {
+            Some(listed) => listed.into_iter().collect(),
+            None => {
+                let known = RELEASES.iter().chain(&["wolfi", "chainguard"]).map(|name| (*name).to_owned());
+                let learnt = FAMILY.releases(fetch, wanted).into_iter().map(|release| format!("v{release}"));
+                known.chain(learnt).collect()
+            }
+        };
         let mut files = Vec::new();
         for release in releases.iter().filter(|release| wanted.is_none_or(|wanted| wanted.contains(&shard(release)))) {
             let names = if is_rolling(release) { &["os"][..] } else { &REPOSITORIES[..] };
@@ -56,7 +64,7 @@ impl Feed for AlpineSecdb {
         let shard = shard(release);
         let database: Database<'_> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in database.packages.unwrap_or_default() {
-            match serde_json::from_str::<Entry<'_>>(raw.get()) {
+            match serde_json::from_slice::<Entry<'_>>(raw.get().as_bytes()) {
                 Ok(entry) => read_package(&entry.pkg, &shard, sink),
                 Err(error) => sink.skip(&format!("{error}: {}", raw.get()), "malformed record"),
             }

@@ -58,7 +58,7 @@ impl Feed for DebianTracker {
     fn read(&self, _path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
         let packages: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for (package, raw) in packages {
-            let issues: BTreeMap<Cow<'_, str>, &RawValue> = match serde_json::from_str(raw.get()) {
+            let issues: BTreeMap<Cow<'_, str>, &RawValue> = match serde_json::from_slice(raw.get().as_bytes()) {
                 Ok(issues) => issues,
                 Err(error) => {
                     sink.skip(&format!("{package}: {error}"), MALFORMED);
@@ -66,7 +66,7 @@ impl Feed for DebianTracker {
                 }
             };
             for (id, raw) in issues {
-                match serde_json::from_str(raw.get()) {
+                match serde_json::from_slice(raw.get().as_bytes()) {
                     Ok(issue) => read_issue(&package, &id, &issue, sink),
                     Err(error) => sink.skip(&format!("{package} {id}: {error}"), MALFORMED),
                 }
@@ -89,7 +89,7 @@ fn read_issue(package: &str, id: &str, issue: &Issue<'_>, sink: &mut Sink) {
         if !sink.wants(&shard) {
             continue;
         }
-        let judged = serde_json::from_str(raw.get()).map_err(|error| error.to_string());
+        let judged = serde_json::from_slice(raw.get().as_bytes()).map_err(|error| error.to_string());
         match judged.and_then(|release| advisory(id, &release)) {
             Ok(Some(advisory)) => {
                 sink.advisory(&shard, lookup_key(PackageKind::Deb, package), &advisory);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -46,15 +48,9 @@ impl Feed for EndOfLifeDate {
         path.strip_prefix("endoflife/").map(|rest| format!("https://endoflife.date/{rest}"))
     }
 
-    fn files(&self, _: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let is_wanted = |id: &str| {
-            let is_of = |shard: &ShardName| shard.as_str().strip_prefix(id).is_some_and(|rest| rest.starts_with('-'));
-            wanted.is_none_or(|wanted| wanted.iter().any(is_of))
-        };
-        // CentOS Linux is judged by Red Hat's shards.
-        let is_wanted = |id: &str| is_wanted(id) || id == "centos" && is_wanted("rhel");
-        let products = PRODUCTS.iter().filter(|(_, id)| is_wanted(id));
-        products.map(|(product, _)| format!("endoflife/api/{product}.json")).collect()
+    /// All of them, whatever is wanted: they are small, and the shard that they go to is shared by all distributions.
+    fn files(&self, _: &dyn Fetch, _: Option<&BTreeSet<ShardName>>) -> Vec<String> {
+        PRODUCTS.iter().map(|(product, _)| path(product)).collect()
     }
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
@@ -63,13 +59,48 @@ impl Feed for EndOfLifeDate {
         let id = id.ok_or_else(|| FeedError::new("no product in the path"))?;
         let cycles: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(FeedError::new)?;
         for raw in cycles {
-            match serde_json::from_str::<Cycle>(raw.get()) {
+            match serde_json::from_slice::<Cycle>(raw.get().as_bytes()) {
                 Ok(cycle) => sink.end_of_life(shard(id, &cycle.cycle), cycle.end(id)),
                 Err(error) => sink.skip(&format!("{name}: {error}"), "malformed record"),
             }
         }
         Ok(())
     }
+}
+
+fn path(product: &str) -> String {
+    format!("endoflife/api/{product}.json")
+}
+
+/// A release as the site lists it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// `24.04`, `9`.
+    pub(super) version: String,
+    /// `noble`, where it has one.
+    pub(super) codename: Option<String>,
+}
+
+/// The releases of a product that get updates, prolonged support included; none where the site cannot be had.
+pub(super) fn supported(product: &str, fetch: &dyn Fetch) -> Vec<Listed> {
+    let bytes = fetch.get(&path(product)).ok().flatten().unwrap_or_default();
+    let cycles: Vec<&RawValue> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let cycles = cycles.into_iter().filter_map(|raw| serde_json::from_slice::<Cycle>(raw.get().as_bytes()).ok());
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let is_later = |moment: &Option<Moment>| match moment {
+        Some(Moment::Day(day)) => *day >= today,
+        Some(Moment::IsPast(is_past)) => !is_past,
+        None => false,
+    };
+    let listed = |cycle: Cycle| Listed {
+        codename: cycle.codename.as_deref().and_then(|name| name.split(' ').next()).map(str::to_lowercase),
+        version: cycle.cycle,
+    };
+    // `extendedSupport: false` says that there is none, not that it goes on.
+    let goes_on = |cycle: &Cycle| {
+        is_later(&cycle.eol) || matches!(&cycle.extended, Some(Moment::Day(_))) && is_later(&cycle.extended)
+    };
+    cycles.filter(goes_on).map(listed).collect()
 }
 
 /// The shard of an image of the release. The first release of a SUSE generation has no minor number.
@@ -90,6 +121,8 @@ fn shard(id: &str, cycle: &str) -> ShardName {
 #[derive(Deserialize)]
 struct Cycle {
     cycle: String,
+    #[serde(default)]
+    codename: Option<String>,
     #[serde(default)]
     eol: Option<Moment>,
     #[serde(default, rename = "extendedSupport")]

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{Constraint, FeedId, ShardName};
 
+use super::releases::Family;
 use super::updateinfo;
 
 pub(in crate::advisories) struct Fedora;
 
-/// Tried where the releases cannot be listed; those that are not there cost a request each.
-const RELEASES: std::ops::RangeInclusive<u32> = 41..=46;
+const FAMILY: Family = Family { folder: "fedora/updates", id: "fedora", product: "fedora", known: &["43", "44"] };
 
 impl Feed for Fedora {
     fn id(&self) -> FeedId {
@@ -31,22 +31,12 @@ impl Feed for Fedora {
     }
 
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let releases = match (wanted, fetch.list("fedora/updates")) {
-            (_, Some(listed)) => listed,
-            (Some(wanted), None) => {
-                wanted.iter().filter_map(|name| Some(name.as_str().strip_prefix("fedora-")?.to_owned())).collect()
-            }
-            (None, None) => RELEASES.map(|release| release.to_string()).collect(),
-        };
-        let is_release = |release: &&String| {
-            release.bytes().all(|b| b.is_ascii_digit()) && wanted.is_none_or(|wanted| wanted.contains(&shard(release)))
-        };
         let updates = |release: &String| {
             let repository = format!("fedora/updates/{release}/Everything/x86_64");
             let repomd = fetch.get(&format!("{repository}/repodata/repomd.xml")).ok().flatten()?;
             Some(format!("{repository}/{}", updateinfo::location(&repomd)?))
         };
-        releases.iter().filter(is_release).filter_map(updates).collect()
+        FAMILY.releases(fetch, wanted).iter().filter_map(updates).collect()
     }
 
     fn source(&self, path: &str) -> String {

@@ -41,7 +41,7 @@ impl Feed for Kev {
             sink.dated(date);
         }
         for raw in catalogue.vulnerabilities {
-            let entry: Entry = match serde_json::from_str(raw.get()) {
+            let entry: Entry = match serde_json::from_slice(raw.get().as_bytes()) {
                 Ok(entry) => entry,
                 Err(error) => {
                     sink.skip(&format!("{error}: {}", raw.get()), "malformed record");

@@ -9,7 +9,7 @@ use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{Constraint, FeedId, ShardName};
 
 use super::erratum::{is_package, without_zero_epoch};
-use super::oval::{self, Condition, Definition, Operation};
+use super::oval::{self, Condition, Conditions, Definition, Operation};
 
 pub(in crate::advisories) struct Oracle;
 
@@ -84,7 +84,7 @@ fn read_definition(definition: Definition, sink: &mut Sink) {
 }
 
 /// `Oracle Linux 8`, named by the criteria or the platform.
-fn shard(conditions: &[Vec<Condition>], platforms: &[String]) -> Option<ShardName> {
+fn shard(conditions: &Conditions, platforms: &[String]) -> Option<ShardName> {
     let named = conditions.iter().flatten().filter_map(|condition| condition.text().strip_suffix(" is installed"));
     let release =
         named.chain(platforms.iter().map(String::as_str)).find_map(|text| text.strip_prefix("Oracle Linux "))?;

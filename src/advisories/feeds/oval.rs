@@ -14,7 +14,7 @@ use super::erratum::{Erratum, LONGEST_TEXT};
 use criteria::Tree;
 use tests_of::Tests;
 
-pub(super) use criteria::{Condition, Statement};
+pub(super) use criteria::{Condition, Conditions, Statement};
 pub(super) use tests_of::Operation;
 
 /// One `<definition>`.
@@ -59,9 +59,12 @@ pub(super) fn read(bytes: &[u8], mut visit: impl FnMut(Definition)) -> Result<()
                     "criterion" => {
                         if let Some(definition) = &mut definition {
                             let comment = element.attribute("comment");
-                            if definition.comments.len() < MOST_COMMENTS && comment.len() <= LONGEST_COMMENT {
-                                definition.comments.push(comment.clone());
+                            if definition.comments.len() >= MOST_COMMENTS {
+                                return Err(FeedError::new(format!(
+                                    "a definition has more than {MOST_COMMENTS} criteria"
+                                )));
                             }
+                            definition.comments.push(comment.chars().take(LONGEST_COMMENT).collect());
                             tree.test(number(&element.attribute("test_ref")), comment)?;
                         }
                     }
@@ -77,7 +80,7 @@ pub(super) fn read(bytes: &[u8], mut visit: impl FnMut(Definition)) -> Result<()
             Node::Close("criteria") if definition.is_some() => tree.close(),
             Node::Close("definition") => {
                 if let Some(mut definition) = definition.take() {
-                    definition.statements = std::mem::take(&mut tree).statements(&tests);
+                    definition.statements = std::mem::take(&mut tree).statements(&tests)?;
                     visit(definition);
                 }
             }
@@ -143,7 +146,7 @@ fn number(id: &str) -> Option<u64> {
 
 const MOST_VECTORS: usize = 3;
 const MOST_PLATFORMS: usize = 1_000;
-const MOST_COMMENTS: usize = 20_000;
+const MOST_COMMENTS: usize = 500_000;
 const LONGEST_COMMENT: usize = 300;
 
 #[cfg(test)]
@@ -206,6 +209,43 @@ mod tests {
             ["Oracle Linux 8 is installed", "Module virt:kvm_utils is enabled", "Oracle Linux arch is x86_64"]
         );
         assert!(definitions(b"<html></html>").is_err());
+    }
+
+    /// A definition with conditions that all of its statements share, and as many groups with a statement and a condition.
+    fn nested(conditions: usize, groups: usize) -> String {
+        let condition = |number: usize| format!("<criterion comment=\"Product number {number} is installed\"/>");
+        let group = |number: usize| {
+            let test = "<criterion test_ref=\"oval:x:tst:3\" comment=\"bind is earlier than 1\"/>";
+            format!("<criteria operator=\"AND\">{}{test}</criteria>", condition(1_000_000 + number))
+        };
+        let inner: String = (0..conditions).map(condition).chain((0..groups).map(group)).collect();
+        let (head, rest) = XML.split_once("<criteria").expect("criteria");
+        let (_, tail) = rest.split_once("</definition>").expect("an end");
+        format!("{head}<criteria operator=\"AND\">{inner}</criteria></definition>{tail}")
+    }
+
+    #[test]
+    fn statements_share_their_conditions() {
+        let all = definitions(nested(1_000, 5_000).as_bytes()).expect("OVAL");
+        let statements = &all[0].statements;
+        assert_eq!(statements.len(), 5_000);
+        let conditions = |statement: &Statement| -> Vec<*const u8> {
+            statement.conditions.iter().flatten().map(|condition| condition.text().as_ptr()).collect()
+        };
+        let (first, last) = (conditions(&statements[0]), conditions(&statements[4_999]));
+        assert_eq!((first.len(), last.len()), (1_001, 1_001));
+        assert_eq!(first[..1_000], last[..1_000], "one copy for all of them");
+    }
+
+    #[test]
+    fn a_definition_that_multiplies_is_refused() {
+        let error = definitions(nested(20_000, 20_000).as_bytes()).expect_err("400 million conditions").to_string();
+        assert!(error.contains("conditions of statements"), "{error}");
+        let long = "w ".repeat(100_000);
+        let many = format!("<criterion comment=\"{long}\"/>").repeat(700);
+        let endless = XML.replacen("<criterion ", &format!("{many}<criterion "), 1);
+        let error = definitions(endless.as_bytes()).expect_err("140 MB of words").to_string();
+        assert!(error.contains("words") || error.contains("long"), "{error}");
     }
 
     proptest! {

@@ -11,6 +11,8 @@ mod products;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::advisories::vector::base_score;
 use crate::advisories::{Feed, FeedError, Fetch, Sink, compressed, lookup_key, tarball, text};
@@ -27,8 +29,12 @@ pub(in crate::advisories) struct RedHat;
 const BASE: &str = "https://security.access.redhat.com/data/csaf/v2/vex";
 const LATEST: &str = "redhat/archive_latest.txt";
 const CHANGES: &str = "redhat/changes.csv";
-/// More changes than this since the archive was made are for the next archive.
-const MOST_CHANGES: usize = 3_000;
+/// More documents than this are not read one by one; that the others are missing is said. Where nobody says when the archive
+/// was made, nearly all of them would be.
+const MOST_CHANGES: usize = 50_000;
+const MOST_WITHOUT_DATE: usize = 3_000;
+/// Documents may be there a while after the date that the list gives.
+const LAG: SignedDuration = SignedDuration::from_hours(24);
 /// The largest known document has 40 MB.
 const LARGEST_DOCUMENT: u64 = 128 << 20;
 
@@ -64,7 +70,18 @@ impl Feed for RedHat {
         }
         // `csaf_vex_2024-08-04.tar.zst`
         let made = archive.rsplit('_').next().and_then(|rest| rest.get(..10)).and_then(|day| day.parse::<Date>().ok());
-        files.extend(changed(&text(CHANGES), made).into_iter().map(|name| format!("redhat/{name}")));
+        let changes = text(CHANGES);
+        // `vex-archive.tar.zst`: its server knows.
+        let made = made.or_else(|| {
+            let path = files.first().filter(|_| !changes.is_empty() && fetch.list("redhat").is_none())?;
+            fetch.get(path).ok()??;
+            Some(fetch.modified(path)?.saturating_sub(LAG).ok()?.to_zoned(TimeZone::UTC).date())
+        });
+        let most = match (made, fetch.list("redhat")) {
+            (None, None) => MOST_WITHOUT_DATE,
+            _ => MOST_CHANGES,
+        };
+        files.extend(changed(&changes, made, most, fetch));
         files
     }
 
@@ -90,26 +107,52 @@ impl Feed for RedHat {
     }
 }
 
-/// The documents that changed since the archive was made: `"2023/cve-2023-6240.json","2024-08-04T10:17:22+00:00"`.
-fn changed(csv: &str, made: Option<Date>) -> Vec<String> {
-    let is_later = |stamp: &str| {
-        let day = stamp.get(..10).and_then(|day| day.parse::<Date>().ok());
+/// The documents that changed since the archive was made: `"2023/cve-2023-6240.json","2024-08-04T10:17:22+00:00"`, the newest
+/// first, at most `most`. Of those that are kept since, the copy will do.
+fn changed(csv: &str, made: Option<Date>, most: usize, fetch: &dyn Fetch) -> Vec<String> {
+    let (mut files, mut left_out, mut odd) = (Vec::new(), 0, Vec::new());
+    for line in csv.lines().filter(|line| !line.trim().is_empty()) {
+        let Some((name, changed)) = row(line) else {
+            odd.push(line);
+            continue;
+        };
         // The archive is of the start of its day, or of some time in it.
-        made.is_none_or(|made| day.is_some_and(|day| day >= made))
-    };
-    let is_plain = |name: &str| {
-        name.split_once('/').is_some_and(|(year, file)| {
-            year.len() == 4
-                && year.bytes().all(|b| b.is_ascii_digit())
-                && file.starts_with("cve-")
-                && file.ends_with(".json")
-                && !file.contains(['/', '\\'])
-        })
-    };
-    let rows = csv.lines().filter_map(|line| line.split_once(','));
-    let rows = rows.map(|(name, stamp)| (name.trim_matches('"'), stamp.trim().trim_matches('"')));
-    let names = rows.filter(|(name, stamp)| is_plain(name) && is_later(stamp)).map(|(name, _)| name.to_owned());
-    names.take(MOST_CHANGES).collect()
+        if made.is_some_and(|made| changed.to_zoned(TimeZone::UTC).date() < made) {
+            continue;
+        }
+        if files.len() >= most {
+            left_out += 1;
+            continue;
+        }
+        let path = format!("redhat/{name}");
+        let is_kept = |kept| changed.saturating_add(LAG).is_ok_and(|date| date < kept);
+        if fetch.kept(&path).is_some_and(is_kept) {
+            fetch.rely_on_kept(&path);
+        }
+        files.push(path);
+    }
+    if let Some(first) = odd.first() {
+        let first: String = first.chars().take(80).collect();
+        fetch.incomplete(CHANGES, format!("{} rows are not understood, such as `{first}`", odd.len()));
+    }
+    if left_out > 0 {
+        let reason = format!("{left_out} documents that changed are not read: only {most} are read one by one");
+        fetch.incomplete(CHANGES, reason);
+    }
+    files
+}
+
+/// The document that a row of the list of changes names, and when it changed.
+fn row(line: &str) -> Option<(&str, Timestamp)> {
+    let (name, stamp) = line.split_once(',')?;
+    let name = name.trim_matches('"');
+    let (year, file) = name.split_once('/')?;
+    let is_plain = year.len() == 4
+        && year.bytes().all(|b| b.is_ascii_digit())
+        && file.starts_with("cve-")
+        && file.ends_with(".json")
+        && !file.contains(['/', '\\']);
+    Some((name, stamp.trim().trim_matches('"').parse().ok().filter(|_| is_plain)?))
 }
 
 /// Reads a document; its CVE, if it has one.
@@ -231,9 +274,12 @@ fn details(vulnerability: &Vulnerability<'_>, document: &Document<'_>) -> Adviso
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::advisories::FetchError;
     use crate::advisories::feeds::samples::{Files, sample};
 
     const DOCUMENT: &str = r#"{"document":{"aggregate_severity":{"text":"low"},"tracking":{"current_release_date":"2024-08-02T12:27:56+00:00"}},
@@ -334,6 +380,93 @@ mod tests {
         assert!(RedHat.files(&Files(&hostile), None).is_empty());
         let wanted = BTreeSet::from([ShardName::new("debian-12")]);
         assert!(RedHat.files(&Files(&listed), Some(&wanted)).is_empty());
+    }
+
+    /// A server that takes note of what is said to be missing, and keeps one file.
+    #[derive(Default)]
+    struct Noting {
+        missing: Mutex<Vec<String>>,
+        relied_on: Mutex<Vec<String>>,
+        changes: String,
+        modified: Option<Timestamp>,
+    }
+
+    impl Fetch for Noting {
+        fn get(&self, path: &str) -> Result<Option<Vec<u8>>, FetchError> {
+            Ok(Some(match path {
+                LATEST => b"vex-archive.tar.zst\n".to_vec(),
+                CHANGES => self.changes.clone().into_bytes(),
+                _ => b"archive".to_vec(),
+            }))
+        }
+
+        fn modified(&self, path: &str) -> Option<Timestamp> {
+            self.modified.filter(|_| path == "redhat/vex-archive.tar.zst")
+        }
+
+        fn list(&self, _: &str) -> Option<Vec<String>> {
+            None
+        }
+
+        fn origin(&self) -> String {
+            String::new()
+        }
+
+        fn kept(&self, path: &str) -> Option<Timestamp> {
+            (path == "redhat/2024/cve-2024-1.json").then(|| "2024-09-01T00:00:00Z".parse().expect("a date"))
+        }
+
+        fn rely_on_kept(&self, path: &str) {
+            self.relied_on.lock().expect("one thread").push(path.to_owned());
+        }
+
+        fn incomplete(&self, path: &str, reason: String) {
+            self.missing.lock().expect("one thread").push(format!("{path}: {reason}"));
+        }
+    }
+
+    #[test]
+    fn no_change_is_lost_in_silence() {
+        let row = |number: u32| format!("\"2024/cve-2024-{number}.json\",\"2024-08-04T10:17:22+00:00\"\n");
+        let list: String = (0..4_000).map(row).collect();
+        let fetch = Noting::default();
+        assert_eq!(changed(&list, None, MOST_CHANGES, &fetch).len(), 4_000);
+        assert!(fetch.missing.lock().expect("one thread").is_empty());
+        assert_eq!(
+            *fetch.relied_on.lock().expect("one thread"),
+            ["redhat/2024/cve-2024-1.json"],
+            "it has not changed since"
+        );
+
+        assert_eq!(changed(&list, None, 3_000, &fetch).len(), 3_000);
+        let odd = "\"2024/../../x.json\",\"2024-08-04T10:17:22+00:00\"\n\"2024/cve-2024-1.json\",\"soon\"\nodd\n\n";
+        assert!(changed(odd, None, MOST_CHANGES, &fetch).is_empty());
+        let said = fetch.missing.lock().expect("one thread");
+        assert!(said[0].contains("changes.csv: 1000 documents that changed are not read"), "{said:?}");
+        assert!(said[1].contains("3 rows are not understood, such as `\"2024/../../x.json\""), "{said:?}");
+    }
+
+    /// The archive of the second version has no date in its name.
+    #[test]
+    fn the_server_says_when_the_archive_was_made() {
+        let row = |(number, day)| format!("\"2024/cve-2024-{number}.json\",\"2024-08-{day:02}T10:17:22+00:00\"\n");
+        let rows = (0..5_000).map(|number| (number, 28 - number * 28 / 5_001));
+        let changes: String = rows.map(row).collect();
+        let modified = "2024-08-20T12:00:00Z".parse().ok();
+        let fetch = Noting { changes: changes.clone(), modified, ..Noting::default() };
+        let files = RedHat.files(&fetch, None);
+        assert_eq!(files[0], "redhat/vex-archive.tar.zst");
+        let last = files.last().expect("files");
+        assert!(
+            files.len() > 1_500
+                && files.len() < 2_000
+                && *last == format!("redhat/2024/cve-2024-{}.json", files.len() - 2)
+        );
+        assert!(fetch.missing.lock().expect("one thread").is_empty());
+        // When nobody says, not everything is fetched one by one, and that is said.
+        let fetch = Noting { changes, ..Noting::default() };
+        assert_eq!(RedHat.files(&fetch, None).len(), 1 + MOST_WITHOUT_DATE);
+        assert_eq!(fetch.missing.lock().expect("one thread").len(), 1);
     }
 
     proptest! {

@@ -6,16 +6,17 @@ use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{Constraint, FeedId, ShardName};
 
 use super::erratum::modules_in;
+use super::releases::Family;
 use super::updateinfo;
 
 pub(in crate::advisories) struct Rocky;
 
-/// Releases and their repositories.
-const REPOSITORIES: [(&str, &[&str]); 3] = [
-    ("8", &["BaseOS", "AppStream", "PowerTools"]),
-    ("9", &["BaseOS", "AppStream", "CRB"]),
-    ("10", &["BaseOS", "AppStream", "CRB"]),
-];
+const FAMILY: Family = Family { folder: "rocky", id: "rocky", product: "rocky-linux", known: &["8", "9", "10"] };
+
+/// The repositories of a release.
+fn repositories(release: &str) -> [&'static str; 3] {
+    ["BaseOS", "AppStream", if release == "8" { "PowerTools" } else { "CRB" }]
+}
 
 impl Feed for Rocky {
     fn id(&self) -> FeedId {
@@ -23,7 +24,7 @@ impl Feed for Rocky {
     }
 
     fn license(&self) -> &'static str {
-        "BSD-3-Clause"
+        "none stated; BSD as for its OSV records"
     }
 
     fn folder(&self) -> &'static str {
@@ -35,10 +36,9 @@ impl Feed for Rocky {
     }
 
     fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let is_wanted = |release: &str| wanted.is_none_or(|wanted| wanted.contains(&shard(release)));
-        let releases = REPOSITORIES.iter().filter(|(release, _)| is_wanted(release));
-        let all = releases.flat_map(|(release, names)| names.iter().map(move |name| (release, name)));
-        let updates = |(release, name): (&&str, &&str)| {
+        let releases = FAMILY.releases(fetch, wanted);
+        let all = releases.iter().flat_map(|release| repositories(release).map(|name| (release, name)));
+        let updates = |(release, name): (&String, &str)| {
             let repository = format!("rocky/{release}/{name}/x86_64/os");
             let repomd = fetch.get(&format!("{repository}/repodata/repomd.xml")).ok().flatten()?;
             Some(format!("{repository}/{}", updateinfo::location(&repomd)?))

@@ -6,8 +6,13 @@ use crate::advisories::{Fetch, FetchError};
 
 /// A file of the folder of samples; `None`, with a word about it, where there is no such folder.
 pub(super) fn sample(path: &str) -> Option<Vec<u8>> {
+    shared(&format!("samples/{path}"))
+}
+
+/// A file of the folder of feeds; `None`, with a word about it, where there is no such folder.
+pub(super) fn shared(path: &str) -> Option<Vec<u8>> {
     let root = std::env::var("PLIMSOLL_TEST_DATA").unwrap_or_else(|_| "../shared".to_owned());
-    let folder = Path::new(&root).join("feeds/samples");
+    let folder = Path::new(&root).join("feeds");
     if !folder.is_dir() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "`{}` is missing", folder.display());
         println!("skipped: `{}` is missing", folder.display());

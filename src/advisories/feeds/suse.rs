@@ -47,7 +47,7 @@ impl Feed for Suse {
     }
 
     fn license(&self) -> &'static str {
-        "the file LICENSE beside the data"
+        "CC-BY-4.0"
     }
 
     fn folder(&self) -> &'static str {

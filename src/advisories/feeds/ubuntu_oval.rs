@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use crate::advisories::{Feed, FeedError, Fetch, Sink};
 use crate::model::{Constraint, Event, FeedId, FixState, Range, ShardName};
 
+use super::endoflife;
 use super::erratum::{is_cve, is_package};
 use super::oval::{self, Definition};
 
 pub(in crate::advisories) struct UbuntuOval;
 
-/// Code names and versions.
+/// Code names and versions; of later releases endoflife.date tells both.
 const RELEASES: [(&str, &str); 8] = [
     ("trusty", "14.04"),
     ("xenial", "16.04"),
@@ -31,7 +32,7 @@ impl Feed for UbuntuOval {
     }
 
     fn license(&self) -> &'static str {
-        "copyright Canonical; none stated"
+        "none stated; CC-BY-SA-4.0 as for its OSV records"
     }
 
     fn folder(&self) -> &'static str {
@@ -42,10 +43,21 @@ impl Feed for UbuntuOval {
         path.strip_prefix("ubuntu-oval/").map(|file| format!("https://security-metadata.canonical.com/oval/{file}"))
     }
 
-    fn files(&self, _: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
-        let is_wanted = |(_, version): &&(&str, &str)| wanted.is_none_or(|wanted| wanted.contains(&shard(version)));
-        let file = |(name, _): &(&str, &str)| format!("ubuntu-oval/oci.com.ubuntu.{name}.cve.oval.xml.bz2");
-        RELEASES.iter().filter(is_wanted).map(file).collect()
+    fn files(&self, fetch: &dyn Fetch, wanted: Option<&BTreeSet<ShardName>>) -> Vec<String> {
+        if let (None, Some(listed)) = (wanted, fetch.list("ubuntu-oval")) {
+            let is_one = |name: &String| codename(name).is_some_and(is_codename);
+            return listed.iter().filter(|name| is_one(name)).map(|name| format!("ubuntu-oval/{name}")).collect();
+        }
+        let is_wanted = |version: &str| wanted.is_none_or(|wanted| wanted.contains(&shard(version)));
+        let known = RELEASES.iter().filter(|(_, version)| is_wanted(version)).map(|(name, _)| (*name).to_owned());
+        let mut names: BTreeSet<String> = known.collect();
+        let is_ubuntu = |shard: &ShardName| shard.as_str().starts_with("ubuntu-");
+        let of_ubuntu = wanted.map(|wanted| wanted.iter().filter(|shard| is_ubuntu(shard)).count());
+        if of_ubuntu.is_none_or(|count| count > names.len()) {
+            let listed = endoflife::supported("ubuntu", fetch).into_iter().filter(|listed| is_wanted(&listed.version));
+            names.extend(listed.filter_map(|listed| listed.codename).filter(|name| is_codename(name)));
+        }
+        names.into_iter().map(|name| format!("ubuntu-oval/oci.com.ubuntu.{name}.cve.oval.xml.bz2")).collect()
     }
 
     fn source(&self, path: &str) -> String {
@@ -53,10 +65,33 @@ impl Feed for UbuntuOval {
     }
 
     fn read(&self, path: &str, bytes: &[u8], sink: &mut Sink) -> Result<(), FeedError> {
-        let release = codename(path).and_then(|name| RELEASES.iter().find(|(known, _)| *known == name));
-        let (name, version) = release.ok_or_else(|| FeedError::new("no known release in the path"))?;
-        oval::read(bytes, |definition| read_definition(definition, name, &shard(version), sink))
+        let name = codename(path).ok_or_else(|| FeedError::new("no release in the path"))?;
+        let known = RELEASES.iter().find(|(known, _)| *known == name).map(|(_, version)| *version);
+        let mut is_of_it = known.is_some();
+        oval::read(bytes, |definition| {
+            let title = &definition.erratum.title;
+            let Some(version) = known.or_else(|| version(title, name)) else {
+                return sink.skip(title, "of another release");
+            };
+            let shard = shard(version);
+            is_of_it = true;
+            read_definition(definition, name, &shard, sink);
+        })?;
+        if is_of_it { Ok(()) } else { Err(FeedError::new("nothing in it is about the release in its name")) }
     }
+}
+
+/// The version of the release that a title names: `CVE-2023-48795 on Ubuntu 22.04 LTS (jammy) - medium`.
+fn version<'a>(title: &'a str, codename: &str) -> Option<&'a str> {
+    let (_, rest) = title.split_once(" on Ubuntu ")?;
+    let (release, rest) = rest.split_once(" (")?;
+    let version = release.split(' ').next()?;
+    let is_version = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && version.len() <= 5;
+    (is_version && rest.split(')').next() == Some(codename)).then_some(version)
+}
+
+fn is_codename(name: &str) -> bool {
+    (3..=20).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 fn shard(version: &str) -> ShardName {
@@ -128,7 +163,7 @@ fn fix_of(words: &str) -> Option<(FixState, Option<&str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisories::feeds::samples::sample;
+    use crate::advisories::feeds::samples::{Files, sample};
     use crate::model::Severity;
 
     #[test]
@@ -151,6 +186,29 @@ mod tests {
             (" sings.", None),
         ] {
             assert_eq!(fix_of(words), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn releases_that_came_later_are_read_too() {
+        let later = r#"[{"cycle":"30.04","codename":"Zealous Zebra","eol":"2999-01-01"},{"cycle":"30.10","codename":"../x y","eol":false}]"#;
+        let listed = Files(&[("endoflife/api/ubuntu.json", later)]);
+        let later = "ubuntu-oval/oci.com.ubuntu.zealous.cve.oval.xml.bz2".to_owned();
+        let wanted = BTreeSet::from([ShardName::new("ubuntu-30.04")]);
+        assert_eq!(UbuntuOval.files(&listed, Some(&wanted)), std::slice::from_ref(&later));
+        let all = UbuntuOval.files(&listed, None);
+        assert!(all.contains(&later) && all.len() == RELEASES.len() + 1, "{all:?}");
+        // What is known already needs nobody's word.
+        let wanted = BTreeSet::from([ShardName::new("ubuntu-24.04")]);
+        assert_eq!(UbuntuOval.files(&Files(&[]), Some(&wanted)).len(), 1);
+        for (title, expected) in [
+            ("CVE-2030-1 on Ubuntu 30.04 LTS (zealous) - medium", Some("30.04")),
+            ("CVE-2030-1 on Ubuntu 30.10 (zealous) - low", Some("30.10")),
+            ("CVE-2030-1 on Ubuntu 30.04 LTS (jammy) - medium", None),
+            ("CVE-2030-1 on Ubuntu ../x (zealous) - medium", None),
+            ("CVE-2030-1", None),
+        ] {
+            assert_eq!(version(title, "zealous"), expected, "{title}");
         }
     }
 

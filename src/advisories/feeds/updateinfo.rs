@@ -59,7 +59,7 @@ pub(super) fn read(bytes: &[u8], mut visit: impl FnMut(Update)) -> Result<(), Fe
                         module = Some(format!("{}:{}", element.attribute("name"), element.attribute("stream")));
                     }
                     "collection" => module = None,
-                    "package" => add_package(update, element, module.clone()),
+                    "package" => add_package(update, element, module.clone())?,
                     _ => {}
                 }
             }
@@ -83,10 +83,13 @@ pub(super) fn read(bytes: &[u8], mut visit: impl FnMut(Update)) -> Result<(), Fe
     if is_update_list { Ok(()) } else { Err(FeedError::new("it is no list of updates")) }
 }
 
-fn add_package(update: &mut Update, element: &xml::Element<'_>, module: Option<String>) {
+fn add_package(update: &mut Update, element: &xml::Element<'_>, module: Option<String>) -> Result<(), FeedError> {
     let (name, arch) = (element.attribute("name"), element.attribute("arch"));
-    if !is_package(&name, &arch) || update.packages.len() >= MOST_PACKAGES {
-        return;
+    if !is_package(&name, &arch) {
+        return Ok(());
+    }
+    if update.packages.len() >= MOST_PACKAGES {
+        return Err(FeedError::new(format!("an update names more than {MOST_PACKAGES} packages")));
     }
     let version = evr(&element.attribute("epoch"), &element.attribute("version"), &element.attribute("release"));
     let package = Package { name, version, module };
@@ -94,6 +97,7 @@ fn add_package(update: &mut Update, element: &xml::Element<'_>, module: Option<S
     if !update.packages.iter().rev().take(64).any(|known| *known == package) {
         update.packages.push(package);
     }
+    Ok(())
 }
 
 /// The address of `updateinfo.xml` that a repository's `repomd.xml` names, relative to the repository.

@@ -214,8 +214,13 @@ fn the_first_that_is_due_counts() {
     let standing = |since, severity, kev_due: Option<Date>| {
         let mut finding = finding("zlib", "CVE-1", severity);
         finding.kev = kev_due.map(|due| Kev { added: since, due: Some(due), ransomware: false });
-        let alert =
-            Alert { key: String::new(), repository: String::new(), images: vec![], news: News::Disclosed { finding } };
+        let alert = Alert {
+            key: String::new(),
+            repository: String::new(),
+            images: vec![],
+            heard: None,
+            news: News::Disclosed { finding },
+        };
         Standing { since, alert }
     };
     let high = standing(TODAY, Severity::High, None);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::SignedDuration;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 
 use super::super::glob;
 use crate::context::nearest;
@@ -68,7 +68,7 @@ impl Matcher {
     /// A repository is matched with and without its host, where the whole name counts.
     pub(super) fn is_match(&self, subject: &str, field: Text) -> bool {
         match self {
-            Self::Regex(regex) => regex.is_match(subject.as_bytes()),
+            Self::Regex(regex) => regex.is_match(subject),
             Self::Glob(pattern) => {
                 let path = subject.split_once('/').map_or(subject, |(_, path)| path);
                 glob::matches(pattern, subject) || (field == Text::Repository && glob::matches(pattern, path))
@@ -168,8 +168,8 @@ impl Parser<'_> {
         let start = self.position;
         let text = self.literal()?;
         let pattern = if is_regex {
-            // Names are ASCII; without the tables of Unicode a pattern takes a hundredth of the memory.
-            let built = RegexBuilder::new(&text).unicode(false).size_limit(MOST_MEMORY).nest_limit(50).build();
+            // Names are ASCII, so an engine without the tables of Unicode is enough.
+            let built = RegexBuilder::new(&text).size_limit(MOST_MEMORY).nest_limit(50).build();
             match built {
                 Ok(regex) => Matcher::Regex(regex),
                 Err(error) => {

@@ -10,7 +10,7 @@ use super::product::Product;
 use super::{Statement, Status, Target};
 
 pub(super) fn read(text: &str) -> Result<Vec<Statement>, serde_json::Error> {
-    let document: Document = serde_json::from_str(text)?;
+    let document: Document = serde_json::from_slice(text.as_bytes())?;
     let products = document.product_tree.targets();
     let time = document.document.tracking.current_release_date.and_then(|text| text.parse::<Timestamp>().ok());
     let mut statements = Vec::new();

@@ -12,7 +12,7 @@ use super::{Statement, Status, Target};
 use crate::assess::purl_pattern::PurlPattern;
 
 pub(super) fn read(text: &str) -> Result<Vec<Statement>, serde_json::Error> {
-    let document: Document = serde_json::from_str(text)?;
+    let document: Document = serde_json::from_slice(text.as_bytes())?;
     let image = document.metadata.component.as_ref().filter(|component| component.kind == "container");
     let root = document.metadata.component.as_ref().and_then(Component::product);
     let mut known: BTreeMap<&str, &Component> = BTreeMap::new();

@@ -7,7 +7,7 @@ use super::product::Product;
 use super::{Statement, Status, Target};
 
 pub(super) fn read(text: &str) -> Result<Vec<Statement>, serde_json::Error> {
-    let document: Document = serde_json::from_str(text)?;
+    let document: Document = serde_json::from_slice(text.as_bytes())?;
     let of_document = document.timestamp;
     let statement = |said: Said| {
         let products = if said.products.is_empty() { document.products.clone() } else { said.products };

@@ -247,7 +247,12 @@ pub(in crate::commands) fn upstreams(
     let http = HttpFetch::new(&network).map_err(|error| invalid(error.to_string()))?;
     let base_of = |feed: FeedId| environment.get(&advisories::base_variable(feed)).map(|base| (feed, base.to_owned()));
     let bases = FEEDS.iter().filter_map(|feed| base_of(feed.id())).collect();
-    Ok(Upstreams::new(http, base, bases, cache))
+    Ok(Upstreams::new(http, base, bases, cache).dropping_what_is_gone(accepts_losses(environment)))
+}
+
+/// Whether what upstreams have no more is to be gone from the database: after a real clean-up, a job sets this once.
+pub(in crate::commands) fn accepts_losses(environment: &Environment) -> bool {
+    environment.get("PLIMSOLL_DB_ACCEPT_LOSSES").is_some_and(|value| value == "true" || value == "1")
 }
 
 /// What people are told of a database that cannot be used.
@@ -258,9 +263,17 @@ pub(in crate::commands) fn unreadable(error: &DatabaseError) -> Diagnosis {
         }
         DatabaseError::Read { .. } => "check the path and its permissions",
         DatabaseError::Corrupt { .. } => "build the database again with `plimsoll db build`",
+        DatabaseError::Format { is_newer: true, .. } => "a newer plimsoll made it: use that version here too",
+        DatabaseError::Format { .. } => {
+            "an older plimsoll made it: make it again with this one, by `plimsoll db build` or the job that pushes it"
+        }
         DatabaseError::Untrusted { .. } => UNTRUSTED,
     };
-    Diagnosis::new(Code::DatabaseUnavailable, "the advisory database cannot be used", error.to_string(), fix)
+    let what = match error {
+        DatabaseError::Format { .. } => "the advisory database is of another version",
+        _ => "the advisory database cannot be used",
+    };
+    Diagnosis::new(Code::DatabaseUnavailable, what, error.to_string(), fix)
 }
 
 /// What people are told of a database that cannot be built.

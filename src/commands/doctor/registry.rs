@@ -1,10 +1,13 @@
 //! Registries: for each image the way from its name to its configuration, without a layer.
 
+use std::time::Duration;
+
 use super::Check;
 use crate::commands::scan::Connection;
-use crate::context::Environment;
+use crate::context::{Environment, NetworkSettings};
 use crate::image::{self, InvalidSource, Source};
-use crate::model::{Code, Diagnosis, Limits, Platform};
+use crate::model::{Code, Diagnosis, ImageReference, InvalidReference, Limits, Platform};
+use crate::net::{Presented, presented};
 
 pub(super) fn check(images: &[String], environment: &Environment) -> Vec<Check> {
     const NAME: &str = "registry";
@@ -18,9 +21,43 @@ pub(super) fn check(images: &[String], environment: &Environment) -> Vec<Check> 
         .iter()
         .map(|name| match open(name, &platform, &mut connection) {
             Ok(found) => Check::fine(NAME, found),
-            Err(diagnosis) => Check::failed(NAME, diagnosis),
+            Err(diagnosis) => Check::failed(NAME, with_certificate(diagnosis, name, environment)),
         })
         .collect()
+}
+
+/// The certificates of an image's registry, topmost last, in PEM: what `--print-ca` prints.
+pub(super) fn certificates(image: &str) -> Result<Vec<Presented>, Diagnosis> {
+    let failed = |why: String| {
+        let fix = "name an image of a registry that speaks TLS, as host/path:tag";
+        Diagnosis::new(Code::InvalidInput, format!("{image}: there are no certificates to print"), why, fix)
+    };
+    let reference: ImageReference = image.parse().map_err(|error: InvalidReference| failed(error.to_string()))?;
+    let (host, port) = match reference.registry.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| failed(format!("`{port}` is no port")))?),
+        None => (reference.registry.as_str(), 443),
+    };
+    presented(host, port, PATIENCE).map_err(|error| failed(format!("{}: {error}", reference.registry)))
+}
+
+/// A certificate that is not trusted is told apart, so that people know whose to trust.
+pub(super) fn with_certificate(diagnosis: Diagnosis, image: &str, environment: &Environment) -> Diagnosis {
+    let about_it = matches!(diagnosis.code, Code::UntrustedCertificate | Code::InvalidCertificate);
+    // Behind a proxy the server cannot be asked like this.
+    let is_direct = NetworkSettings::from_environment(environment, &[])
+        .is_ok_and(|network| network.proxies.https.is_none() && network.proxies.http.is_none());
+    if !about_it || !is_direct {
+        return diagnosis;
+    }
+    let Ok(chain) = certificates(image) else { return diagnosis };
+    let Some(own) = chain.first() else { return diagnosis };
+    let fix = match diagnosis.code {
+        Code::UntrustedCertificate => {
+            format!("{}; `plimsoll doctor --print-ca {image}` prints what it presents, to compare", diagnosis.fix)
+        }
+        _ => diagnosis.fix,
+    };
+    Diagnosis { why: format!("{}; it presents {own}", diagnosis.why), fix, ..diagnosis }
 }
 
 fn open(name: &str, platform: &Platform, connection: &mut Connection<'_>) -> Result<String, Diagnosis> {
@@ -41,3 +78,6 @@ fn open(name: &str, platform: &Platform, connection: &mut Connection<'_>) -> Res
     let digest = image.identity.manifest_digest.as_ref().map_or_else(String::new, |digest| format!(" {digest}"));
     Ok(format!("{name}{digest}: {} layers{identity}", image.layers.len()))
 }
+
+/// How long a server may take to show its certificate.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -35,9 +35,11 @@ pub(in crate::commands) struct Listing {
     complete: BTreeSet<String>,
     /// Path of the project, which patterns may leave out.
     project: String,
-    repositories: Vec<Repository>,
-    gitlab: Option<Arc<GitLab>>,
+    /// What the API listed, and who asks about it.
+    repositories: Vec<(Repository, Arc<GitLab>)>,
+    clients: Vec<Arc<GitLab>>,
     registry: Option<Arc<Registry>>,
+    /// Questions to the registry.
     requests: AtomicU32,
 }
 
@@ -91,8 +93,7 @@ pub(in crate::commands) fn selection(args: &SelectionArgs, settings: &Settings) 
     let mut names: Vec<String> = Vec::new();
     for pattern in patterns {
         match web_address(&pattern) {
-            // The project's own repository is called like it.
-            Some(page) => names.extend([page.project.clone(), format!("{}/**", page.project)]),
+            Some(page) => names.extend(page.names()),
             None => names.push(pattern),
         }
     }
@@ -127,6 +128,13 @@ struct WebAddress {
     repository: Option<u64>,
 }
 
+impl WebAddress {
+    /// Patterns for what it shows. The project's own repository is called like it.
+    fn names(&self) -> [String; 2] {
+        [self.project.clone(), format!("{}/**", self.project)]
+    }
+}
+
 fn web_address(pattern: &str) -> Option<WebAddress> {
     let rest = pattern.strip_prefix("https://").or_else(|| pattern.strip_prefix("http://"))?;
     let (path, tail) = rest.split_once("/container_registry")?;
@@ -151,15 +159,15 @@ impl Listing {
             complete: BTreeSet::new(),
             project: path,
             repositories: Vec::new(),
-            gitlab: None,
+            clients: Vec::new(),
             registry: None,
             requests: AtomicU32::new(0),
         };
         let exact = exact(&patterns);
-        let asked = patterns.iter().find_map(|pattern| web_address(pattern));
+        let sources = sources(args, &patterns, job.as_ref(), &listing.project);
         // Another project or group has other repositories than this job's.
-        let own = args.group.is_none() && args.project.is_none() && asked.is_none();
-        let named = if own { repositories(&patterns, environment) } else { Vec::new() };
+        let own = args.group.is_none() && args.project.is_none();
+        let named = repositories(&patterns, if own { environment.get("CI_REGISTRY_IMAGE") } else { None });
         let mut names: Vec<String> = exact.iter().chain(&named).map(ToString::to_string).collect();
         if names.is_empty() {
             names.extend(environment.get("CI_REGISTRY_IMAGE").map(str::to_owned));
@@ -173,43 +181,99 @@ impl Listing {
             listing.tags.dedup_by(|a, b| a.name() == b.name());
             return Ok(listing);
         }
-        let project = args.project.clone().or_else(|| asked.as_ref().map(|page| page.project.clone()));
-        let only = asked.and_then(|page| page.repository);
-        let by_api = match (&job, &args.group) {
-            (Some(job), Some(group)) => Some(listing.by_api(job, environment, Err(group), only)),
-            (Some(job), None) => {
-                let project = project.unwrap_or_else(|| job.project.clone());
-                Some(listing.by_api(job, environment, Ok(&project), only))
+        let mut failure = None;
+        for source in &sources {
+            match job.as_ref().map(|job| listing.by_api(job, environment, source)) {
+                Some(Ok(())) | None => {}
+                Some(Err(diagnosis)) => {
+                    if !named.is_empty() || sources.len() > 1 {
+                        warn!("{diagnosis}");
+                    }
+                    failure.get_or_insert(diagnosis);
+                }
             }
-            (None, _) => None,
-        };
-        match by_api {
-            Some(Ok(())) => return Ok(listing),
-            Some(Err(diagnosis)) if named.is_empty() => return Err(diagnosis),
-            Some(Err(diagnosis)) => warn!("{diagnosis}"),
-            None if named.is_empty() => {
-                return Err(Diagnosis::new(
+        }
+        listing.keep_what_is_meant(&patterns, &sources)?;
+        if listing.clients.is_empty() {
+            return match failure {
+                _ if !named.is_empty() => listing.by_registry(&named).map(|()| listing),
+                Some(diagnosis) => Err(diagnosis),
+                None => Err(Diagnosis::new(
                     Code::NothingToScan,
                     "it is not known which registry is meant",
                     "this is no job of GitLab (CI_API_V4_URL and CI_PROJECT_ID are not set), and no repository is named",
                     "name images, such as registry.example.com/group/app or registry.example.com/group/app:1.*",
-                ));
-            }
-            None => {}
+                )),
+            };
         }
-        listing.by_registry(&named)?;
+        listing.elsewhere(&patterns, &exact)?;
         Ok(listing)
     }
 
-    fn by_api(
-        &mut self,
-        job: &Job,
-        environment: &Environment,
-        whose: Result<&str, &str>,
-        only: Option<u64>,
-    ) -> Result<(), Diagnosis> {
+    /// Lists what patterns name by its whole name and the API has not listed: repositories of other registries and projects.
+    fn elsewhere(&mut self, patterns: &[String], exact: &[ImageReference]) -> Result<(), Diagnosis> {
+        let listed: BTreeSet<String> = self.repositories.iter().map(|(one, _)| one.location.clone()).collect();
+        let one_by_one: BTreeSet<String> = exact.iter().map(ImageReference::name).collect();
+        let mut seen = BTreeSet::new();
+        for image in exact.iter().filter(|image| !listed.contains(&image.name())) {
+            if seen.insert(image.to_string()) {
+                self.tags.push(ListedTag::new(&image.name(), image.selector(), None));
+            }
+        }
+        let mut named = repositories(patterns, None);
+        named.retain(|image| !listed.contains(&image.name()) && !one_by_one.contains(&image.name()));
+        if !named.is_empty() && self.by_registry(&named).is_err() && self.tags.is_empty() {
+            info!("no other registry could be listed either");
+        }
+        Ok(())
+    }
+
+    /// Where a project is listed as a whole, and one of its repositories is also addressed by its number, the address
+    /// means that repository only.
+    fn keep_what_is_meant(&mut self, patterns: &[String], sources: &[Source]) -> Result<(), Diagnosis> {
+        if sources.iter().all(|source| !source.is_mixed) {
+            return Ok(());
+        }
+        let mut others: Vec<String> = Vec::new();
+        for pattern in patterns {
+            match web_address(pattern) {
+                None => others.push(pattern.clone()),
+                Some(page) if page.repository.is_none() => others.extend(page.names()),
+                Some(_) => {}
+            }
+        }
+        let names_any = others.iter().any(|pattern| !pattern.starts_with('!'));
+        let selection = Selection::parse(&others, None).map_err(|error| {
+            Diagnosis::new(Code::InvalidInput, "the selection is wrong", error.to_string(), "see docs/retest.md")
+        })?;
+        let none = StateIndex::new(Timestamp::UNIX_EPOCH);
+        let candidates: Vec<Candidate> = self.tags.iter().map(|tag| candidate(tag, &none)).collect();
+        let decisions = selection.decide(&candidates, &self.project, Timestamp::UNIX_EPOCH);
+        let addressed = |tag: &ListedTag| {
+            let repository = tag.listed.and_then(|listed| self.repositories.get(listed)).map(|(one, _)| one.id);
+            let ids = || sources.iter().flat_map(|source| &source.repositories);
+            repository.is_some_and(|repository| ids().any(|id| *id == repository))
+        };
+        let keep: Vec<bool> = self
+            .tags
+            .iter()
+            .zip(&decisions)
+            .map(|(tag, decision)| (names_any && matches!(decision, Decision::Selected(_))) || addressed(tag))
+            .collect();
+        for (tag, _) in self.tags.iter().zip(&keep).filter(|(_, keep)| !**keep) {
+            self.complete.remove(&tag.repository);
+        }
+        let mut keep = keep.into_iter();
+        self.tags.retain(|_| keep.next().unwrap_or(true));
+        Ok(())
+    }
+
+    fn by_api(&mut self, job: &Job, environment: &Environment, source: &Source) -> Result<(), Diagnosis> {
         let purpose = "the registry cannot be listed through the API";
-        let own = whose == Ok(job.project.as_str()) || whose == Ok(self.project.as_str());
+        let own = match &source.whose {
+            Whose::Project(project) => *project == job.project || project.to_lowercase() == self.project,
+            Whose::Group(_) => false,
+        };
         // The job token may ask about its own project only.
         let token: Option<&ApiToken> = match own {
             true => job.job_token.as_ref().or(job.access_token.as_ref()),
@@ -224,9 +288,9 @@ impl Listing {
         })?;
         let failed = |error: GitLabError| error.diagnosis(purpose);
         let gitlab = Arc::new(GitLab::new(&network, &job.api, token.clone()).map_err(failed)?);
-        let repositories = match whose {
-            Ok(project) => gitlab.repositories(project),
-            Err(group) => gitlab.group_repositories(group),
+        let repositories = match &source.whose {
+            Whose::Project(project) => gitlab.repositories(project),
+            Whose::Group(group) => gitlab.group_repositories(group),
         };
         let repositories = repositories.map_err(failed)?;
         if let Some(cut) = repositories.cut {
@@ -235,7 +299,7 @@ impl Listing {
         let mut wanted: Vec<Repository> = Vec::new();
         for repository in repositories.items {
             let is_own = format!("{}:x", repository.location).parse::<ImageReference>().is_ok();
-            if only.is_some_and(|id| id != repository.id) {
+            if !source.is_mixed && !source.repositories.is_empty() && !source.repositories.contains(&repository.id) {
                 continue;
             }
             if repository.is_being_deleted() {
@@ -248,6 +312,7 @@ impl Listing {
             }
         }
         let lists = parallel::map(&wanted, JOBS, |repository| gitlab.repository_tags(repository));
+        let before = self.repositories.len();
         for (index, (repository, tags)) in wanted.iter().zip(lists).enumerate() {
             match tags {
                 Ok(tags) => {
@@ -262,7 +327,7 @@ impl Listing {
                         // What is no tag must not become a part of an address.
                         let valid = format!("{}:{}", repository.location, tag.name).parse::<ImageReference>().is_ok();
                         if valid && seen.insert(tag.name.clone()) {
-                            self.tags.push(ListedTag::new(&repository.location, &tag.name, Some(index)));
+                            self.tags.push(ListedTag::new(&repository.location, &tag.name, Some(before + index)));
                         }
                     }
                 }
@@ -273,8 +338,8 @@ impl Listing {
             }
         }
         info!("{} tags in {} repositories through the API ({})", self.tags.len(), wanted.len(), gitlab.host());
-        self.repositories = wanted;
-        self.gitlab = Some(gitlab);
+        self.repositories.extend(wanted.into_iter().map(|repository| (repository, Arc::clone(&gitlab))));
+        self.clients.push(gitlab);
         Ok(())
     }
 
@@ -334,9 +399,7 @@ impl Listing {
     /// What more can be known of a tag.
     pub(in crate::commands) fn details(&self, index: usize) -> Details {
         let Some(tag) = self.tags.get(index) else { return Details::Vanished };
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let listed = tag.listed.and_then(|listed| self.repositories.get(listed));
-        if let (Some(gitlab), Some(repository)) = (&self.gitlab, listed) {
+        if let Some((repository, gitlab)) = tag.listed.and_then(|listed| self.repositories.get(listed)) {
             return match gitlab.tag_details(repository, &tag.tag) {
                 Ok(Some(found)) => Details::Known {
                     digest: found.digest.and_then(|digest| digest.parse().ok()),
@@ -347,6 +410,7 @@ impl Listing {
                 Err(error) => Details::Unknown(error.to_string()),
             };
         }
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (Some(registry), Ok(image)) = (&self.registry, tag.name().parse::<ImageReference>()) else {
             return Details::Unknown("it cannot be asked for".to_owned());
         };
@@ -399,7 +463,7 @@ impl Listing {
     }
 
     pub(in crate::commands) fn requests(&self) -> u32 {
-        self.gitlab.as_ref().map_or_else(|| self.requests.load(Ordering::Relaxed), |gitlab| gitlab.requests())
+        self.requests.load(Ordering::Relaxed) + self.clients.iter().map(|client| client.requests()).sum::<u32>()
     }
 }
 
@@ -430,9 +494,58 @@ fn exact(patterns: &[String]) -> Vec<ImageReference> {
     patterns.iter().filter_map(whole).collect()
 }
 
-/// Repositories that patterns name without wildcards, and the project's own, each once.
-fn repositories(patterns: &[String], environment: &Environment) -> Vec<ImageReference> {
-    let own = environment.get("CI_REGISTRY_IMAGE").map(str::to_owned);
+/// What the API is to list.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    whose: Whose,
+    /// The numbers of the only repositories that are meant; none where all are.
+    repositories: BTreeSet<u64>,
+    /// Whether names mean further repositories of it.
+    is_mixed: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Whose {
+    Project(String),
+    Group(String),
+}
+
+/// What is to be listed: the group or project that is named, the projects whose pages are named, and the job's own unless
+/// nothing can mean it.
+fn sources(args: &SelectionArgs, patterns: &[String], job: Option<&Job>, own: &str) -> Vec<Source> {
+    let whole = |whose: Whose| Source { whose, repositories: BTreeSet::new(), is_mixed: false };
+    let pages: Vec<WebAddress> = patterns.iter().filter_map(|pattern| web_address(pattern)).collect();
+    let mut sources: Vec<Source> = Vec::new();
+    let is_name = |pattern: &&String| {
+        !pattern.starts_with('!') && web_address(pattern).is_none() && exact(&[(*pattern).clone()]).is_empty()
+    };
+    let has_names = patterns.iter().any(|pattern| is_name(&pattern));
+    match (&args.group, &args.project, job) {
+        (Some(group), _, _) => sources.push(whole(Whose::Group(group.clone()))),
+        (None, Some(project), _) => sources.push(whole(Whose::Project(project.clone()))),
+        (None, None, Some(job)) if pages.is_empty() || has_names => {
+            sources.push(whole(Whose::Project(job.project.clone())));
+        }
+        _ => {}
+    }
+    for page in pages {
+        let is_own = page.project.to_lowercase() == own;
+        let whose = Whose::Project(job.filter(|_| is_own).map_or(page.project, |job| job.project.clone()));
+        match (sources.iter_mut().find(|source| source.whose == whose), page.repository) {
+            // The page of one repository of a project that is listed as a whole.
+            (Some(source), Some(id)) => {
+                source.is_mixed |= source.repositories.is_empty();
+                source.repositories.insert(id);
+            }
+            (Some(source), None) => *source = whole(whose),
+            (None, id) => sources.push(Source { whose, repositories: id.into_iter().collect(), is_mixed: false }),
+        }
+    }
+    sources
+}
+
+/// Repositories that patterns name without wildcards, and the project's own (`CI_REGISTRY_IMAGE`), each once.
+fn repositories(patterns: &[String], own: Option<&str>) -> Vec<ImageReference> {
     let mut found: BTreeMap<String, ImageReference> = BTreeMap::new();
     for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!') && web_address(pattern).is_none()) {
         let name = match pattern.rsplit_once(':') {
@@ -483,6 +596,44 @@ mod tests {
     }
 
     #[test]
+    fn each_place_is_listed_once() {
+        let job =
+            Environment::from_iter([("CI_API_V4_URL", "https://gitlab.example.com/api/v4"), ("CI_PROJECT_ID", "7")]);
+        let job = Job::from_environment(&job);
+        let page = |rest: &str| format!("https://gitlab.example.com/{rest}");
+        for (patterns, expected) in [
+            (vec![], vec![("7", vec![], false)]),
+            (vec!["app:1.*".to_owned(), "reg.io/a:1".into()], vec![("7", vec![], false)]),
+            (vec![page("grp/x/container_registry/1")], vec![("grp/x", vec![1], false)]),
+            (
+                vec![
+                    page("grp/x/container_registry/1"),
+                    page("grp/x/container_registry/2"),
+                    page("grp/y/container_registry"),
+                ],
+                vec![("grp/x", vec![1, 2], false), ("grp/y", vec![], false)],
+            ),
+            (
+                vec![page("grp/x/container_registry/1"), "app".into()],
+                vec![("7", vec![], false), ("grp/x", vec![1], false)],
+            ),
+            (vec![page("grp/Proj/container_registry/3"), "app".into()], vec![("7", vec![3], true)]),
+            (vec![page("grp/proj/container_registry/3"), "reg.io/a:1".into()], vec![("7", vec![3], false)]),
+        ] {
+            let found = sources(&SelectionArgs::default(), &patterns, job.as_ref(), "grp/proj");
+            let expected: Vec<Source> = expected
+                .into_iter()
+                .map(|(project, repositories, is_mixed)| Source {
+                    whose: Whose::Project(project.into()),
+                    repositories: repositories.into_iter().collect(),
+                    is_mixed,
+                })
+                .collect();
+            assert_eq!(found, expected, "{patterns:?}");
+        }
+    }
+
+    #[test]
     fn only_whole_references_need_no_list() {
         let owned = |patterns: &[&str]| patterns.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         for (pattern, is_exact) in [
@@ -496,9 +647,8 @@ mod tests {
         ] {
             assert_eq!(!exact(&owned(&[pattern])).is_empty(), is_exact, "{pattern}");
         }
-        let environment = Environment::from_iter([("CI_REGISTRY_IMAGE", "reg.io/grp/proj")]);
         let names = |patterns: &[&str]| {
-            repositories(&owned(patterns), &environment).iter().map(ImageReference::name).collect::<Vec<_>>()
+            repositories(&owned(patterns), Some("reg.io/grp/proj")).iter().map(ImageReference::name).collect::<Vec<_>>()
         };
         assert_eq!(names(&[]), ["reg.io/grp/proj"]);
         assert_eq!(names(&["app:1.*", "app:2", "!app:x", "team/*"]), ["reg.io/grp/proj/app"]);

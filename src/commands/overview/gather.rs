@@ -49,7 +49,9 @@ impl Gathering {
         found.gap = self.registry_gap(project, repositories);
         if found.gap.is_none() {
             match self.index(project) {
-                Ok(index) => {
+                Ok((index, damage)) => {
+                    let named = |notice: String| format!("{}: {notice}", project.path_with_namespace);
+                    gathered.notices.extend(damage.into_iter().map(named));
                     self.images(project, repositories, &index, &mut found, &mut gathered);
                 }
                 Err(gap) if repositories.is_empty() => debug!("{}: {}", found.path, gap.detail),
@@ -85,8 +87,8 @@ impl Gathering {
         }
     }
 
-    /// What the project remembers.
-    fn index(&self, project: &Project) -> Result<StateIndex, CoverageGap> {
+    /// What the project remembers, and what of it cannot be used.
+    fn index(&self, project: &Project) -> Result<(StateIndex, Vec<String>), CoverageGap> {
         let too_weak = |refusal: &GitLabError| CoverageGap {
             reason: GapReason::TokenTooWeak,
             detail: format!(
@@ -100,14 +102,19 @@ impl Gathering {
             StateError::Store { cause: StoreError::GitLab(refusal), .. } if is_refusal(refusal) => too_weak(refusal),
             _ => CoverageGap { reason: GapReason::Unreadable, detail: error.to_string() },
         })?;
+        let damage = state.take_notices();
         if state.index().images.is_empty() {
             // A memory whose files may not be listed looks like an empty one.
             match self.gitlab.package_files(&id, Packages::PACKAGE, "index") {
                 Err(refusal) if is_refusal(&refusal) => return Err(too_weak(&refusal)),
                 _ => {}
             }
+            if let Some(first) = damage.first() {
+                let detail = format!("{first}; the next retest builds it again");
+                return Err(CoverageGap { reason: GapReason::Unreadable, detail });
+            }
         }
-        Ok(state.index().clone())
+        Ok((state.index().clone(), damage))
     }
 
     fn images(

@@ -266,7 +266,7 @@ fn formats() -> Vec<String> {
 
 /// Writes a document of ours.
 pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), Diagnosis> {
-    write_whole(path, |file| serde_json::to_writer(file, document).map_err(io::Error::from))
+    write_whole(path, |file| serde_json::to_writer(file as &mut dyn Write, document).map_err(io::Error::from))
         .map_err(|error| unwritten(path, &error))
 }
 

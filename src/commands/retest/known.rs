@@ -33,6 +33,12 @@ impl Known {
         Self { name, repository: tag.repository.clone(), tag: tag.tag.clone(), before }
     }
 
+    /// Whether the tag is known to point to this image.
+    pub(super) fn is_at(&self, digest: &Digest, config: &Digest) -> bool {
+        let is_at = |before: &&ImageSnapshot| before.digest == *digest && before.config_digest.as_ref() == Some(config);
+        self.before.as_ref().filter(is_at).is_some_and(|before| before.gone.is_none())
+    }
+
     /// What is known now, as far as the registry says it.
     pub(super) fn snapshot(&self, digest: &Digest, config: Option<&Digest>, now: Timestamp) -> ImageSnapshot {
         let before = self.before.as_ref();

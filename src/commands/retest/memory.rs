@@ -1,7 +1,7 @@
 //! Which memory a command has: a directory that is named, else the package registry of the job's project.
 //!
 //! Only pipelines of the default branch, of tags and of schedules write it, so that no merge request can change what
-//! others are compared with.
+//! others are compared with. A child pipeline does not say what its parent is; the job that plans it tells its jobs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,17 +11,21 @@ use tracing::{info, warn};
 
 use crate::context::{Environment, Job, NetworkSettings};
 use crate::gitlab::GitLab;
-use crate::model::{Code, Diagnosis};
+use crate::model::{Code, Diagnosis, StateIndex};
 use crate::state::{Directory, Overlay, Packages, State, StateError, Store};
 
-/// Opens the memory to change it.
+/// Opens the memory to change it; with `remember` in a pipeline of any kind.
 pub(in crate::commands) fn open(
     flag: Option<&Path>,
     environment: &Environment,
     now: Timestamp,
+    remember: bool,
 ) -> Result<State, Diagnosis> {
     let (store, writable) = place(flag, environment)?;
-    let store: Arc<dyn Store> = if writable {
+    if !writable && !remember {
+        info!("memory: read only: {READ_ONLY}");
+    }
+    let store: Arc<dyn Store> = if writable || remember {
         store
     } else {
         let directory = std::env::temp_dir().join(format!("plimsoll-state-{}", std::process::id()));
@@ -75,12 +79,21 @@ fn place(flag: Option<&Path>, environment: &Environment) -> Result<(Arc<dyn Stor
     let network = NetworkSettings::from_environment(environment, &[]).map_err(|error| wrong(error.to_string()))?;
     let gitlab = GitLab::new(&network, &job.api, token)
         .map_err(|error| error.diagnosis("there is no memory between pipelines"))?;
-    let writable = job.keeps_baseline();
-    if !writable {
-        info!("memory: read only, as this is no pipeline of the default branch, of a tag or of a schedule");
-    }
-    Ok((Arc::new(Packages::new(Arc::new(gitlab), &job.project)), writable))
+    Ok((Arc::new(Packages::new(Arc::new(gitlab), &job.project)), job.keeps_baseline()))
 }
+
+/// Whether jobs of this pipeline may change the memory.
+pub(in crate::commands) fn is_writable(environment: &Environment) -> bool {
+    Job::from_environment(environment).is_some_and(|job| job.keeps_baseline())
+}
+
+/// Whether alerts were never handed anything: a first retest that was killed goes on as one.
+pub(in crate::commands) fn is_first_run(index: &StateIndex) -> bool {
+    index.images.values().all(|image| image.told.is_none())
+}
+
+/// Why a pipeline may only look.
+pub(in crate::commands) const READ_ONLY: &str = "this is no pipeline of the default branch, of a tag or of a schedule";
 
 /// What people are told when the memory fails.
 pub(in crate::commands) fn diagnosis(error: &StateError) -> Diagnosis {

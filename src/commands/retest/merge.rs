@@ -1,8 +1,7 @@
 //! `plimsoll retest --merge`: the documents of several retests made one, as the last job of a plan does.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -69,13 +68,17 @@ pub(super) fn run(
     if let Some(changes) = changes {
         collect::write_json(&out.join(SnapshotChanges::FILE), &changes)?;
     }
+    let mut any = false;
     if let Some(import) = import {
         collect::write_json(&out.join(ImportLog::FILE), &import)?;
         import.tell();
+        any = !import.images.is_empty();
     }
     Ok(match exit {
         _ if failed && !args.keep_going => Exit::Incomplete,
         Exit::Incomplete if args.keep_going => Exit::Done,
+        // All have vanished, or were left out.
+        Exit::NothingToScan if any => Exit::Done,
         other => other,
     })
 }
@@ -134,14 +137,15 @@ fn merge_documents(whole: &mut Option<ScanDocument>, other: ScanDocument) {
     }
 }
 
-fn merge_changes(whole: &mut Option<SnapshotChanges>, other: SnapshotChanges) {
+/// Takes the changes of another job. It is a first run if it is one for all of them: nothing of a first run is compared, so
+/// that of the others no news gets lost.
+pub(in crate::commands) fn merge_changes(whole: &mut Option<SnapshotChanges>, other: SnapshotChanges) {
     let Some(known) = whole else {
         *whole = Some(other);
         return;
     };
     known.started = known.started.min(other.started);
-    // Shards that came later saw what the first have stored; the run as a whole is what the earliest saw.
-    known.first_run |= other.first_run;
+    known.first_run &= other.first_run;
     let names: BTreeSet<String> = known.after.iter().map(|one| one.name.clone()).collect();
     known.before.extend(other.before.into_iter().filter(|one| !names.contains(&one.name)));
     known.after.extend(other.after.into_iter().filter(|one| !names.contains(&one.name)));
@@ -162,8 +166,8 @@ fn merge_logs(whole: &mut Option<ImportLog>, other: ImportLog) {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Diagnosis> {
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    serde_json::from_reader(BufReader::new(file)).map_err(|error| unreadable(path, &error))
+    let json = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    serde_json::from_slice(&json).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Diagnosis {

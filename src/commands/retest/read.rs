@@ -10,7 +10,7 @@ use super::memory;
 use crate::commands::{database, scan};
 use crate::image::{self, NoProgress, Source};
 use crate::inventory;
-use crate::model::{Code, Diagnosis, Digest, ImageReference, Inventory, Limits, ShardName};
+use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, Inventory, Limits, ShardName};
 
 impl Retest {
     /// Asks what a tag points to: one request.
@@ -25,8 +25,12 @@ impl Retest {
         };
         match self.registry.digest(&image) {
             Ok(Some(digest)) => {
-                let before = known.before.as_ref().filter(|before| before.digest == digest && before.gone.is_none());
-                match before.and_then(|before| before.config_digest.clone()) {
+                let same = |before: &&ImageSnapshot| before.digest == digest && before.gone.is_none();
+                // An index may hold another image for the platform that is wanted now.
+                let fits = |before: &&ImageSnapshot| {
+                    before.platform.as_ref().is_none_or(|platform| self.platform.accepts(platform))
+                };
+                match known.before.as_ref().filter(same).filter(fits).and_then(|before| before.config_digest.clone()) {
                     Some(config) => Looked::Unchanged { digest, config },
                     None => Looked::ToRead { digest: Some(digest) },
                 }
@@ -63,6 +67,10 @@ impl Retest {
             let why = "it has neither a configuration nor a digest";
             return Err(Diagnosis::new(Code::InvalidManifest, known.name.clone(), why, "push the image again"));
         };
+        if matches!(looked, Looked::ToRead { .. }) && known.is_at(&digest, &config) {
+            // It is for one platform only, whichever is wanted.
+            return Ok(Looked::Unchanged { digest, config });
+        }
         let stored =
             self.state.inventory(&known.repository, &config, &self.revision).map_err(|e| memory::diagnosis(&e))?;
         let inventory = match stored {

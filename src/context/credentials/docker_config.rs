@@ -64,7 +64,7 @@ impl DockerConfig {
     fn parse(origin: &str, text: &str) -> Result<Self, CredentialsError> {
         let refuse = |reason: String| CredentialsError::DockerConfig { origin: origin.to_owned(), reason };
         // The message of the JSON parser quotes no values, so no secret gets into the error.
-        let file: File = serde_json::from_str(text)
+        let file: File = serde_json::from_slice(text.as_bytes())
             .map_err(|error| refuse(format!("line {} column {}", error.line(), error.column())))?;
         let mut entries = Vec::new();
         for (key, auth) in file.auths {

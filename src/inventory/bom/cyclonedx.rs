@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{BomError, Contents, distribution, is_license};
+use super::{BomError, Contents, distribution, is_license, source_package};
 use crate::model::{GapKind, Location, Package, PackageKind, SourcePackage};
 
 #[derive(Deserialize)]
@@ -26,11 +26,18 @@ struct Component {
     version: Option<String>,
     description: Option<String>,
     publisher: Option<String>,
+    supplier: Option<Supplier>,
     purl: Option<String>,
     licenses: Vec<Choice>,
     evidence: Option<Evidence>,
     properties: Vec<Property>,
     components: Vec<Component>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Supplier {
+    name: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -80,6 +87,8 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
         match component.kind.as_str() {
             "operating-system" => about_system(&component, &mut contents),
             "file" | "device" | "data" => {}
+            // What holds packages and is none itself.
+            "application" if component.purl.is_none() && component.property("aquasecurity:trivy:Class").is_some() => {}
             _ => {
                 let package = component.own().or_else(|| component.others(&mut contents));
                 contents.packages.extend(package);
@@ -93,9 +102,11 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 fn about_image(component: &Component, contents: &mut Contents) {
     for Property { name, value } in &component.properties {
         match name.as_str() {
-            "plimsoll:image" => contents.image = serde_json::from_str(value).unwrap_or_default(),
-            "plimsoll:gap" => contents.gaps.extend(serde_json::from_str(value)),
-            name if name.starts_with("plimsoll:layer:") => contents.layers.extend(serde_json::from_str(value)),
+            "plimsoll:image" => contents.image = serde_json::from_slice(value.as_bytes()).unwrap_or_default(),
+            "plimsoll:gap" => contents.gaps.extend(serde_json::from_slice(value.as_bytes())),
+            name if name.starts_with("plimsoll:layer:") => {
+                contents.layers.extend(serde_json::from_slice(value.as_bytes()))
+            }
             _ => {}
         }
     }
@@ -109,7 +120,7 @@ fn about_image(component: &Component, contents: &mut Contents) {
 }
 
 fn about_system(component: &Component, contents: &mut Contents) {
-    let own = component.property("plimsoll:distribution").and_then(|text| serde_json::from_str(text).ok());
+    let own = component.property("plimsoll:distribution").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
     contents.distribution = own.or_else(|| {
         let id = component.property("syft:distro:id").unwrap_or(&component.name);
         let version = component.property("syft:distro:versionID").or(component.version.as_deref());
@@ -149,6 +160,7 @@ impl Component {
             section: owned("plimsoll:section"),
             third_party: self.property("plimsoll:third-party") == Some("true"),
             owned_by: owned("plimsoll:owned-by"),
+            origin: owned("plimsoll:origin"),
             locations: locations.collect(),
             ..Package::new(kind, self.property("plimsoll:name")?, owned("plimsoll:version").unwrap_or_default())
         })
@@ -156,7 +168,7 @@ impl Component {
 
     /// The package as others' documents have it.
     fn others(&self, contents: &mut Contents) -> Option<Package> {
-        let package = contents.parse(self.purl.as_deref())?;
+        let package = contents.parse(self.purl.as_deref(), &self.name)?;
         let licenses = self.licenses.iter().filter_map(|choice| {
             let license = choice.license.as_ref().and_then(|license| license.id.as_ref().or(license.name.as_ref()));
             choice.expression.as_ref().or(license).filter(|text| is_license(text)).cloned()
@@ -169,29 +181,36 @@ impl Component {
         let place = |path: &&str| Location { path: path.trim_start_matches('/').to_owned(), layer: 0 };
         Some(Package {
             licenses: licenses.collect(),
-            vendor: self.publisher.clone(),
+            vendor: self.publisher.clone().or_else(|| self.supplier_of_system(&package)),
             module: package
                 .module
                 .clone()
-                .or_else(|| self.property("aquasecurity:trivy:Modularitylabel").map(str::to_owned)),
+                .or_else(|| self.property("aquasecurity:trivy:Modularitylabel").map(str::to_owned))
+                .or_else(|| self.property("syft:metadata:modularityLabel").map(str::to_owned)),
             locations: places.iter().filter(|path| !path.is_empty()).map(place).collect(),
-            source: self.source().or_else(|| package.source.clone()),
+            source: self.source(&package).or_else(|| package.source.clone()),
             ..package
         })
     }
 
+    /// Who made a package of an operating system.
+    fn supplier_of_system(&self, package: &Package) -> Option<String> {
+        self.supplier.as_ref().filter(|_| package.kind.is_os())?.name.clone().filter(|name| is_license(name))
+    }
+
     /// The source package in Trivy's or Syft's words.
-    fn source(&self) -> Option<SourcePackage> {
+    fn source(&self, package: &Package) -> Option<SourcePackage> {
         let of = |prefix: &str, name: &str| self.property(&format!("{prefix}{name}")).map(str::to_owned);
         let trivy = |name| of("aquasecurity:trivy:Src", name);
         if let Some(name) = trivy("Name") {
             let epoch =
                 trivy("Epoch").filter(|epoch| epoch != "0").map(|epoch| format!("{epoch}:")).unwrap_or_default();
             let release = trivy("Release").map(|release| format!("-{release}")).unwrap_or_default();
-            let version = format!("{epoch}{}{release}", trivy("Version")?);
-            return Some(SourcePackage { name, version });
+            return Some(source_package(package.kind, &name, &format!("{epoch}{}{release}", trivy("Version")?)));
         }
-        let name = of("syft:metadata:", "source")?;
-        Some(SourcePackage { name, version: of("syft:metadata:", "sourceVersion")? })
+        // It leaves out a version that is the package's own.
+        let syft = |name| of("syft:metadata:", name);
+        let name = syft("source").or_else(|| syft("originPackage"))?;
+        Some(SourcePackage { name, version: syft("sourceVersion").unwrap_or_else(|| package.version.clone()) })
     }
 }

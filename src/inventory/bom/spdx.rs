@@ -1,14 +1,20 @@
 //! SPDX 2.3 as JSON (spdx.github.io/spdx-spec/v2.3). Our own documents carry what a package URL does not say in
-//! annotations.
+//! annotations, Trivy's and Syft's in `sourceInfo`: the source package, or the file that the package was found in.
 
 use serde::Deserialize;
 
-use super::{BomError, Contents, distribution, is_license};
-use crate::model::{Distribution, Package};
+use super::{BomError, Contents, distribution, is_license, source_package};
+use crate::model::{Distribution, Location, Package};
 
 /// How an annotation of our own begins; a value as JSON follows.
 const PACKAGE: &str = "plimsoll:package=";
 const DISTRIBUTION: &str = "plimsoll:distribution=";
+/// How Trivy's and Syft's `sourceInfo` begins.
+const TRIVY_SOURCE: &str = "built package from: ";
+const TRIVY_FILE: &str = "package found in: ";
+const SYFT_FILE: &str = "acquired package info from ";
+/// Trivy's annotation of a file or system that holds packages and is none itself.
+const TRIVY_CLASS: &str = "Class: ";
 
 #[derive(Deserialize)]
 struct Document {
@@ -23,6 +29,7 @@ struct Element {
     version_info: Option<String>,
     primary_package_purpose: Option<String>,
     license_declared: Option<String>,
+    supplier: Option<String>,
     source_info: Option<String>,
     external_refs: Vec<Reference>,
     annotations: Vec<Annotation>,
@@ -53,16 +60,19 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
     for element in &document.packages {
         match element.primary_package_purpose.as_deref() {
             Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM") => {
-                let own =
-                    element.annotated(DISTRIBUTION).and_then(|text| serde_json::from_str::<Distribution>(text).ok());
+                let own = element
+                    .annotated(DISTRIBUTION)
+                    .and_then(|text| serde_json::from_slice::<Distribution>(text.as_bytes()).ok());
                 let version = element.version_info.as_deref().unwrap_or_default();
                 contents.distribution =
                     own.or_else(|| distribution(&element.name, version, element.source_info.as_deref()));
             }
             // The image itself.
             Some("CONTAINER" | "FILE" | "SOURCE") => {}
+            Some("APPLICATION") if element.annotated(TRIVY_CLASS).is_some() => {}
             _ => {
-                let own = element.annotated(PACKAGE).and_then(|text| serde_json::from_str::<Package>(text).ok());
+                let own =
+                    element.annotated(PACKAGE).and_then(|text| serde_json::from_slice::<Package>(text.as_bytes()).ok());
                 let package = own.or_else(|| others(element, &mut contents));
                 contents.packages.extend(package);
             }
@@ -73,7 +83,26 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 
 fn others(element: &Element, contents: &mut Contents) -> Option<Package> {
     let purls = element.external_refs.iter().filter(|reference| reference.reference_type == "purl");
-    let package = contents.parse(purls.map(|reference| reference.reference_locator.as_str()).next())?;
+    let package = contents.parse(purls.map(|reference| reference.reference_locator.as_str()).next(), &element.name)?;
     let license = element.license_declared.iter().filter(|text| is_license(text)).cloned();
-    Some(Package { licenses: license.collect(), ..package })
+    let vendor = element.supplier.as_deref().and_then(|supplier| {
+        let (_, name) = supplier.split_once(": ").filter(|(kind, _)| matches!(*kind, "Organization" | "Person"))?;
+        package.kind.is_os().then(|| name.to_owned())
+    });
+    let said = |prefix| element.source_info.as_deref().and_then(|text| text.strip_prefix(prefix));
+    let source = said(TRIVY_SOURCE).and_then(|text| {
+        let (name, version) = text.trim().rsplit_once(' ')?;
+        Some(source_package(package.kind, name, version))
+    });
+    // Syft says what kind of file it was, and may name several.
+    let of_syft = said(SYFT_FILE).and_then(|text| text.split_once(": /")?.1.split(", ").next());
+    let place = said(TRIVY_FILE).or(of_syft).map(|path| path.trim().trim_start_matches('/'));
+    let location = place.filter(|path| !path.is_empty()).map(|path| Location { path: path.to_owned(), layer: 0 });
+    Some(Package {
+        licenses: license.collect(),
+        vendor,
+        source: source.or_else(|| package.source.clone()),
+        locations: location.into_iter().collect(),
+        ..package
+    })
 }

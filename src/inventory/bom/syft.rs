@@ -22,6 +22,7 @@ struct Document {
 #[serde(default)]
 struct Artifact {
     id: String,
+    name: String,
     purl: Option<String>,
     licenses: Vec<Value>,
     locations: Vec<Place>,
@@ -80,7 +81,7 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 
 impl Artifact {
     fn package(&self, contents: &mut Contents) -> Option<Package> {
-        let package = contents.parse(self.purl.as_deref())?;
+        let package = contents.parse(self.purl.as_deref(), &self.name)?;
         let licenses = self.licenses.iter().filter_map(|license| match license {
             Value::String(text) => Some(text.as_str()),
             other => other.get("spdxExpression").or_else(|| other.get("value")).and_then(Value::as_str),

@@ -64,6 +64,143 @@ fn each_format_is_read() {
     }
 }
 
+/// A row of another tool's document, as SPDX and as CycloneDX, and the package that it stands for.
+#[test]
+fn source_packages_in_the_words_of_other_tools() {
+    let spdx = |purl: &str, source: &str, supplier: &str| {
+        format!(
+            r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"name":"x","primaryPackagePurpose":"LIBRARY","supplier":"{supplier}",
+            "sourceInfo":"{source}","externalRefs":[{{"referenceType":"purl","referenceLocator":"{purl}"}}]}},
+            {{"name":"bin/app","primaryPackagePurpose":"APPLICATION","annotations":[{{"comment":"Class: lang-pkgs"}}]}},
+            {{"name":"none","primaryPackagePurpose":"OPERATING-SYSTEM"}}]}}"#
+        )
+    };
+    let cyclonedx = |purl: &str, properties: &[(&str, &str)], supplier: &str| {
+        let property = |(name, value): &(&str, &str)| format!(r#"{{"name":"{name}","value":"{value}"}}"#);
+        let properties: Vec<String> = properties.iter().map(property).collect();
+        format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{{"type":"library","name":"x","purl":"{purl}",
+            "supplier":{{"name":"{supplier}"}},"properties":[{}]}},{{"type":"application","name":"bin/app",
+            "properties":[{{"name":"aquasecurity:trivy:Class","value":"lang-pkgs"}}]}}]}}"#,
+            properties.join(",")
+        )
+    };
+    let (name, version) = ("aquasecurity:trivy:SrcName", "aquasecurity:trivy:SrcVersion");
+    let (release, epoch) = ("aquasecurity:trivy:SrcRelease", "aquasecurity:trivy:SrcEpoch");
+    let bash = "pkg:deb/debian/bash@5.2.15-2%2Bb13?arch=amd64&distro=debian-12.15";
+    let gcc = "pkg:deb/debian/gcc-12-base@12.2.0-14?arch=amd64&distro=debian-12.15&epoch=4";
+    let ssl = "pkg:apk/alpine/libssl3@3.3.2-r0?arch=x86_64&distro=3.20.3";
+    let ca = "pkg:rpm/cbl-mariner/ca-certificates-base@2.0.0-1.cm2?arch=noarch&distro=cbl-mariner-2.0&epoch=1";
+    let npm = "pkg:rpm/redhat/npm@8.19.2-1?arch=x86_64&distro=redhat-9.3&modularitylabel=nodejs%3A18%3A9020020221213170149%3Arhel9";
+    let docker = "pkg:deb/debian/docker-ce@26.0.0-1?distro=debian-12&epoch=5";
+    for (what, document, expected) in [
+        (
+            "Trivy, Debian",
+            spdx(bash, "built package from: bash 5.2.15-2", "Organization: M <m@debian.org>"),
+            "deb bash 5.2.15-2+b13 [bash 5.2.15-2] M <m@debian.org>  debian-12",
+        ),
+        (
+            "Trivy, Debian, epoch",
+            spdx(gcc, "built package from: gcc-12 4:12.2.0-14", "NOASSERTION"),
+            "deb gcc-12-base 4:12.2.0-14 [gcc-12 4:12.2.0-14]   debian-12",
+        ),
+        (
+            "Trivy, Debian, epoch",
+            cyclonedx(gcc, &[(name, "gcc-12"), (version, "12.2.0"), (release, "14"), (epoch, "4")], "M"),
+            "deb gcc-12-base 4:12.2.0-14 [gcc-12 4:12.2.0-14] M  debian-12",
+        ),
+        (
+            "Trivy, Alpine",
+            spdx(ssl, "built package from: openssl 3.3.2-r0", "Organization: M"),
+            "apk libssl3 3.3.2-r0 [openssl 3.3.2-r0] M  alpine-3.20",
+        ),
+        (
+            "Trivy, rpm",
+            spdx(ca, "built package from: ca-certificates 1:2.0.0-1.cm2", "Organization: Microsoft Corporation"),
+            "rpm ca-certificates-base 1:2.0.0-1.cm2 [ca-certificates 2.0.0-1.cm2] Microsoft Corporation  mariner-2.0",
+        ),
+        (
+            "Trivy, rpm",
+            cyclonedx(
+                ca,
+                &[(name, "ca-certificates"), (version, "2.0.0"), (release, "1.cm2"), (epoch, "1")],
+                "Microsoft Corporation",
+            ),
+            "rpm ca-certificates-base 1:2.0.0-1.cm2 [ca-certificates 2.0.0-1.cm2] Microsoft Corporation  mariner-2.0",
+        ),
+        (
+            "Trivy, module",
+            spdx(npm, "built package from: nodejs 18.12.1-2", "Organization: Red Hat, Inc."),
+            "rpm npm 8.19.2-1 [nodejs 18.12.1-2] Red Hat, Inc. nodejs:18:9020020221213170149:rhel9 rhel-9",
+        ),
+        (
+            "somebody else's",
+            spdx(docker, "built package from: docker-ce 5:26.0.0-1", "Organization: Docker <support@docker.com>"),
+            "deb docker-ce 5:26.0.0-1 [docker-ce 5:26.0.0-1] Docker <support@docker.com>  debian-12 third-party",
+        ),
+        (
+            "Syft, Debian",
+            spdx(
+                "pkg:deb/debian/perl-base@5.36.0-7%2Bb1?arch=amd64&upstream=perl%405.36.0-7&distro=debian-12",
+                "acquired package info from DPKG DB: /var/lib/dpkg/status, /var/lib/dpkg/info/perl-base.list",
+                "Person: Niko Tyni (ntyni@debian.org)",
+            ),
+            "deb perl-base 5.36.0-7+b1 [perl 5.36.0-7] Niko Tyni (ntyni@debian.org)  debian-12 var/lib/dpkg/status",
+        ),
+        (
+            "Syft, rpm",
+            spdx(
+                "pkg:rpm/almalinux/openssl-libs@3.0.7-24.el9?arch=x86_64&epoch=1&upstream=openssl-3.0.7-24.el9.src.rpm&distro=almalinux-9.3",
+                "acquired package info from RPM DB: /var/lib/rpm/rpmdb.sqlite",
+                "Organization: AlmaLinux",
+            ),
+            "rpm openssl-libs 1:3.0.7-24.el9 [openssl 3.0.7-24.el9] AlmaLinux  almalinux-9 var/lib/rpm/rpmdb.sqlite",
+        ),
+        (
+            "Syft, Alpine",
+            cyclonedx(
+                "pkg:apk/alpine/libssl3@3.3.2-r0?arch=x86_64&distro=alpine-3.20.3",
+                &[("syft:metadata:originPackage", "openssl"), ("syft:location:0:path", "/lib/apk/db/installed")],
+                "",
+            ),
+            "apk libssl3 3.3.2-r0 [openssl 3.3.2-r0]   alpine-3.20 lib/apk/db/installed",
+        ),
+        (
+            "Trivy, a program",
+            spdx("pkg:golang/stdlib@v1.22.1", "package found in: bin/app", "NOASSERTION"),
+            "golang stdlib 1.22.1     bin/app",
+        ),
+    ] {
+        let inventory = read(document.as_bytes(), "").expect(what);
+        let [p] = inventory.packages.as_slice() else { panic!("{what}: {inventory:?}") };
+        let source = p.source.as_ref().map(|s| format!("[{} {}]", s.name, s.version)).unwrap_or_default();
+        let (vendor, module) = (p.vendor.as_deref().unwrap_or_default(), p.module.as_deref().unwrap_or_default());
+        let system = inventory.distribution.map(|d| d.shard().to_string()).unwrap_or_default();
+        let place = if p.third_party { "third-party" } else { p.locations[0].path.as_str() };
+        let told =
+            format!("{} {} {} {source} {vendor} {module} {system} {place}", p.kind.purl_type(), p.name, p.version);
+        assert_eq!(told.trim_end(), expected, "{what}");
+        assert_eq!(inventory.gaps, [], "{what}");
+    }
+    // Go's names have capitals, their package URLs have none.
+    for document in [
+        r#"{"spdxVersion":"SPDX-2.3","packages":[{"name":"github.com/Masterminds/goutils","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}]}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
+        r#"{"artifacts":[{"id":"a","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
+    ] {
+        let inventory = read(document.as_bytes(), "").expect("a document");
+        assert_eq!(inventory.packages[0].name, "github.com/Masterminds/goutils", "{document}");
+    }
+    let own = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"x","properties":[
+        {"name":"plimsoll:kind","value":"pypi"},{"name":"plimsoll:name","value":"x"},{"name":"plimsoll:origin","value":"git+https://a.example/x@1"}]}]}"#;
+    let inventory = read(own.as_bytes(), "").expect("a document");
+    assert_eq!(inventory.packages[0].origin.as_deref(), Some("git+https://a.example/x@1"));
+    // A key that rpm knows is no package.
+    let keys = spdx("pkg:rpm/almalinux/gpg-pubkey@b86b3716-61e69f29?distro=almalinux-9.3", "", "");
+    let inventory = read(keys.as_bytes(), "").expect("a document");
+    assert_eq!((inventory.packages, inventory.gaps), (vec![], vec![]));
+}
+
 #[test]
 fn distributions_by_the_names_that_documents_use() {
     for (namespace, distro, expected) in [

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
+pub(super) use go::standard_library_version;
 use program::Program;
 
 /// Programs up to this size are held in memory.

@@ -7,6 +7,8 @@
 mod manifest;
 mod pom;
 
+use std::borrow::Cow;
+
 use super::text::{lines, text};
 use super::zip::{Member, Zip};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES};
@@ -22,7 +24,7 @@ const DEEPEST: usize = 5;
 const MOST_READ: usize = 1 << 30;
 /// Members of one archive that are named as unreadable.
 const MOST_NOTES: usize = 100;
-/// An archive within an archive: as many as the nesting is deep are in memory at a time.
+/// An archive within an archive, and all of them together that are in memory at a time because one lies in the other.
 const LARGEST_NESTED: usize = 256 << 20;
 /// Project files without properties beside them, of one archive.
 const MOST_POMS: usize = 1_000;
@@ -52,7 +54,7 @@ impl Extractor for Java {
         if data.is_empty() || !data.starts_with(b"PK") && OTHER_ARCHIVES.contains(&ending(path)) {
             return Ok(Vec::new());
         }
-        let mut reader = Reader { facts: Vec::new(), left: MOST_READ, packages: 0, notes: 0 };
+        let mut reader = Reader { facts: Vec::new(), left: MOST_READ, held: 0, packages: 0, notes: 0 };
         reader.archive(path, "", data, 1).map_err(ExtractError::malformed)?;
         Ok(reader.facts)
     }
@@ -71,6 +73,8 @@ struct Reader {
     facts: Vec<Fact>,
     /// Bytes that may still be read.
     left: usize,
+    /// Bytes of unpacked archives in which the one that is being read lies.
+    held: usize,
     packages: usize,
     notes: usize,
 }
@@ -109,8 +113,14 @@ impl Reader {
                     self.note(&nested, "it is nested too deep");
                     continue;
                 }
-                let read = self.unpack(&zip, &member, LARGEST_NESTED).and_then(|content| {
-                    if content.is_empty() { Ok(()) } else { self.archive(name, &nested, &content, depth + 1) }
+                let room = LARGEST_NESTED.saturating_sub(self.held);
+                let read = self.unpack(&zip, &member, room).and_then(|content| {
+                    let held = if let Cow::Owned(content) = &content { content.len() } else { 0 };
+                    self.held += held;
+                    let read =
+                        if content.is_empty() { Ok(()) } else { self.archive(name, &nested, &content, depth + 1) };
+                    self.held -= held;
+                    read
                 });
                 if let Err(reason) = read {
                     self.note(&nested, reason);
@@ -133,12 +143,7 @@ impl Reader {
         Ok(())
     }
 
-    fn unpack<'z>(
-        &mut self,
-        zip: &Zip<'z>,
-        member: &Member<'z>,
-        limit: usize,
-    ) -> Result<std::borrow::Cow<'z, [u8]>, &'static str> {
+    fn unpack<'z>(&mut self, zip: &Zip<'z>, member: &Member<'z>, limit: usize) -> Result<Cow<'z, [u8]>, &'static str> {
         self.left = self.left.checked_sub(member.cost()).ok_or("the archive holds too much")?;
         zip.read(member, limit)
     }

@@ -25,7 +25,7 @@ impl Extractor for Npm {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`",
+            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`, those of pnpm in `node_modules/.pnpm` too",
             "Yarn's archives of packages that are used without unpacking: `**/.yarn/{,berry/}cache/*.zip`",
         ]
     }
@@ -46,7 +46,7 @@ fn package(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
     let string = |name: &str| -> Option<String> {
-        let value: String = serde_json::from_str(fields.get(name)?.get()).ok()?;
+        let value: String = serde_json::from_slice(fields.get(name)?.get().as_bytes()).ok()?;
         Some(value).filter(|value| !value.trim().is_empty())
     };
     let (Some(name), Some(version)) = (string("name"), string("version")) else { return Ok(Vec::new()) };
@@ -91,7 +91,7 @@ fn licenses(value: &RawValue) -> Vec<String> {
         Value::Object(fields) => fields.get("type").and_then(Value::as_str).map(str::to_owned),
         _ => None,
     };
-    match serde_json::from_str(value.get()) {
+    match serde_json::from_slice(value.get().as_bytes()) {
         Ok(Value::Array(values)) => values.iter().filter_map(one).collect(),
         Ok(value) => one(&value).into_iter().collect(),
         Err(_) => Vec::new(),

@@ -1,5 +1,8 @@
 //! Installed Python packages: the core metadata that wheels (`*.dist-info/METADATA`) and eggs (`PKG-INFO`, or a file
-//! `*.egg-info`) leave behind. Format: PyPA "core metadata specifications"; only the header fields are read.
+//! `*.egg-info`) leave behind. Format: PyPA "core metadata specifications"; only the header fields are read. Of packages
+//! that come from elsewhere than an index, `direct_url.json` beside the metadata says whence (PEP 610).
+
+use serde::Deserialize;
 
 use super::text::{field, lines, stated};
 use super::zip::Zip;
@@ -13,6 +16,24 @@ const LICENSE_NAME: usize = 100;
 /// The metadata in an archive.
 const LARGEST_METADATA: usize = 4 << 20;
 
+/// The file that says whence a package comes.
+pub(in crate::inventory) const DIRECT_URL: &str = "direct_url.json";
+/// The file that it lies beside.
+pub(in crate::inventory) const METADATA: &str = "METADATA";
+
+#[derive(Deserialize)]
+struct DirectUrl {
+    url: String,
+    vcs_info: Option<VcsInfo>,
+    subdirectory: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct VcsInfo {
+    vcs: String,
+    commit_id: Option<String>,
+}
+
 /// Reads the metadata of installed Python packages.
 pub(super) struct Python;
 
@@ -24,13 +45,14 @@ impl Extractor for Python {
     fn claims(&self) -> &'static [&'static str] {
         &[
             "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
+            "where Python packages come from that are of no index: `**/*.dist-info/direct_url.json`",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
         match name {
-            "METADATA" => directory.ends_with(".dist-info"),
+            "METADATA" | DIRECT_URL => directory.ends_with(".dist-info"),
             "PKG-INFO" => directory.ends_with(".egg-info") || directory.ends_with("EGG-INFO"),
             _ => name.ends_with(".egg-info") || name.ends_with(".egg"),
         }
@@ -38,7 +60,11 @@ impl Extractor for Python {
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_archive = file.path().ends_with(".egg");
+        let is_url = file.path().ends_with(DIRECT_URL);
         let content = file.whole()?;
+        if is_url {
+            return Ok(direct_url(content)?.map(Fact::Origin).into_iter().collect());
+        }
         if is_archive { egg(content) } else { metadata(content) }
     }
 }
@@ -54,6 +80,28 @@ fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     }
     Ok(Vec::new())
 }
+
+/// `git+https://example.com/a.git@<commit>` or an address, as `pip freeze` writes it; nothing that could be a secret.
+fn direct_url(content: &[u8]) -> Result<Option<String>, ExtractError> {
+    let found: DirectUrl = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+    let (scheme, rest) = found.url.split_once("://").ok_or_else(|| ExtractError::malformed("its `url` is none"))?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let address = format!("{scheme}://{host}{path}");
+    let mut origin = match found.vcs_info {
+        Some(VcsInfo { vcs, commit_id: Some(commit) }) => format!("{vcs}+{address}@{commit}"),
+        Some(VcsInfo { vcs, commit_id: None }) => format!("{vcs}+{address}"),
+        None => address,
+    };
+    if let Some(subdirectory) = found.subdirectory.filter(|subdirectory| !subdirectory.is_empty()) {
+        origin = format!("{origin}#subdirectory={subdirectory}");
+    }
+    Ok(stated(origin.as_bytes()).filter(|origin| origin.len() <= LONGEST_ORIGIN))
+}
+
+/// An address that is longer is not kept.
+const LONGEST_ORIGIN: usize = 2000;
 
 fn metadata(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     let mut found = Metadata::default();
@@ -126,6 +174,30 @@ mod tests {
         let facts = extract_bytes("lib/six-1.16.0-py3.9.egg", &archive).expect("an egg");
         assert!(matches!(&facts[..], [Fact::Package(p)] if p.version == "1.16.0"), "{facts:?}");
         assert!(extract_bytes("lib/six.egg", b"no archive").is_err());
+    }
+
+    #[test]
+    fn reads_origins() {
+        let path = "lib/x-1.dist-info/direct_url.json";
+        for (content, expected) in [
+            (
+                r#"{"url":"https://user:secret@git.example/a.git","vcs_info":{"vcs":"git","commit_id":"ab12","requested_revision":"v1"}}"#,
+                "git+https://git.example/a.git@ab12",
+            ),
+            (
+                r#"{"url":"https://files.example/x-1.whl?token=secret","archive_info":{"hash":"sha256=1"}}"#,
+                "https://files.example/x-1.whl",
+            ),
+            (
+                r#"{"url":"file:///src/x","dir_info":{"editable":true},"subdirectory":"p"}"#,
+                "file:///src/x#subdirectory=p",
+            ),
+        ] {
+            assert_eq!(extract_bytes(path, content.as_bytes()).expect(content), [Fact::Origin(expected.into())]);
+        }
+        for broken in ["{", "{}", r#"{"url":"nowhere"}"#] {
+            assert!(extract_bytes(path, broken.as_bytes()).is_err(), "{broken}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod bdb;
 mod header;
 mod manifest;
 mod ndb;
-mod sqlite;
 
+use super::sqlite::{self, Broken};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
 use crate::inventory::fact::SqliteLog;
@@ -87,7 +87,8 @@ impl Extractor for WithLog<'_> {
 fn database(data: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     let mut found = Found { packages: Vec::new(), malformed: 0, is_full: false, left: data.len() };
     let read = if sqlite::is_sqlite(data) {
-        sqlite::read(data, &mut found)
+        // hnum, which is the row's number, and blob
+        sqlite::rows(data, "Packages", &mut |row| sqlite::column(row, 1).is_none_or(|blob| found.header(blob)))
     } else if ndb::is_ndb(data) {
         ndb::read(data, &mut found)
     } else if bdb::is_bdb(data) {
@@ -97,9 +98,6 @@ fn database(data: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     };
     found.finish(read)
 }
-
-/// A rule of the format that the file breaks.
-type Broken = &'static str;
 
 /// The package headers of a database.
 struct Found {

@@ -67,13 +67,13 @@ const DEB_MAINTAINERS: &[&str] = &[
 const DEB_VERSIONS: &[&str] = &[".pgdg", "nodesource", "deb.sury.org", "~ppa"];
 
 /// Tells third-party packages from the distribution's own.
-pub(super) struct Judge<'a> {
+pub(in crate::inventory) struct Judge<'a> {
     /// The vendor of most rpm packages is the distribution, also of one that no list knows.
     usual_vendor: Option<&'a str>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn of(packages: impl Iterator<Item = &'a Package>) -> Self {
+    pub(in crate::inventory) fn of(packages: impl Iterator<Item = &'a Package>) -> Self {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for package in packages.filter(|package| package.kind == PackageKind::Rpm) {
             if let Some(vendor) = &package.vendor {
@@ -84,7 +84,7 @@ impl<'a> Judge<'a> {
         Self { usual_vendor }
     }
 
-    pub(super) fn is_third_party(&self, package: &Package) -> bool {
+    pub(in crate::inventory) fn is_third_party(&self, package: &Package) -> bool {
         let Some(vendor) = package.vendor.as_deref() else { return false };
         match package.kind {
             PackageKind::Rpm => {

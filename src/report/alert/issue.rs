@@ -73,11 +73,11 @@ pub fn note(alerts: &[Alert], context: &AlertContext) -> String {
 /// The hidden line of a note that says what it told.
 #[must_use]
 pub fn told_marker(alerts: &[Alert]) -> String {
-    let keys: Vec<&str> = alerts.iter().map(|alert| alert.key.as_str()).collect();
+    let keys: Vec<String> = alerts.iter().map(Alert::occurrence).collect();
     format!("{TOLD}{} -->", keys.join(" "))
 }
 
-/// The keys in a note's hidden line.
+/// The occurrences ([`Alert::occurrence`]) in a note's hidden line.
 pub fn told_in_note(body: &str) -> impl Iterator<Item = &str> {
     let line = body.lines().next().and_then(|line| line.trim().strip_prefix(TOLD)?.strip_suffix(" -->"));
     line.unwrap_or_default().split(' ').filter(|key| !key.is_empty())

@@ -27,7 +27,7 @@ fn finding(name: &str) -> KnownFinding {
 
 fn alert(news: News) -> Alert {
     let images = ["a", "b", "c", "d", "e", "f", "g"].map(|tag| format!("reg.io/g/p:{tag}")).to_vec();
-    Alert { key: "0123456789abcdef0123456789abcdef".into(), repository: "reg.io/g/p".into(), images, news }
+    Alert { key: "0123456789abcdef0123456789abcdef".into(), repository: "reg.io/g/p".into(), images, heard: None, news }
 }
 
 fn every_sort(name: &str) -> Vec<Alert> {

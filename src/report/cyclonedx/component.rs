@@ -78,6 +78,7 @@ fn properties(package: &Package, inventory: &Inventory) -> Vec<Property> {
     say("plimsoll:section", package.section.as_deref());
     say("plimsoll:third-party", package.third_party.then_some("true"));
     say("plimsoll:owned-by", package.owned_by.as_deref());
+    say("plimsoll:origin", package.origin.as_deref());
     for location in &package.locations {
         say("plimsoll:location", Some(&format!("{}:{}", location.layer, location.path)));
     }

@@ -22,6 +22,9 @@ pub(super) fn of(subject: &Subject<'_>, finding: &Finding, origins: &Origins<'_>
         "Severity according to",
         Some(finding.severity_source.clone()).filter(|source| !source.is_empty() && source != "none"),
     );
+    say("original_severity", "Original severity", finding.original_severity.map(|severity| severity.label().into()));
+    let weighed = finding.weighed();
+    say("weighed_severity", "Severity with all factors", (!finding.factors.is_empty()).then(|| weighed.label().into()));
     say("known_exploited", "Known to be exploited", finding.kev.as_ref().map(wording::exploited));
     say("epss", "Likelihood of exploitation (EPSS)", finding.epss.as_ref().map(wording::likelihood));
     let source = subject.package.and_then(|package| package.source.as_ref());
@@ -46,6 +49,11 @@ pub(super) fn of(subject: &Subject<'_>, finding: &Finding, origins: &Origins<'_>
     );
     show("layer_instruction", "Instruction of the layer", layer.and_then(instruction));
     show("purl", "Package URL", Some(finding.package.purl.as_str()));
+    if !finding.factors.is_empty() {
+        let value = |factor| text::short(&wording::factor(factor), LONGEST);
+        let items = finding.factors.iter().map(|factor| Item::Text { value: value(factor) }).collect();
+        all.push(("factors", Detail::List { name: "Factors", items }));
+    }
     if !finding.statements.is_empty() {
         let value = |statement| text::short(&wording::statement(statement), LONGEST);
         let items =

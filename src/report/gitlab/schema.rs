@@ -5,11 +5,12 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::report::identifier;
 
+/// `V` is a list of [`Vulnerability`].
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct Report<V: Serialize> {
     pub(super) version: &'static str,
     pub(super) scan: Scan,
-    pub(super) vulnerabilities: Vec<Vulnerability>,
+    pub(super) vulnerabilities: V,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) remediations: Vec<Remediation>,
 }

@@ -48,7 +48,13 @@ fn figure(caption: &str, groups: Vec<(String, Counts)>) -> String {
             "<li><span class=\"label\" title=\"{0}\">{0}</span><span class=\"number\">{total}</span>",
             escape(label)
         );
-        html.push_str("<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
+        let parts = Severity::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
+        let parts: Vec<String> = parts.map(|(severity, count)| format!("{count} {severity}")).collect();
+        let _ = write!(
+            html,
+            "<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">",
+            parts.join(", ")
+        );
         let mut x = 0;
         for (severity, count) in Severity::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
             let width = (count * 1000 / most).max(4);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{Finding, ImageScan, ScanDocument, Severity};
 use crate::report::identifier::Identifier;
@@ -10,9 +10,10 @@ use crate::report::subject::{Subject, instruction};
 use crate::report::{text, wording};
 
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     images: Vec<String>,
-    findings: Vec<Row>,
+    #[serde(serialize_with = "rows")]
+    findings: &'a ScanDocument,
 }
 
 /// A finding; the script knows the fields by these names.
@@ -34,23 +35,56 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     epss: Option<f64>,
     why: String,
+    score: u32,
+    /// The severity with all factors, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weighed: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    factors: Vec<String>,
 }
 
 /// Writes JSON that can stand in a `script` element: without `<`, nothing in it ends the element or starts a comment.
 pub(super) fn write(document: &ScanDocument, out: &mut dyn Write) -> io::Result<()> {
     let images = document.images.iter().map(|image| text::short(&image.name, LONGEST)).collect();
+    serde_json::to_writer(Inert(out), &Data { images, findings: document })?;
+    Ok(())
+}
+
+/// One row at a time: there may be many.
+fn rows<S: Serializer>(document: &ScanDocument, serializer: S) -> Result<S::Ok, S::Error> {
     let all = document.images.iter().enumerate();
-    let findings = all.flat_map(|(index, image)| image.findings.iter().map(move |finding| row(index, image, finding)));
-    let json = serde_json::to_string(&Data { images, findings: findings.collect() })?;
-    out.write_all(json.replace('<', "\\u003c").as_bytes())
+    serializer.collect_seq(
+        all.flat_map(|(index, image)| image.findings.iter().map(move |finding| row(index, image, finding))),
+    )
+}
+
+/// Writes JSON with `<` as an escape, which only texts hold.
+struct Inert<'a>(&'a mut dyn Write);
+
+impl Write for Inert<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for (index, part) in bytes.split(|byte| *byte == b'<').enumerate() {
+            if index > 0 {
+                self.0.write_all(b"\\u003c")?;
+            }
+            self.0.write_all(part)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn row(index: usize, image: &ImageScan, finding: &Finding) -> Row {
     let subject = Subject::of(image, finding);
     let short = |value: &str| text::short(value, LONGEST);
     let identifier = Identifier::of(&finding.id);
+    let position = |wanted| Severity::ALL.iter().position(|severity| *severity == wanted).unwrap_or(0);
+    let weighed = finding.weighed();
     Row {
-        severity: Severity::ALL.iter().position(|severity| *severity == finding.severity).unwrap_or(0),
+        severity: position(finding.severity),
         id: identifier.name,
         url: identifier.url,
         title: short(&finding.title),
@@ -66,6 +100,9 @@ fn row(index: usize, image: &ImageScan, finding: &Finding) -> Row {
         exploited: finding.kev.is_some(),
         epss: finding.epss.as_ref().map(|epss| epss.score).filter(|score| score.is_finite()),
         why: short(&finding.statements.first().map(wording::statement).unwrap_or_default()),
+        score: finding.score,
+        weighed: (weighed != finding.severity).then(|| position(weighed)),
+        factors: finding.factors.iter().map(|factor| short(&wording::factor(factor))).collect(),
     }
 }
 

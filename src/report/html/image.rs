@@ -1,5 +1,6 @@
 //! The part of the page about one image: verdict, counts, what to do, where it comes from, what is not known.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use crate::model::{CoverageStatus, Diagnosis, ImageScan, Inventory, ScanDocument};
@@ -147,12 +148,15 @@ fn unfixed(unfixed: &[Action<'_>], html: &mut String) {
     if unfixed.is_empty() {
         return;
     }
-    let total: usize = unfixed.iter().map(|action| action.findings.len()).sum();
+    // A vulnerability may be in several of them, and so counts once, as in the verdict.
+    let ids: HashSet<&str> =
+        unfixed.iter().flat_map(|action| &action.findings).map(|found| found.id.as_str()).collect();
+    let packages: usize = unfixed.iter().map(|action| action.packages.len()).sum();
     let _ = write!(
         html,
         "<details class=\"part\"><summary>No fix yet: {} in {}</summary><ol class=\"actions\">",
-        count(total, "vulnerability"),
-        count(unfixed.len(), "package")
+        count(ids.len(), "vulnerability"),
+        count(packages, "package")
     );
     for action in unfixed.iter().take(MOST) {
         item(action, html);

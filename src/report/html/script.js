@@ -39,19 +39,33 @@
     }
     if (finding.exploited) made.append(" ", element("span", "exploited", "badge exploited"));
     if (finding.title) made.append(element("small", finding.title));
+    made.append(reasons(finding));
     return made;
+  };
+
+  // Folded, so that it is at hand for keyboards and readers too, not for a pointer only.
+  const reasons = (finding) => {
+    const made = element("details");
+    const list = element("ul");
+    if (finding.why) list.append(element("li", finding.why));
+    for (const factor of finding.factors ?? []) list.append(element("li", factor));
+    const number = finding.factors?.length ?? 0;
+    const summary = number === 0 ? "why" : `why, and ${number} factor${number === 1 ? "" : "s"}`;
+    made.append(element("summary", summary), list);
+    return list.childElementCount === 0 ? "" : made;
   };
 
   const row = (finding) => {
     const made = element("tr");
     const severity = severities[finding.severity];
-    const packageCell = cell(element("b", finding.package), finding.version);
-    packageCell.title = finding.why;
     const where = several ? data.images[finding.image] + " · " + finding.path : finding.path;
     made.append(
-      cell(element("b", severity, severity.toLowerCase())),
+      cell(
+        element("b", severity, severity.toLowerCase()),
+        finding.weighed === undefined ? undefined : `weighs ${severities[finding.weighed]} here`,
+      ),
       vulnerability(finding),
-      packageCell,
+      cell(element("b", finding.package), finding.version),
       cell(element(finding.fixable ? "b" : "span", finding.fix, finding.fixable ? "fix" : "meta")),
       cell(finding.epss === undefined ? "–" : (finding.epss * 100).toFixed(1) + " %"),
       cell(where, finding.layer),
@@ -61,7 +75,7 @@
 
   const collator = new Intl.Collator("en", { numeric: true });
   const comparers = {
-    severity: (a, b) => b.severity - a.severity,
+    severity: (a, b) => b.severity - a.severity || (a.score ?? 0) - (b.score ?? 0),
     epss: (a, b) => (a.epss ?? -1) - (b.epss ?? -1),
   };
   const compare = (key) => comparers[key] ?? ((a, b) => collator.compare(a[key], b[key]));

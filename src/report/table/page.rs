@@ -67,6 +67,10 @@ impl<'a> Page<'a> {
     pub(super) fn paragraph(&mut self, indent: usize, write: impl FnOnce(&mut Words)) -> io::Result<()> {
         let mut words = Words::default();
         write(&mut words);
+        self.wrap(indent, words)
+    }
+
+    fn wrap(&mut self, indent: usize, words: Words) -> io::Result<()> {
         let mut line = Line::new(self, indent);
         let mut remaining = words.0.into_iter().peekable();
         while let Some(word) = remaining.next() {

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::super::http::{Reply, Request};
 use super::access::{Level, Need, Token, identify, visible};
-use super::routes::{body, note, page, parameter, user};
+use super::routes::{body, fields, note, page, parameter, user};
 use super::{Issue, Note, State, json_reply, refusal};
 
 pub fn answer(state: &mut State, request: &Request, id: u64, rest: &[&str], query: &str) -> Result<Reply, Reply> {
     let not_found = || refusal(404, "404 Not found");
     let number = |text: &str| text.parse::<usize>().ok().and_then(|iid| iid.checked_sub(1)).ok_or_else(not_found);
-    let form = String::from_utf8_lossy(&request.body).into_owned();
+    let form = fields(request);
     match (request.method.as_str(), rest) {
         ("GET", []) => {
             let token = identify(state, request, Need::Read)?;
@@ -49,6 +49,13 @@ pub fn answer(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
             project.issues.push(issue);
             let index = project.issues.len() - 1;
             Ok(json_reply(201, &json_of(index, &project.issues[index], &token)))
+        }
+        ("GET", [iid]) => {
+            let token = identify(state, request, Need::Read)?;
+            let project = visible(state, &token, id)?;
+            let index = number(iid)?;
+            let issue = project.issues.get(index).ok_or_else(not_found)?;
+            Ok(json_reply(200, &json_of(index, issue, &token)))
         }
         ("PUT", [iid]) => {
             let token = identify(state, request, Need::Write)?;

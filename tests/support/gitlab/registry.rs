@@ -97,6 +97,7 @@ fn repositories(state: &mut State, request: &Request, id: u64, query: &str) -> R
 fn tags(state: &mut State, request: &Request, id: u64, wanted: &str, query: &str) -> Result<Reply, Reply> {
     let project = registry(state, request, id)?;
     let link = project.registry_link.clone();
+    let query = if project.registry_keyset { format!("{query}&pagination=keyset") } else { query.to_owned() };
     let found = project.registry.iter().flatten().find(|one| one.id.to_string() == wanted && !one.vanished);
     let found = found.ok_or_else(|| refusal(404, "404 Repository Not Found"))?;
     let tag = |tag: &RegistryTag| {
@@ -106,10 +107,12 @@ fn tags(state: &mut State, request: &Request, id: u64, wanted: &str, query: &str
         })
     };
     let all: Vec<Value> = found.tags.iter().map(tag).collect();
-    let mut reply = page(&all, request, query);
+    let mut reply = page(&all, request, &query);
     if let Some(link) = link {
         reply.headers.retain(|(name, _)| name != "Link" && name != "x-next-page");
-        reply = reply.with("Link", link);
+        if !link.is_empty() {
+            reply = reply.with("Link", link);
+        }
     }
     Ok(reply)
 }

@@ -8,6 +8,11 @@ use super::{Note, State, Thread, json_reply, refusal, registry};
 
 /// The answer to a request.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
+    if request.method == "HEAD" {
+        // As GET, and the server keeps the body.
+        let asked = Request { method: "GET".into(), ..request.clone() };
+        return route(state, &asked).unwrap_or_else(|reply| reply);
+    }
     route(state, request).unwrap_or_else(|reply| reply)
 }
 
@@ -60,7 +65,16 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
         ("GET", []) => {
             let token = identify(state, request, Need::Read)?;
             let project = visible(state, &token, id)?;
-            Ok(json_reply(200, &json!({"id": id, "path_with_namespace": project.path})))
+            let role = token.level(id).map(|level| json!({"access_level": level as u64, "notification_level": 3}));
+            let permissions = json!({"project_access": role, "group_access": null});
+            Ok(json_reply(200, &json!({"id": id, "path_with_namespace": project.path, "permissions": permissions})))
+        }
+        ("GET", ["merge_requests"]) => {
+            let token = identify(state, request, Need::JobRead)?;
+            let project = visible(state, &token, id)?;
+            let row = |(iid, found): (&u64, &super::MergeRequest)| json!({"iid": iid, "target_branch": found.target_branch, "state": "opened"});
+            let all: Vec<Value> = project.merge_requests.iter().map(row).collect();
+            Ok(page(&all, request, query))
         }
         ("GET", ["merge_requests", number]) => {
             let token = identify(state, request, Need::JobRead)?;
@@ -191,7 +205,7 @@ fn in_project(state: &mut State, request: &Request, id: u64, rest: &[&str], quer
         ("PUT", ["pipelines", pipeline, "metadata"]) => {
             let token = identify(state, request, Need::JobWrite)?;
             let number = iid(pipeline)?;
-            let name = parameter(&String::from_utf8_lossy(&request.body), "name").unwrap_or_default();
+            let name = parameter(&fields(request), "name").unwrap_or_default();
             let project = visible(state, &token, id)?;
             let found = project.pipelines.get_mut(&number).ok_or_else(not_found)?;
             if name.chars().count() > 255 {
@@ -235,7 +249,7 @@ fn discussion(one: &Note, reader: &Token) -> Value {
 pub fn body(request: &Request) -> Result<String, Reply> {
     let text = String::from_utf8_lossy(&request.body);
     let found = if request.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
-        serde_json::from_str::<Value>(&text).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
+        serde_json::from_slice::<Value>(text.as_bytes()).ok().and_then(|value| Some(value["body"].as_str()?.to_owned()))
     } else {
         parameter(&text, "body")
     };
@@ -246,6 +260,21 @@ pub fn body(request: &Request) -> Result<String, Reply> {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(json_reply(400, &json!({"error": "body is missing"}))),
     }
+}
+
+/// What a request sends: a form, or JSON written as one.
+pub fn fields(request: &Request) -> String {
+    let text = String::from_utf8_lossy(&request.body).into_owned();
+    let is_json = request.header("Content-Type").is_some_and(|kind| kind.contains("json"));
+    let Some(Value::Object(object)) = is_json.then(|| serde_json::from_slice(text.as_bytes()).ok()).flatten() else {
+        return text;
+    };
+    let escaped = |value: &Value| -> String {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    };
+    let pairs: Vec<String> = object.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    pairs.join("&")
 }
 
 /// One page of a list: by number, or by key with a link to the next only.

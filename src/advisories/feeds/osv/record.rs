@@ -120,7 +120,7 @@ pub(super) struct DatabaseSpecific<'a> {
 
 /// A member whose type is not sure; `None` where it is another.
 pub(super) fn read<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(value?.get()).ok()
+    serde_json::from_slice(value?.get().as_bytes()).ok()
 }
 
 /// A list; `null` is an empty one.

@@ -375,7 +375,7 @@ mod tests {
             ("", NotFixed, Fixed),
         ] {
             let json = format!(r#"{{"ubuntu_status":"{status}"}}"#);
-            let specific: EcosystemSpecific<'_> = serde_json::from_str(&json).expect("an object");
+            let specific: EcosystemSpecific<'_> = serde_json::from_slice(json.as_bytes()).expect("an object");
             assert_eq!(fix_state(false, &specific), without_fix, "{status}");
             assert_eq!(fix_state(true, &specific), with_fix, "{status} with a fix");
         }

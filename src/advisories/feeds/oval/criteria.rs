@@ -1,9 +1,11 @@
 //! The criteria of an OVAL definition: a tree of AND and OR over tests, flattened to one statement for each test of a
 //! package, with the other tests that must hold too.
 
+use std::rc::Rc;
+
 use crate::advisories::FeedError;
 
-use super::tests_of::{Operation, Tests};
+use super::tests_of::{Operation, Question, Tests};
 
 /// What a definition says about one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +18,47 @@ pub(in crate::advisories::feeds) struct Statement {
     pub(in crate::advisories::feeds) arch: String,
     /// The test's own words.
     pub(in crate::advisories::feeds) comment: String,
-    /// What else must hold: of each list one.
-    pub(in crate::advisories::feeds) conditions: Vec<Vec<Condition>>,
+    /// What else must hold.
+    pub(in crate::advisories::feeds) conditions: Conditions,
+}
+
+/// The conditions of a group of criteria and of those around it, shared by all statements of the group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::advisories::feeds) struct Conditions(Option<Rc<Link>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Link {
+    outer: Conditions,
+    own: Vec<Vec<Condition>>,
+    /// Alternatives, with those of the groups around it.
+    count: usize,
+}
+
+impl Conditions {
+    /// Those of the outermost group first; of each list one must hold.
+    pub(in crate::advisories::feeds) fn iter(&self) -> impl Iterator<Item = &Vec<Condition>> {
+        let outwards = std::iter::successors(self.0.as_deref(), |link| link.outer.0.as_deref());
+        let mut links: Vec<&Link> = outwards.collect();
+        links.reverse();
+        links.into_iter().flat_map(|link| &link.own)
+    }
+
+    fn count(&self) -> usize {
+        self.0.as_ref().map_or(0, |link| link.count)
+    }
+
+    fn with(&self, own: Vec<Vec<Condition>>) -> Self {
+        if own.is_empty() {
+            return self.clone();
+        }
+        let count = self.count() + own.iter().map(Vec::len).sum::<usize>();
+        Self(Some(Rc::new(Link { outer: self.clone(), own, count })))
+    }
 }
 
 /// Another test, known by its words: `Oracle Linux 8 is installed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::advisories::feeds) struct Condition(String);
+pub(in crate::advisories::feeds) struct Condition(Rc<str>);
 
 impl Condition {
     pub(in crate::advisories::feeds) fn text(&self) -> &str {
@@ -37,6 +73,8 @@ pub(super) struct Tree {
     open: Vec<Group>,
     root: Option<Group>,
     size: usize,
+    /// Bytes of all comments.
+    text: usize,
 }
 
 #[derive(Debug, Default)]
@@ -47,14 +85,17 @@ struct Group {
 
 #[derive(Debug)]
 enum Member {
-    Test(Option<u64>, String),
+    Test(Option<u64>, Rc<str>),
     Group(Group),
 }
 
-/// How many criteria a definition may have, how deep, and how many statements may come of it.
+/// How many criteria a definition may have, how deep, how many statements and conditions of them may come of it, and how many
+/// bytes all of their words may have.
 const MOST: usize = 500_000;
 const DEEPEST: usize = 24;
 const MOST_STATEMENTS: usize = 200_000;
+const MOST_CONDITIONS: usize = 20_000_000;
+const MOST_TEXT: usize = 64 << 20;
 const LONGEST_COMMENT: usize = 300;
 
 impl Tree {
@@ -68,14 +109,14 @@ impl Tree {
 
     pub(super) fn test(&mut self, test: Option<u64>, mut comment: String) -> Result<(), FeedError> {
         self.size += 1;
-        if self.size > MOST {
-            return Err(FeedError::new(format!("a definition has more than {MOST} criteria")));
-        }
+        within(self.size, MOST, "criteria")?;
+        self.text += comment.len();
+        within(self.text, MOST_TEXT, "bytes of words")?;
         if comment.len() > LONGEST_COMMENT {
             comment.clear();
         }
         if let Some(group) = self.open.last_mut() {
-            group.members.push(Member::Test(test, comment));
+            group.members.push(Member::Test(test, comment.into()));
         }
         Ok(())
     }
@@ -89,55 +130,79 @@ impl Tree {
     }
 
     /// All statements about packages.
-    pub(super) fn statements(self, tests: &Tests) -> Vec<Statement> {
-        let mut statements = Vec::new();
+    pub(super) fn statements(self, tests: &Tests) -> Result<Vec<Statement>, FeedError> {
+        let mut all = Statements::default();
         if let Some(root) = &self.root {
-            collect(root, &mut Vec::new(), tests, &mut statements);
+            all.collect(root, &Conditions::default(), tests)?;
         }
-        statements
+        Ok(all.statements)
     }
 }
 
-/// A test that is not of a package's version is a condition for its siblings, if they must hold together; so is a group of
-/// such tests of which one must hold.
-fn collect<'a>(group: &'a Group, conditions: &mut Vec<Vec<&'a str>>, tests: &Tests, statements: &mut Vec<Statement>) {
-    let outer = conditions.len();
-    if !group.is_any {
-        for member in &group.members {
-            match member {
-                Member::Test(_, comment) if is_condition(comment) => conditions.push(vec![comment]),
-                Member::Group(inner) if inner.is_any => conditions.extend(alternatives(inner)),
-                _ => {}
-            }
-        }
-    }
-    for member in &group.members {
-        match member {
-            Member::Test(Some(test), comment) if !is_condition(comment) && !is_signature(comment) => {
-                let Some(question) = tests.question(*test) else { continue };
-                if statements.len() < MOST_STATEMENTS {
-                    let owned = |any: &Vec<&str>| any.iter().map(|text| Condition((*text).to_owned())).collect();
-                    statements.push(Statement {
-                        package: question.package.to_owned(),
-                        operation: question.operation,
-                        version: question.version.to_owned(),
-                        arch: question.arch.to_owned(),
-                        comment: comment.clone(),
-                        conditions: conditions.iter().map(owned).collect(),
-                    });
+fn within(number: usize, limit: usize, what: &str) -> Result<(), FeedError> {
+    if number <= limit { Ok(()) } else { Err(FeedError::new(format!("a definition has more than {limit} {what}"))) }
+}
+
+/// The statements of a definition, and what they cost.
+#[derive(Default)]
+struct Statements {
+    statements: Vec<Statement>,
+    conditions: usize,
+    text: usize,
+}
+
+impl Statements {
+    /// A test that is not of a package's version is a condition for its siblings, if they must hold together; so is a group
+    /// of such tests of which one must hold.
+    fn collect(&mut self, group: &Group, outer: &Conditions, tests: &Tests) -> Result<(), FeedError> {
+        let mut own = Vec::new();
+        if !group.is_any {
+            for member in &group.members {
+                match member {
+                    Member::Test(_, comment) if is_condition(comment) => own.push(vec![Condition(Rc::clone(comment))]),
+                    Member::Group(inner) if inner.is_any => own.extend(alternatives(inner)),
+                    _ => {}
                 }
             }
-            Member::Group(inner) => collect(inner, conditions, tests, statements),
-            Member::Test(..) => {}
         }
+        let conditions = outer.with(own);
+        for member in &group.members {
+            match member {
+                Member::Test(Some(test), comment) if !is_condition(comment) && !is_signature(comment) => {
+                    if let Some(question) = tests.question(*test) {
+                        self.add(&question, comment, &conditions)?;
+                    }
+                }
+                Member::Group(inner) => self.collect(inner, &conditions, tests)?,
+                Member::Test(..) => {}
+            }
+        }
+        Ok(())
     }
-    conditions.truncate(outer);
+
+    fn add(&mut self, question: &Question<'_>, comment: &str, conditions: &Conditions) -> Result<(), FeedError> {
+        let Question { package, operation, version, arch } = *question;
+        self.conditions += conditions.count();
+        self.text += package.len() + version.len() + arch.len() + comment.len();
+        within(self.statements.len() + 1, MOST_STATEMENTS, "statements")?;
+        within(self.conditions, MOST_CONDITIONS, "conditions of statements")?;
+        within(self.text, MOST_TEXT, "bytes of words")?;
+        self.statements.push(Statement {
+            package: package.to_owned(),
+            operation,
+            version: version.to_owned(),
+            arch: arch.to_owned(),
+            comment: comment.to_owned(),
+            conditions: conditions.clone(),
+        });
+        Ok(())
+    }
 }
 
 /// The tests of a group of which one must hold, if all are conditions.
-fn alternatives(group: &Group) -> Option<Vec<&str>> {
+fn alternatives(group: &Group) -> Option<Vec<Condition>> {
     let comments = group.members.iter().map(|member| match member {
-        Member::Test(_, comment) if is_condition(comment) => Some(comment.as_str()),
+        Member::Test(_, comment) if is_condition(comment) => Some(Condition(Rc::clone(comment))),
         _ => None,
     });
     comments.collect()

@@ -37,7 +37,7 @@ struct State {
 }
 
 /// What a test asks of a package.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
     pub(super) package: &'a str,
     pub(super) operation: Operation,

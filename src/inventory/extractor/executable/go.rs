@@ -145,7 +145,7 @@ impl<'a> BuildInformation<'a> {
 }
 
 /// `go1.21rc2 X:boringcrypto` as the Go vulnerability database writes it: `1.21.0-rc.2`.
-fn standard_library_version(version: &str) -> String {
+pub(in crate::inventory::extractor) fn standard_library_version(version: &str) -> String {
     let Some(number) = version.split(' ').next().and_then(|word| word.strip_prefix("go")) else {
         return version.to_owned();
     };

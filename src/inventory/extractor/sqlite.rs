@@ -1,17 +1,15 @@
-//! SQLite's file format, as much of it as reading the table `Packages` takes: the schema, a table b-tree, overflow pages.
-//! Format: SQLite's "Database File Format".
+//! SQLite's file format, as much of it as reading the rows of one table takes: the schema, a table b-tree, overflow pages;
+//! and what a write-ahead log has committed. Format: SQLite's "Database File Format".
 
 use std::collections::BTreeMap;
 
-use super::super::bytes::{position, slice, u16_be, u32_be};
-use super::{Broken, Found};
+use super::bytes::{position, slice, u16_be, u32_be};
 use crate::inventory::fact::SqliteLog;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const FILE_HEADER: usize = 100;
 const INTERIOR_TABLE: u8 = 5;
 const LEAF_TABLE: u8 = 13;
-const TABLE: &[u8] = b"Packages";
 /// Levels of a b-tree; SQLite's own never exceed 20.
 const DEEPEST: usize = 32;
 
@@ -19,23 +17,25 @@ const LOG_MAGIC: u32 = 0x377f_0682;
 const LOG_HEADER: usize = 32;
 const LOG_FRAME_HEADER: usize = 24;
 
+/// A rule of the format that the file breaks.
+pub(super) type Broken = &'static str;
+
 pub(super) fn is_sqlite(data: &[u8]) -> bool {
     data.starts_with(MAGIC)
 }
 
-pub(super) fn read(data: &[u8], found: &mut Found) -> Result<(), Broken> {
+/// Shows the rows of a table to `each`, in their order, until it says no; [`column`] reads them.
+pub(super) fn rows(data: &[u8], table: &str, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Broken> {
     let file = Pages::open(data).ok_or("the file header is malformed")?;
     let mut root = None;
     file.walk(1, &mut |record| {
         // type, name, tbl_name, rootpage, sql
-        if column(record, 0) == Some(b"table") && column(record, 1) == Some(TABLE) {
+        if column(record, 0) == Some(b"table") && column(record, 1) == Some(table.as_bytes()) {
             root = column(record, 3).and_then(integer);
         }
         root.is_none()
     })?;
-    let root = root.ok_or("there is no table `Packages`")?;
-    // hnum, which is the row's number, and blob
-    file.walk(root, &mut |record| column(record, 1).is_none_or(|blob| found.header(blob)))
+    file.walk(root.ok_or("there is no table of its packages")?, each)
 }
 
 /// The pages that a write-ahead log has committed, the last state of each. Frames count up to the first whose checksum or
@@ -236,8 +236,8 @@ fn varint(data: &mut &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// The bytes of a record's column.
-fn column(record: &[u8], wanted: usize) -> Option<&[u8]> {
+/// The bytes of a record's column, the first being 0.
+pub(super) fn column(record: &[u8], wanted: usize) -> Option<&[u8]> {
     let mut rest = record;
     let header = usize::try_from(varint(&mut rest)?).ok()?;
     let mut types = record.get(record.len() - rest.len()..header)?;
