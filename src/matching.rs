@@ -5,6 +5,7 @@
 //! is set aside with its reason (`suppress`). What makes distributions differ lives in `distribution`. [`explain`] tells
 //! the same way backwards, for one vulnerability.
 
+mod amazon;
 mod content_sets;
 mod decide;
 mod distribution;
@@ -13,7 +14,7 @@ mod identity;
 mod judge;
 mod suppress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::advisories::{Database, DatabaseError, Shard, lookup_key};
@@ -23,7 +24,6 @@ use crate::model::{
 };
 use crate::version;
 
-use decide::AliasSet;
 use distribution::Subject;
 use judge::{Judgement, Opinion};
 
@@ -48,6 +48,7 @@ pub struct Matched {
 /// The index cannot be read; what it holds must then not be trusted for any package.
 pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Matched, DatabaseError> {
     let mut matched = Matched::default();
+    matched.gaps.extend(unknown_system(inventory));
     for (shard_name, indexes) in by_shard(inventory, database)? {
         let kind = indexes.first().and_then(|&index| inventory.packages.get(index)).map(|package| package.kind);
         let Some(kind) = kind else { continue };
@@ -73,6 +74,18 @@ pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Mat
     matched.findings.sort_by(|a, b| order(a).cmp(&order(b)));
     matched.suppressed.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
     Ok(matched)
+}
+
+/// An image of programs without a package has a system too, or is built with something: nothing is known of it.
+fn unknown_system(inventory: &Inventory) -> Option<Gap> {
+    let is_program = |package: &Package| package.kind == PackageKind::Generic;
+    let is_known = inventory.distribution.is_some()
+        || inventory.gaps.iter().any(|gap| gap.kind == GapKind::UnknownDistribution)
+        || !inventory.packages.iter().all(is_program);
+    let reason = "no operating system and no package database were recognised, only programs by the versions that they \
+                  print: nothing is said about what they are built with";
+    (!is_known && !inventory.packages.is_empty())
+        .then(|| Gap::new(GapKind::UnknownDistribution, "operating system", reason))
 }
 
 /// Most severe first.
@@ -119,8 +132,14 @@ fn of_kind(kind: PackageKind) -> ShardName {
 /// What was looked up for a package, and the records under that name.
 type Found<'a> = (Subject<'a>, Rc<Vec<Advisory>>);
 
-/// Matches the packages of one shard, in the order of its keys: what lies together is read together, and binaries of
-/// one source share what was read.
+/// Packages that are judged alike: binaries of one source, of the same version, architecture and module.
+struct Group<'a> {
+    found: Vec<Found<'a>>,
+    /// Positions in the inventory.
+    packages: Vec<(usize, &'a Package)>,
+}
+
+/// Matches the packages of one shard.
 fn match_shard(
     inventory: &Inventory,
     database: &Database,
@@ -129,19 +148,66 @@ fn match_shard(
     matched: &mut Matched,
 ) -> Result<(), DatabaseError> {
     let distribution = inventory.distribution.as_ref();
+    let groups = groups(inventory, shard, indexes)?;
+    let mut judged = Vec::new();
+    let mut gaps = Vec::new();
+    for group in &groups {
+        let Some((_, first)) = group.packages.first() else { continue };
+        let judgements = judge_all(first, &group.found, distribution);
+        if judgements.iter().any(|judgement| judgement.opinion.is_of_interest()) {
+            let noted = group.packages.iter().map(|(index, package)| (*index, incomparable(package, &judgements)));
+            gaps.extend(noted.filter_map(|(index, gap)| Some((index, gap?))));
+            let links = links(&judgements, database)?;
+            judged.push((first.kind, group.packages.as_slice(), judgements, links));
+        }
+    }
+    gaps.sort_by_key(|(index, _)| *index);
+    matched.gaps.extend(gaps.into_iter().map(|(_, gap)| gap));
+    let decided: Vec<_> = judged
+        .iter()
+        .map(|(kind, packages, judgements, links)| {
+            let mut sets = decide::alias_sets(judgements, links, *kind, Opinion::is_of_interest);
+            sets.retain(decide::is_of_interest);
+            (*packages, sets)
+        })
+        .collect();
+    let known = decide::Known::read(decided.iter().flat_map(|(_, sets)| sets), shard, database)?;
+    for (packages, sets) in &decided {
+        let packages: Vec<_> = packages
+            .iter()
+            .map(|(index, package)| (*package, reference(*index, package, distribution)))
+            .filter(|_| !sets.is_empty())
+            .collect();
+        for decision in sets.iter().flat_map(|set| decide::decide(set, &packages, &known)) {
+            match decision.doubt {
+                None => matched.findings.push(decision.finding),
+                Some(explanation) => matched.suppressed.push(Suppressed {
+                    finding: decision.finding,
+                    reason: SuppressionReason::NotComparable,
+                    explanation,
+                }),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The packages that records name, with these, in the order of the inventory. Records are read in the order of the
+/// shard's keys: what lies together is read together, and binaries of one source share what was read.
+fn groups<'a>(inventory: &'a Inventory, shard: &Shard, indexes: &[usize]) -> Result<Vec<Group<'a>>, DatabaseError> {
     let mut candidates = Vec::with_capacity(indexes.len());
     for &index in indexes {
         let Some(package) = inventory.packages.get(index) else { continue };
-        for subject in distribution::subjects(package, distribution) {
-            candidates.push((lookup_key(package.kind, subject.name), index, package, subject));
+        for subject in distribution::subjects(package, inventory.distribution.as_ref()) {
+            candidates.push((lookup_key(package.kind, subject.name), index, subject));
         }
     }
     candidates.sort_by(|a, b| a.0.cmp(&b.0));
     let mut last: Option<(String, Rc<Vec<Advisory>>)> = None;
-    let mut packages: BTreeMap<usize, Vec<Found<'_>>> = BTreeMap::new();
-    for (key, index, _, subject) in candidates {
-        let records = match &last {
-            Some((known, records)) if *known == key => Rc::clone(records),
+    let mut packages: BTreeMap<usize, Vec<Found<'a>>> = BTreeMap::new();
+    for (key, index, subject) in candidates {
+        let records = match last.take() {
+            Some((known, records)) if known == key => records,
             _ => Rc::new(shard.lookup(&key)?),
         };
         if !records.is_empty() {
@@ -149,77 +215,44 @@ fn match_shard(
         }
         last = Some((key, records));
     }
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let mut numbers = HashMap::new();
     for (index, found) in packages {
-        if let Some(package) = inventory.packages.get(index) {
-            match_package(inventory, database, shard, (index, package), &found, matched)?;
+        let Some(package) = inventory.packages.get(index) else { continue };
+        let subjects: Vec<Subject<'a>> = found.iter().map(|(subject, _)| *subject).collect();
+        let facts = (package.kind, package.version.as_str(), package.arch.as_deref(), package.module.as_deref());
+        let number = *numbers.entry((subjects, facts)).or_insert(groups.len());
+        match groups.get_mut(number) {
+            Some(group) => group.packages.push((index, package)),
+            None => groups.push(Group { found, packages: vec![(index, package)] }),
         }
     }
-    Ok(())
+    Ok(groups)
 }
 
-fn match_package(
-    inventory: &Inventory,
-    database: &Database,
-    shard: &Shard,
-    (index, package): (usize, &Package),
-    found: &[Found<'_>],
-    matched: &mut Matched,
-) -> Result<(), DatabaseError> {
-    let judgements = judge_all(package, found, inventory.distribution.as_ref());
-    note_incomparable(package, &judgements, matched);
-    let of_interest = |opinion: &Opinion| matches!(opinion, Opinion::Affected { .. } | Opinion::NotComparable { .. });
-    if !judgements.iter().any(|judgement| of_interest(&judgement.opinion)) {
-        return Ok(());
-    }
-    let package_ref = PackageRef {
+fn judge_all<'a>(package: &Package, found: &'a [Found<'a>], distribution: Option<&Distribution>) -> Vec<Judgement<'a>> {
+    let records =
+        found.iter().flat_map(|(subject, records)| records.iter().map(move |record| (subject, records, record)));
+    records.map(|(subject, siblings, record)| judge::judge(record, siblings, package, *subject, distribution)).collect()
+}
+
+fn reference(index: usize, package: &Package, distribution: Option<&Distribution>) -> PackageRef {
+    PackageRef {
         index,
         kind: package.kind,
         name: package.name.clone(),
         version: package.version.clone(),
-        purl: package.purl(inventory.distribution.as_ref()),
-    };
-    let links = links(&judgements, database)?;
-    for set in decide::alias_sets(&judgements, &links, package.kind) {
-        decide_set(&set, package, &package_ref, shard, database, matched)?;
+        purl: package.purl(distribution),
     }
-    Ok(())
-}
-
-fn judge_all<'a>(package: &Package, found: &'a [Found<'a>], distribution: Option<&Distribution>) -> Vec<Judgement<'a>> {
-    let records = found.iter().flat_map(|(subject, records)| records.iter().map(move |record| (subject, record)));
-    records.map(|(subject, record)| judge::judge(record, package, *subject, distribution)).collect()
-}
-
-fn decide_set(
-    set: &AliasSet<'_>,
-    package: &Package,
-    package_ref: &PackageRef,
-    shard: &Shard,
-    database: &Database,
-    matched: &mut Matched,
-) -> Result<(), DatabaseError> {
-    if !decide::is_of_interest(set) {
-        return Ok(());
-    }
-    let Some(decision) = decide::decide(set, package, package_ref, shard, database)? else { return Ok(()) };
-    match decision.doubt {
-        None => matched.findings.push(decision.finding),
-        Some(explanation) => matched.suppressed.push(Suppressed {
-            finding: decision.finding,
-            reason: SuppressionReason::NotComparable,
-            explanation,
-        }),
-    }
-    Ok(())
 }
 
 /// One gap for a package whose version could not be compared: what it would have is suppressed, not absent.
-fn note_incomparable(package: &Package, judgements: &[Judgement<'_>], matched: &mut Matched) {
+fn incomparable(package: &Package, judgements: &[Judgement<'_>]) -> Option<Gap> {
     let mut reasons = judgements.iter().filter_map(|judgement| match &judgement.opinion {
         Opinion::NotComparable { reason } => Some((judgement, reason)),
         _ => None,
     });
-    let Some((first, reason)) = reasons.next() else { return };
+    let (first, reason) = reasons.next()?;
     let records: Vec<&str> =
         std::iter::once(first).chain(reasons.map(|(j, _)| j)).map(|j| j.record.id.as_str()).collect();
     let number = records.len();
@@ -235,7 +268,7 @@ fn note_incomparable(package: &Package, judgements: &[Judgement<'_>], matched: &
             "`{version}` is not a version that {scheme} can order; {number} advisories about it were not compared ({named})"
         )
     };
-    matched.gaps.push(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, package.version), reason));
+    Some(Gap::new(GapKind::NotComparable, format!("{} {}", package.name, package.version), reason))
 }
 
 /// Records that a gap names; the others are counted.

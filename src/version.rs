@@ -77,9 +77,12 @@ schemes! {
     Deb = "deb" | "debian" | "ubuntu" | "dpkg" | "opkg",
     /// RPM, with epoch, `~` and `^` (rpm-version(7)).
     Rpm = "rpm" | "redhat",
-    /// RPM, where a side that states no epoch has the other side's: source packages are named without one. A relation
-    /// between two versions, not an order of many.
+    /// RPM, where a side that states no epoch has the other side's: source packages are named without one. What
+    /// [`Scheme::RpmRebuild`] takes for the same is the same. A relation between two versions, not an order of many.
     RpmSource = "rpm-source",
+    /// RPM, where one side may be CentOS's rebuild of the other, which Red Hat names differently (`.el7.centos.5` is
+    /// `.el7_9.5`). A relation between two versions, not an order of many.
+    RpmRebuild = "rpm-rebuild",
     /// Alpine, Wolfi, Chainguard (apk-package(5)).
     Apk = "apk" | "alpine",
     /// Semantic Versioning 2.0.0, read leniently.
@@ -169,6 +172,7 @@ pub fn compare(scheme: Scheme, a: &str, b: &str) -> Option<Ordering> {
         Scheme::Deb => deb::compare(a, b),
         Scheme::Rpm => rpm::compare(a, b),
         Scheme::RpmSource => rpm::compare_source(a, b),
+        Scheme::RpmRebuild => rpm::compare_rebuild(a, b),
         Scheme::Apk => apk::compare(a, b),
         Scheme::Semver | Scheme::Npm | Scheme::Cargo | Scheme::Hex => semver::compare(a, b),
         Scheme::Pep440 => pep440::compare(a, b),
@@ -199,7 +203,7 @@ pub fn is_valid(scheme: Scheme, version: &str) -> bool {
     let Some(text) = candidate(version).filter(|text| !text.is_empty()) else { return false };
     match scheme {
         Scheme::Deb => deb::is_valid(text),
-        Scheme::Rpm | Scheme::RpmSource => rpm::is_valid(text),
+        Scheme::Rpm | Scheme::RpmSource | Scheme::RpmRebuild => rpm::is_valid(text),
         Scheme::Apk => apk::is_valid(text),
         Scheme::Pep440 => pep440::is_valid(text),
         Scheme::Maven => maven::is_valid(text),
@@ -210,14 +214,36 @@ pub fn is_valid(scheme: Scheme, version: &str) -> bool {
     }
 }
 
+/// Whether every text of the scheme that has an order, but for the empty one, is a version.
+fn is_valid_where_ordered(scheme: Scheme) -> bool {
+    use Scheme::{Alpm, Apk, Composer, Conan, Maven, Pep440, Rpm, RpmRebuild, RpmSource};
+    !matches!(scheme, Rpm | RpmSource | RpmRebuild | Apk | Pep440 | Maven | Composer | Conan | Alpm)
+}
+
 /// The text without blanks around it, unless it is too long or what build tools write when they know no version.
 fn candidate(text: &str) -> Option<&str> {
-    const PLACEHOLDERS: [&str; 8] = ["unknown", "unspecified", "undefined", "devel", "none", "null", "latest", "n/a"];
-    let text = text.trim();
-    let template = |c: char| matches!(c, '$' | '{' | '}' | '(' | ')' | '<' | '>') || c.is_control();
-    let placeholder = PLACEHOLDERS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    (text.len() <= MAX_LENGTH && !placeholder && !text.contains(template)).then_some(text)
+    let text = if is_bare(text.as_bytes()) { text } else { text.trim() };
+    let is_template = if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control() || is_of_template(char::from(byte)))
+    } else {
+        text.chars().any(|c| c.is_control() || is_of_template(c))
+    };
+    // All placeholders are words.
+    let is_word = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+    let is_placeholder = is_word && PLACEHOLDERS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    (text.len() <= MAX_LENGTH && !is_placeholder && !is_template).then_some(text)
 }
+
+/// Whether nothing that may be a blank stands around the text: so it is with nearly every version.
+fn is_bare(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_graphic) && text.last().is_some_and(u8::is_ascii_graphic)
+}
+
+fn is_of_template(c: char) -> bool {
+    matches!(c, '$' | '{' | '}' | '(' | ')' | '<' | '>')
+}
+
+const PLACEHOLDERS: [&str; 8] = ["unknown", "unspecified", "undefined", "devel", "none", "null", "latest", "n/a"];
 
 fn names() -> String {
     Scheme::ALL.iter().map(|scheme| scheme.name()).collect::<Vec<_>>().join(", ")

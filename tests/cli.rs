@@ -4,7 +4,7 @@ mod program;
 
 use std::path::Path;
 
-use plimsoll::model::{Code, Outcome};
+use plimsoll::model::{Code, GapKind, Outcome};
 use program::{Scan, run, scan, scan_with, shared};
 
 fn oci(shared: &Path, image: &str) -> String {
@@ -318,7 +318,7 @@ fn the_end_of_support_is_said() {
         let source = format!("oci:{}", shared.join("images").join(image).join("oci").display());
         let scan = scan(&[&source, "--db", &database]);
         let gaps = scan.image().inventory.as_ref().map(|inventory| inventory.gaps.clone()).unwrap_or_default();
-        let said = gaps.iter().any(|gap| gap.kind == plimsoll::model::GapKind::EndOfLife);
+        let said = gaps.iter().any(|gap| gap.kind == GapKind::EndOfLife);
         assert_eq!(said, is_over, "{image}: {gaps:?}");
         assert_eq!(scan.run.stdout.contains("no security updates since 20"), is_over, "{}", scan.run.stdout);
     }
@@ -343,4 +343,27 @@ fn a_bill_of_materials_stands_for_an_image_and_other_files_are_refused() {
         let refused = scan(&[&source, "--db", &database]);
         assert_eq!((refused.run.code, code(&refused)), (2, Some(Code::SourceUnreadable)), "{source}");
     }
+}
+
+#[test]
+fn programs_without_a_package_are_judged_and_the_system_is_a_gap() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let (feeds, database) = (directory.path().join("feeds/osv"), directory.path().join("db"));
+    std::fs::create_dir_all(&feeds).expect("a folder");
+    let record = serde_json::json!({"id": "BIT-nginx-2021-23017", "aliases": ["CVE-2021-23017"],
+        "modified": "2026-01-01T00:00:00Z", "affected": [{"package": {"ecosystem": "Bitnami", "name": "nginx"},
+        "ranges": [{"type": "SEMVER", "events": [{"introduced": "0.6.18"}, {"fixed": "1.20.1"}]}]}]});
+    std::fs::write(feeds.join("nginx.json"), record.to_string()).expect("written");
+    let (from, to) = (directory.path().join("feeds").display().to_string(), database.display().to_string());
+    run(&["db", "build", "--from", &from, "--to", &to], &[]).expect(0);
+    let bill = serde_json::json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [
+        {"type": "application", "name": "nginx", "version": "1.20.0", "purl": "pkg:generic/nginx@1.20.0"}]});
+    let path = directory.path().join("bill.cdx.json");
+    std::fs::write(&path, bill.to_string()).expect("written");
+    let scan = scan(&[&format!("sbom:{}", path.display()), "--db", &to]);
+    assert_eq!((scan.run.code, scan.document.outcome), (0, Outcome::Success), "{}", scan.run.stderr);
+    let found: Vec<_> = scan.image().findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(found, ["CVE-2021-23017"]);
+    let gaps = scan.image().inventory.iter().flat_map(|inventory| &inventory.gaps);
+    assert_eq!(gaps.filter(|gap| gap.kind == GapKind::UnknownDistribution).count(), 1);
 }

@@ -15,7 +15,7 @@ use plimsoll::model::{Event, Range};
 use plimsoll::version::{Scheme, compare, is_affected, is_valid};
 
 /// Versions of the kinds that are found in the wild; mutations of these are what is compared.
-const SEEDS: [(Scheme, &[&str]); 8] = [
+const SEEDS: [(Scheme, &[&str]); 9] = [
     (
         Scheme::Deb,
         &["1.1.1n-0+deb11u4", "1:2.3~rc1-2ubuntu3.1", "2.34-0ubuntu3.2+esm1", "0.0~git20210101.abc-1+b2", "9:1.0a-1.1"],
@@ -46,6 +46,7 @@ const SEEDS: [(Scheme, &[&str]); 8] = [
             "1.2-sp-1",
         ],
     ),
+    (Scheme::Nuget, &["1.2.3", "1.0.0-alpha.1", "4.0.0.1-beta", "2.1.0-rc2+meta", "6.0.21", "1.0", "1.0.0-Preview.7"]),
     (Scheme::Gem, &["1.2.3", "7.0.0.rc1", "1.0.a", "2.0.0.pre.1", "0.9.1.1", "3"]),
     (
         Scheme::Composer,
@@ -81,6 +82,13 @@ fn npm_agrees_with_semver() {
 #[test]
 fn gem_agrees_with_rubygems() {
     agrees(Scheme::Gem, Command::new("ruby").arg(script("gem.rb")), |_, _| false);
+}
+
+#[test]
+fn nuget_agrees_with_univers() {
+    // The only one of these tools that no system packages: `PLIMSOLL_PYTHON` names an interpreter that has it.
+    let python = std::env::var("PLIMSOLL_PYTHON").unwrap_or_else(|_| "python3".into());
+    agrees(Scheme::Nuget, Command::new(python).arg(script("nuget.py")), |_, _| false);
 }
 
 #[test]
@@ -123,50 +131,142 @@ fn go_agrees_with_its_own_semver() {
     agrees(Scheme::Go, &mut Command::new(at.join("oracle")), |_, _| false);
 }
 
-/// Ranges of OSV's shapes, asked of npm's own semver as `>=a <b || >=c <=d`.
+/// Ranges of every OSV shape, asked of npm's own semver as `>=a <b || >=c <=d || =e`.
 #[test]
 fn ranges_agree_with_semver() {
     let Some(semver) = node_semver() else { return };
-    let mut random = Random(11);
-    let plain = |random: &mut Random| {
+    let version = |random: &mut Random| {
         let pre = ["", "", "", "-alpha", "-rc.1", "-0"][random.below(6)];
         format!("{}.{}.{}{pre}", random.below(4), random.below(4), random.below(4))
     };
+    let words = |piece: &Piece| match piece {
+        Piece::Between { from, end, is_last } => {
+            let from = from.as_ref().map(|from| format!(">={from}"));
+            let end = end.as_ref().map(|end| format!("<{}{end}", if *is_last { "=" } else { "" }));
+            from.into_iter().chain(end).collect::<Vec<_>>().join(" ")
+        }
+        Piece::Listed(version) => format!("={version}"),
+    };
+    ranges_agree(Scheme::Npm, Command::new("node").arg(script("npm.js")).arg(semver), version, words);
+}
+
+/// The same asked of PyPA's packaging as `>=a,<=b,!=b || >=c,<=d || ==e`: its `<b` has a meaning of its own for
+/// pre-releases of b, where a range of an advisory is plain order.
+#[test]
+fn ranges_agree_with_packaging() {
+    let version = |random: &mut Random| {
+        let more = ["", "", ".0", "a1", "rc1", ".post1", ".dev2", ".0.1"][random.below(8)];
+        format!("{}.{}{more}", random.below(4), random.below(4))
+    };
+    let words = |piece: &Piece| match piece {
+        Piece::Between { from, end, is_last } => {
+            let from = from.as_ref().map(|from| format!(">={from}"));
+            let end = end
+                .as_ref()
+                .map(|end| format!("<={end}{}", if *is_last { String::new() } else { format!(",!={end}") }));
+            from.into_iter().chain(end).collect::<Vec<_>>().join(",")
+        }
+        Piece::Listed(version) => format!("=={version}"),
+    };
+    ranges_agree(Scheme::Pep440, Command::new("python3").arg(script("pypi.py")), version, words);
+}
+
+/// What a record calls affected.
+enum Piece {
+    /// `from` on (or from the beginning), up to `end` (or without one), which `is_last` or no longer affected.
+    Between { from: Option<String>, end: Option<String>, is_last: bool },
+    /// One version.
+    Listed(String),
+}
+
+/// Asks a tool about random records of every shape.
+fn ranges_agree(
+    scheme: Scheme,
+    tool: &mut Command,
+    version: impl Fn(&mut Random) -> String,
+    words: impl Fn(&Piece) -> String,
+) {
+    let mut random = Random(11);
     let mut questions = String::new();
     let mut asked = Vec::new();
     for _ in 0..pairs() {
-        let (mut ranges, mut texts) = (Vec::new(), Vec::new());
+        let (mut ranges, mut versions, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..=random.below(3) {
-            let mut ends = [plain(&mut random), plain(&mut random)];
-            ends.sort_by(|a, b| compare(Scheme::Npm, a, b).expect("an order"));
-            let [from, to] = ends;
-            let (events, text) = match random.below(4) {
-                0 => (vec![Event::Introduced("0".into()), Event::Fixed(to.clone())], format!("<{to}")),
-                1 => (vec![Event::Introduced(from.clone())], format!(">={from}")),
-                2 => {
-                    (vec![Event::Introduced(from.clone()), Event::LastAffected(to.clone())], format!(">={from} <={to}"))
-                }
-                // Nothing lies in an empty interval, whatever its form.
-                _ if from == to => continue,
-                _ => (vec![Event::Introduced(from.clone()), Event::Fixed(to.clone())], format!(">={from} <{to}")),
-            };
-            ranges.push(Range { events });
-            texts.push(text);
+            add_shape(scheme, &mut random, &version, &mut ranges, &mut versions, &mut pieces);
         }
-        if ranges.is_empty() {
-            continue;
-        }
-        let version = plain(&mut random);
+        let version = version(&mut random);
+        let texts: Vec<String> = pieces.iter().map(&words).collect();
         questions.push_str(&format!("{version}\t-\t{}\n", texts.join(" || ")));
-        asked.push((version, ranges));
+        asked.push((version, ranges, versions));
     }
-    let mut command = Command::new("node");
-    let Some(answers) = ask(command.arg(script("npm.js")).arg(semver), questions) else { return };
-    assert_eq!(answers.lines().count(), asked.len());
-    for ((version, ranges), answer) in asked.iter().zip(answers.lines()) {
-        let ours = is_affected(Scheme::Npm, ranges, &[], version);
-        assert_eq!(ours, Some(answer == "in"), "{version} {ranges:?}: semver says {answer}");
+    let Some(answers) = ask(tool, questions) else { return ignored(scheme, "the tool is missing or fails") };
+    if answers.lines().count() != asked.len() {
+        return ignored(scheme, "the tool does not answer");
     }
+    let mut inside = 0;
+    for ((version, ranges, versions), answer) in asked.iter().zip(answers.lines()) {
+        let ours = is_affected(scheme, ranges, versions, version);
+        assert_eq!(ours, Some(answer == "in"), "{version} {ranges:?} {versions:?}: the tool says {answer}");
+        inside += usize::from(answer == "in");
+    }
+    assert!(inside * 10 > asked.len() && inside * 10 < asked.len() * 9, "{inside} of {} are inside", asked.len());
+}
+
+/// One more range, or list of versions, of a random shape.
+fn add_shape(
+    scheme: Scheme,
+    random: &mut Random,
+    version: impl Fn(&mut Random) -> String,
+    ranges: &mut Vec<Range>,
+    versions: &mut Vec<String>,
+    pieces: &mut Vec<Piece>,
+) {
+    let order = |a: &String, b: &String| compare(scheme, a, b).expect("an order");
+    let mut ends: Vec<String> = Vec::new();
+    while ends.len() < 4 {
+        let end = version(random);
+        if ends.iter().all(|known| order(known, &end).is_ne()) {
+            ends.push(end);
+        }
+    }
+    ends.sort_by(order);
+    let [a, b, c, d]: [String; 4] = ends.try_into().expect("four");
+    let zero = || Event::Introduced("0".into());
+    let from = |at: &String| Event::Introduced(at.clone());
+    let fixed = |at: &String| Event::Fixed(at.clone());
+    let last = |at: &String| Event::LastAffected(at.clone());
+    let limit = |at: &String| Event::Limit(at.clone());
+    let between = |from: Option<&String>, end: Option<&String>, is_last| Piece::Between {
+        from: from.cloned(),
+        end: end.cloned(),
+        is_last,
+    };
+    let (mut events, affected) = match random.below(9) {
+        0 => (vec![zero(), fixed(&b)], vec![between(None, Some(&b), false)]),
+        1 => (vec![from(&c)], vec![between(Some(&c), None, false)]),
+        2 => (vec![from(&a), last(&b)], vec![between(Some(&a), Some(&b), true)]),
+        3 => (vec![from(&a), fixed(&b)], vec![between(Some(&a), Some(&b), false)]),
+        4 => (
+            vec![from(&a), fixed(&b), from(&c), fixed(&d)],
+            vec![between(Some(&a), Some(&b), false), between(Some(&c), Some(&d), false)],
+        ),
+        5 => (
+            vec![zero(), fixed(&a), from(&b), last(&c)],
+            vec![between(None, Some(&a), false), between(Some(&b), Some(&c), true)],
+        ),
+        6 => (vec![zero(), limit(&b)], vec![between(None, Some(&b), false)]),
+        7 => (vec![from(&a), limit(&c)], vec![between(Some(&a), Some(&c), false)]),
+        _ => {
+            pieces.extend([Piece::Listed(a.clone()), Piece::Listed(c.clone())]);
+            return versions.extend([a, c]);
+        }
+    };
+    // The schema asks for no order.
+    for at in (1..events.len()).rev() {
+        events.swap(at, random.below(at + 1));
+    }
+    ranges.push(Range { events });
+    pieces.extend(affected);
 }
 
 /// Compares mutations of real versions. `is_documented` tells the differences that `docs/accuracy.md` explains.

@@ -261,7 +261,7 @@ impl Database {
     /// The shard `cve`, which holds it, cannot be read.
     pub fn end_of_life(&self, distribution: &Distribution) -> Result<Option<EndOfLife>, DatabaseError> {
         match self.shard(&ShardName::new(CVE_SHARD))? {
-            Some(shard) => shard.value(Table::Details, distribution.shard().as_str()),
+            Some(shard) => shard.value(Table::Details, distribution.lifecycle().as_str()),
             None => Ok(None),
         }
     }

@@ -17,7 +17,7 @@ use crate::inventory::{self, LayerCache};
 use crate::matching;
 use crate::model::{
     Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageReference, ImageScan, Inventory, Limits, Outcome,
-    Platform, ScanDocument, Tool,
+    PackageKind, Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
 use crate::report;
@@ -318,7 +318,7 @@ pub(super) fn whether_complete(name: String, inventory: Inventory) -> ImageScan 
         let what = format!("{name} could be read in part only");
         let fix = "push the image again; what could be read is in the reports, and nothing is said about the rest";
         Some(Diagnosis::new(code, what, gap.to_string(), fix))
-    } else if !inventory.packages.iter().any(|package| package.kind.is_os() || package.kind.shard().is_some()) {
+    } else if !inventory.packages.iter().any(|package| can_be_judged(package.kind)) {
         let what = format!("{name} holds nothing that can be judged");
         let os = inventory.distribution.as_ref().map_or("no distribution", |distribution| distribution.name.as_str());
         let why = format!(
@@ -342,6 +342,11 @@ pub(super) fn whether_complete(name: String, inventory: Inventory) -> ImageScan 
             coverage: Vec::new(),
         },
     }
+}
+
+/// Whether somebody publishes advisories for packages of this kind; for programs without a package Bitnami does.
+fn can_be_judged(kind: PackageKind) -> bool {
+    kind.is_os() || kind.shard().is_some() || kind == PackageKind::Generic
 }
 
 /// Matches one image; an index that cannot be read fails the image, as nothing may be concluded from it.
@@ -374,6 +379,23 @@ pub(super) fn judge(image: &mut ImageScan, database: &Database, today: Date) {
     image.findings = matched.findings;
     image.suppressed = matched.suppressed;
     image.coverage = matched.coverage;
+    let of_others = |kind| can_be_judged(kind) && kind != PackageKind::Generic;
+    let is_judged = inventory.packages.iter().any(|package| of_others(package.kind))
+        || image.coverage.iter().any(|coverage| coverage.status == CoverageStatus::Covered);
+    if !is_judged && image.outcome == Outcome::Success {
+        let programs: Vec<&str> = inventory.packages.iter().map(|package| package.name.as_str()).collect();
+        let diagnosis = Diagnosis::new(
+            Code::NothingToScan,
+            format!("{} holds nothing that can be judged", image.name),
+            format!(
+                "no advisory of the database speaks of its programs ({}), and it has no packages",
+                programs.join(", ")
+            ),
+            "this is not a clean bill: scan an image that has package metadata, or give its SBOM",
+        );
+        image.outcome = Outcome::Failure;
+        image.diagnosis = Some(diagnosis);
+    }
     let unjudged =
         image.coverage.iter().find(|coverage| coverage.kind.is_os() && coverage.status == CoverageStatus::NoData);
     if let (Some(coverage), Outcome::Success) = (unjudged, image.outcome) {

@@ -2,19 +2,22 @@
 //!
 //! Statements are grouped into alias sets. In a set the feed of the highest rank decides ([`FeedId`]'s order: a
 //! distribution's own tracker before its advisories), and in it what it says of the package's own line before what it
-//! says in general, and that before what it says of all that a source is built to. Among statements of equal rank one that says "affected" wins (the worst-case rule). The fix is the
-//! lowest version that none of them calls affected; where there is none, the highest fixed version that they name. A
-//! fix that only a feed of lower rank knows is a fix too.
+//! says in general, and that before what it says of all that a source is built to. Among statements of equal rank one
+//! that says "affected" wins (the worst-case rule). The fix is the lowest version that none of them calls affected;
+//! where there is none, the highest fixed version that they name. A fix that only a feed of lower rank knows is a fix
+//! too, whatever the deciding one plans.
+//!
+//! What people read about a vulnerability is looked up for those that become findings only, all at once ([`Known`]).
 //!
 //! [`FeedId`]: crate::model::FeedId
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::advisories::{Database, DatabaseError, Shard};
 use crate::model::{
-    AdvisoryDetails, CveFacts, Cvss, FeedId, Finding, Fix, FixState, Package, PackageKind, PackageRef, Severity,
-    Statement,
+    Advisory, AdvisoryDetails, CveFacts, Cvss, FeedId, Finding, Fix, FixState, Package, PackageKind, PackageRef,
+    Severity, Statement,
 };
 use crate::version;
 
@@ -39,12 +42,13 @@ pub(super) struct Decision {
     pub(super) doubt: Option<String>,
 }
 
-/// Groups judgements into alias sets. An advisory that covers several vulnerabilities speaks in each of their sets.
-/// `links` are pairs of ids that are known to be the same from elsewhere.
+/// Groups judgements into alias sets, those that one of the `wanted` is in. An advisory that covers several
+/// vulnerabilities speaks in each of their sets. `links` are pairs of ids that are known to be the same from elsewhere.
 pub(super) fn alias_sets<'a>(
     judgements: &'a [Judgement<'a>],
     links: &'a [(String, String)],
     kind: PackageKind,
+    wanted: impl Fn(&Opinion) -> bool,
 ) -> Vec<AliasSet<'a>> {
     let judgements =
         || judgements.iter().filter(|judgement| !matches!(judgement.opinion, Opinion::NotConcerned { .. }));
@@ -61,14 +65,18 @@ pub(super) fn alias_sets<'a>(
         sets.join(a, b);
     }
     let mut groups: BTreeMap<usize, AliasSet<'a>> = BTreeMap::new();
-    for judgement in judgements() {
-        let record = judgement.record;
-        let own = std::slice::from_ref(&record.id);
-        let vulnerabilities = if record.covers.is_empty() { own } else { &record.covers };
-        for vulnerability in vulnerabilities {
-            let group = groups
+    // Most records are about versions that are not installed, and nobody asks what sets they are in.
+    for judgement in judgements().filter(|judgement| wanted(&judgement.opinion)) {
+        for vulnerability in vulnerabilities(judgement.record) {
+            groups
                 .entry(sets.find(vulnerability))
                 .or_insert_with(|| AliasSet { ids: Vec::new(), statements: Vec::new() });
+        }
+    }
+    for judgement in judgements() {
+        let record = judgement.record;
+        for vulnerability in vulnerabilities(record) {
+            let Some(group) = groups.get_mut(&sets.find(vulnerability)) else { continue };
             group.ids.push(vulnerability.clone());
             group.ids.push(record.id.clone());
             if record.covers.is_empty() {
@@ -93,6 +101,11 @@ pub(super) fn alias_sets<'a>(
     groups
 }
 
+/// What a record is about: itself, or those that it covers.
+fn vulnerabilities(record: &Advisory) -> &[String] {
+    if record.covers.is_empty() { std::slice::from_ref(&record.id) } else { &record.covers }
+}
+
 /// Who speaks first: the better feed, and in it the statement about the package's own line.
 fn rank(judgement: &Judgement<'_>) -> (FeedId, Precedence) {
     (judgement.record.feed, judgement.precedence)
@@ -106,17 +119,47 @@ pub(super) fn deciding<'s, 'a>(set: &'s AliasSet<'a>) -> impl Iterator<Item = &'
 
 /// Whether an alias set may come to anything.
 pub(super) fn is_of_interest(set: &AliasSet<'_>) -> bool {
-    deciding(set).any(|judgement| matches!(judgement.opinion, Opinion::Affected { .. } | Opinion::NotComparable { .. }))
+    deciding(set).any(|judgement| judgement.opinion.is_of_interest())
 }
 
-/// Decides an alias set: a finding where the deciding statements say "affected".
-pub(super) fn decide(
-    set: &AliasSet<'_>,
-    package: &Package,
-    package_ref: &PackageRef,
-    shard: &Shard,
-    database: &Database,
-) -> Result<Option<Decision>, DatabaseError> {
+/// What the database has for people about the vulnerabilities of alias sets.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    details: HashMap<String, AdvisoryDetails>,
+    facts: HashMap<String, CveFacts>,
+}
+
+impl Known {
+    /// Reads it in the order of the keys, so that what lies together is read together.
+    pub(super) fn read<'s, 'a: 's>(
+        sets: impl Iterator<Item = &'s AliasSet<'a>> + Clone,
+        shard: &Shard,
+        database: &Database,
+    ) -> Result<Self, DatabaseError> {
+        let mut known = Self::default();
+        let advisories: BTreeSet<&str> =
+            sets.clone().flat_map(|set| &set.statements).map(|judgement| judgement.record.id.as_str()).collect();
+        for id in advisories {
+            if let Some(details) = shard.details(id)? {
+                known.details.insert(id.to_owned(), details);
+            }
+        }
+        for cve in sets.filter_map(cve).collect::<BTreeSet<&str>>() {
+            if let Some(facts) = database.cve_facts(cve)? {
+                known.facts.insert(cve.to_owned(), facts);
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn cve<'s>(set: &'s AliasSet<'_>) -> Option<&'s str> {
+    set.ids.iter().map(String::as_str).find(|id| id.starts_with("CVE-"))
+}
+
+/// Decides an alias set for packages that are judged alike: a finding for each where the deciding statements say
+/// "affected".
+pub(super) fn decide(set: &AliasSet<'_>, packages: &[(&Package, PackageRef)], known: &Known) -> Vec<Decision> {
     let affected: Vec<_> = deciding(set).filter(|j| matches!(j.opinion, Opinion::Affected { .. })).copied().collect();
     let (said, doubt) = if affected.is_empty() {
         let doubtful: Vec<_> =
@@ -126,76 +169,80 @@ pub(super) fn decide(
     } else {
         (affected, None)
     };
-    let Some(id) = set.ids.first().filter(|_| !said.is_empty()) else { return Ok(None) };
-    let (fix, fix_from) = fix(set, &said, package);
+    let Some(id) = set.ids.first().filter(|_| !said.is_empty()) else { return Vec::new() };
     let mut details = AdvisoryDetails::default();
-    for judgement in &set.statements {
-        if let Some(more) = shard.details(&judgement.record.id)? {
-            complete(&mut details, more);
+    for more in set.statements.iter().filter_map(|judgement| known.details.get(&judgement.record.id)) {
+        complete(&mut details, more);
+    }
+    let facts = cve(set).and_then(|cve| known.facts.get(cve)).cloned().unwrap_or_default();
+    let mut cvss = details.cvss;
+    let own = cvss.len();
+    for vector in facts.cvss {
+        if !cvss.iter().take(own).any(|known| known.vector == vector.vector) {
+            cvss.push(vector);
         }
     }
-    let facts = match set.ids.iter().find(|id| id.starts_with("CVE-")) {
-        Some(cve) => database.cve_facts(cve)?.unwrap_or_default(),
-        None => CveFacts::default(),
-    };
-    let mut cvss = details.cvss;
-    cvss.extend(
-        facts.cvss.iter().filter(|c| !cvss.iter().any(|known| known.vector == c.vector)).cloned().collect::<Vec<_>>(),
-    );
     let (severity, severity_source) = severity(&said, &set.ids, &cvss);
-    let finding = Finding {
+    let best = fix(set, &said);
+    let statements: Vec<Statement> = said
+        .iter()
+        .chain(best.iter().filter(|best| best.is_of_lower_rank).map(|best| &best.judgement))
+        .map(|judgement| Statement {
+            feed: judgement.record.feed,
+            advisory: judgement.record.id.clone(),
+            name: judgement.subject.name.to_owned(),
+            comparison: super::judge::comparison(judgement),
+        })
+        .collect();
+    let state = said.first().map_or(FixState::Unknown, |judgement| judgement.record.fix);
+    let fix = |package: &Package| match &best {
+        Some(best) => {
+            let (version, source) = distribution::installed_fix(package, &best.judgement.subject, best.version);
+            Fix { state: FixState::Fixed, version: Some(version), source }
+        }
+        None => Fix { state, version: None, source: None },
+    };
+    let finding = |(package, package_ref): &(&Package, PackageRef)| Finding {
         id: id.clone(),
         identifiers: set.ids.clone(),
         package: package_ref.clone(),
-        fix,
+        fix: fix(package),
         severity,
-        severity_source,
-        cvss,
-        title: details.summary,
-        description: details.description,
-        references: details.references,
-        cwes: details.cwes,
+        severity_source: severity_source.clone(),
+        cvss: cvss.clone(),
+        title: details.summary.clone(),
+        description: details.description.clone(),
+        references: details.references.clone(),
+        cwes: details.cwes.clone(),
         published: details.published,
         modified: details.modified,
-        kev: facts.kev,
-        epss: facts.epss,
+        kev: facts.kev.clone(),
+        epss: facts.epss.clone(),
         change: None,
         original_severity: None,
         factors: Vec::new(),
         score: 0,
-        statements: said
-            .iter()
-            .chain(fix_from.iter())
-            .map(|judgement| Statement {
-                feed: judgement.record.feed,
-                advisory: judgement.record.id.clone(),
-                name: judgement.subject.name.to_owned(),
-                comparison: super::judge::comparison(judgement),
-            })
-            .collect(),
+        statements: statements.clone(),
     };
-    Ok(Some(Decision { finding, doubt }))
+    packages.iter().map(|package| Decision { finding: finding(package), doubt: doubt.clone() }).collect()
 }
 
-/// The fix, and the statement of lower rank that it comes from, if it does.
-fn fix<'a>(set: &AliasSet<'a>, said: &[&'a Judgement<'a>], package: &Package) -> (Fix, Option<&'a Judgement<'a>>) {
-    let state = said.first().map_or(FixState::Unknown, |judgement| judgement.record.fix);
-    let fix = |(subject, version): (&Judgement<'_>, &str)| {
-        let (version, source) = distribution::installed_fix(package, &subject.subject, version);
-        Fix { state: FixState::Fixed, version: Some(version), source }
+/// A fixed version and the statement that names it.
+struct BestFix<'a, 'j> {
+    judgement: &'j Judgement<'a>,
+    version: &'j str,
+    /// Whether it is none of the statements that decide.
+    is_of_lower_rank: bool,
+}
+
+/// The fix that the deciding statements name; else that of the first statement of lower rank that names one: a version
+/// that is there overrules what is planned, also the end of support, before which it may have come.
+fn fix<'a>(set: &AliasSet<'a>, said: &[&'a Judgement<'a>]) -> Option<BestFix<'a, 'a>> {
+    let of = |said: &[&'a Judgement<'a>], is_of_lower_rank| {
+        best_fix(said).map(|(judgement, version)| BestFix { judgement, version, is_of_lower_rank })
     };
-    if let Some(best) = best_fix(said) {
-        return (fix(best), None);
-    }
-    let lower =
-        || set.statements.iter().copied().filter(|judgement| !said.iter().any(|s| std::ptr::eq(*s, *judgement)));
-    // What a feed of lower rank knows is no fix where the deciding one says that the release gets none any more.
-    for judgement in lower() {
-        if let Some(best) = best_fix(&[judgement]) {
-            return (fix(best), Some(judgement));
-        }
-    }
-    (Fix { state, version: None, source: None }, None)
+    let mut lower = set.statements.iter().filter(|judgement| !said.iter().any(|s| std::ptr::eq(*s, **judgement)));
+    of(said, false).or_else(|| lower.find_map(|judgement| of(&[judgement], true)))
 }
 
 /// The lowest fixed version that none of the statements calls affected; else the highest that they name.
@@ -219,23 +266,23 @@ fn best_fix<'j, 'a>(said: &[&'j Judgement<'a>]) -> Option<(&'j Judgement<'a>, &'
 }
 
 /// Fills what is still empty; statements come in order of rank.
-fn complete(details: &mut AdvisoryDetails, more: AdvisoryDetails) {
-    fn text(have: &mut String, more: String) {
+fn complete(details: &mut AdvisoryDetails, more: &AdvisoryDetails) {
+    fn text(have: &mut String, more: &str) {
         if have.is_empty() {
-            *have = more;
+            more.clone_into(have);
         }
     }
-    text(&mut details.summary, more.summary);
-    text(&mut details.description, more.description);
+    text(&mut details.summary, &more.summary);
+    text(&mut details.description, &more.description);
     if details.references.is_empty() {
-        details.references = more.references;
+        details.references.clone_from(&more.references);
     }
     if details.cwes.is_empty() {
-        details.cwes = more.cwes;
+        details.cwes.clone_from(&more.cwes);
     }
-    for vector in more.cvss {
+    for vector in &more.cvss {
         if !details.cvss.iter().any(|known| known.vector == vector.vector) {
-            details.cvss.push(vector);
+            details.cvss.push(vector.clone());
         }
     }
     details.published = details.published.or(more.published);
@@ -335,7 +382,7 @@ mod tests {
 
     fn judgements(records: &[Advisory]) -> Vec<Judgement<'_>> {
         let package = Package::new(PackageKind::Npm, "p", "1.0");
-        records.iter().map(|record| super::super::judge::judge(record, &package, SUBJECT, None)).collect()
+        records.iter().map(|record| super::super::judge::judge(record, records, &package, SUBJECT, None)).collect()
     }
 
     fn ids<'a>(sets: &'a [AliasSet<'_>]) -> Vec<Vec<&'a str>> {
@@ -352,7 +399,7 @@ mod tests {
             record("RUSTSEC-9", &[], &[], FeedId::Osv),
         ];
         let judgements = judgements(&records);
-        let sets = alias_sets(&judgements, &[], PackageKind::Pypi);
+        let sets = alias_sets(&judgements, &[], PackageKind::Pypi, |_| true);
         assert_eq!(
             ids(&sets),
             [vec!["CVE-1", "PYSEC-1", "GHSA-1"], vec!["CVE-2", "DSA-1"], vec!["CVE-3", "DSA-1"], vec!["RUSTSEC-9"]]
@@ -371,7 +418,7 @@ mod tests {
         ];
         let judgements = judgements(&records);
         let links = [("GHSA-1".to_owned(), "CVE-1".to_owned()), ("GHSA-2".to_owned(), "CVE-2".to_owned())];
-        let sets = alias_sets(&judgements, &links, PackageKind::Apk);
+        let sets = alias_sets(&judgements, &links, PackageKind::Apk, |_| true);
         assert_eq!(ids(&sets), [["CVE-1", "GHSA-1"], ["CVE-2", "GHSA-2"]]);
         assert_eq!(sets.first().map(|set| set.statements.len()), Some(2));
     }
@@ -412,15 +459,17 @@ mod tests {
             ("postponed", vec![open(FixState::Deferred)], true, FixState::Deferred, None),
             ("end of life", vec![open(FixState::EndOfLife)], true, FixState::EndOfLife, None),
             ("ignored, fixed", vec![open(FixState::WillNotFix), fixed.clone()], true, FixState::Fixed, Some("1.5")),
+            ("end of life, fixed", vec![open(FixState::EndOfLife), fixed.clone()], true, FixState::Fixed, Some("1.5")),
             ("not affected", vec![open(FixState::NotAffected), fixed.clone()], false, FixState::Unknown, None),
         ] {
             let judgements = judgements(&records);
-            let sets = alias_sets(&judgements, &[], PackageKind::Npm);
+            let sets = alias_sets(&judgements, &[], PackageKind::Npm, |_| true);
             let set = sets.first().expect("one set");
             assert_eq!((sets.len(), is_of_interest(set)), (1, affected), "{what}");
             if affected {
-                let said: Vec<_> = deciding(set).copied().collect();
-                let (fix, _) = fix(set, &said, &package);
+                let package_ref = super::super::reference(0, &package, None);
+                let decisions = decide(set, &[(&package, package_ref)], &Known::default());
+                let fix = &decisions.first().expect("a finding").finding.fix;
                 assert_eq!((fix.state, fix.version.as_deref()), (state, version), "{what}");
             }
         }
@@ -436,7 +485,7 @@ mod tests {
             },
         ];
         let judgements = judgements(&records);
-        let sets = alias_sets(&judgements, &[], PackageKind::Pypi);
+        let sets = alias_sets(&judgements, &[], PackageKind::Pypi, |_| true);
         assert_eq!((sets.len(), sets.first().is_some_and(is_of_interest)), (1, true));
     }
 

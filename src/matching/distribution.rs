@@ -1,13 +1,14 @@
 //! What differs between distributions: under which names and versions a package is looked up, which builds are
 //! numbered on their own, what a fixed source version means for a binary package.
 
-use crate::model::{Distribution, Package, PackageKind};
+use crate::model::{Advisory, Distribution, FeedId, Package, PackageKind};
 use crate::version::Scheme;
 
+use super::amazon;
 use super::content_sets::Product;
 
 /// A name and version that advisories may speak of, and how its versions are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Subject<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
@@ -17,7 +18,8 @@ pub(super) struct Subject<'a> {
 }
 
 /// Distributions of rpm packages whose advisories name source packages (some of their feeds name binaries too).
-const RPM_BY_SOURCE: [&str; 8] = ["rhel", "sles", "sled", "sl-micro", "mageia", "openeuler", "azurelinux", "mariner"];
+const RPM_BY_SOURCE: [&str; 9] =
+    ["rhel", "centos", "sles", "sled", "sl-micro", "mageia", "openeuler", "azurelinux", "mariner"];
 
 /// What to look up, the most telling first; empty where the kind has no order of versions.
 ///
@@ -25,10 +27,13 @@ const RPM_BY_SOURCE: [&str; 8] = ["rhel", "sles", "sled", "sl-micro", "mageia", 
 /// Rocky, Oracle, Amazon and Photon per **binary** package; SUSE and a few others per source in one form of their data
 /// and per binary in another, so both are asked. Red Hat names fixed builds by binary, and by source what is not fixed.
 /// Language packages are their own subject. Programs without a package are asked for among Bitnami's records, which
-/// speak of upstream versions.
+/// speak of upstream versions. CentOS Linux is judged by what Red Hat says of the packages that it rebuilds.
 pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribution>) -> Vec<Subject<'a>> {
     let kind = if package.kind == PackageKind::Generic { PackageKind::Bitnami } else { package.kind };
-    let Some(scheme) = Scheme::of(kind) else { return Vec::new() };
+    let Some(mut scheme) = Scheme::of(kind) else { return Vec::new() };
+    if scheme == Scheme::Rpm && distribution.is_some_and(|distribution| distribution.id == "centos") {
+        scheme = Scheme::RpmRebuild;
+    }
     let binary = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
     let source = package.source.as_ref().filter(|source| !source.name.is_empty());
     match (package.kind, source) {
@@ -62,9 +67,12 @@ fn is_by_source(distribution: Option<&Distribution>) -> bool {
 /// Builds that a distribution numbers on their own beside the plain ones: a fix in one says nothing about another.
 /// Oracle's and Ubuntu's FIPS builds, Oracle's user-space Ksplice builds.
 pub(super) fn line(version: &str) -> Option<&'static str> {
-    let has =
-        |word: &str| version.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
-    if has("ksplice") {
+    let version = version.as_bytes();
+    let has = |word: &str| version.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    // Both words have this letter, and few versions do.
+    if !version.iter().any(|byte| byte.eq_ignore_ascii_case(&b'p')) {
+        None
+    } else if has("ksplice") {
         Some("ksplice")
     } else if has("fips") {
         Some("fips")
@@ -73,18 +81,29 @@ pub(super) fn line(version: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a package shows that it comes from a repository or channel; `None` where no package shows it.
-pub(super) fn comes_from(package: &Package, repository: &str) -> Option<bool> {
+/// Whether a package shows that it comes from a repository or channel; `None` where no package shows it. `siblings` are
+/// all records about packages of this name, `record` is one of them.
+pub(super) fn comes_from(
+    package: &Package,
+    repository: &str,
+    record: &Advisory,
+    siblings: &[Advisory],
+) -> Option<bool> {
     let name = repository.to_ascii_lowercase();
     match name.as_str() {
-        // The repositories that every image of the distribution has.
-        "" | "main" | "core" | "amzn2-core" | "amazonlinux" | "amzn-main" | "amzn-updates" => Some(true),
+        name if is_of_every_image(name) => Some(true),
         "ksplice" => Some(line(&package.version) == Some("ksplice")),
         name if name.starts_with("fips") => Some(line(&package.version) == Some("fips")),
         // Ubuntu's packages for subscribers say so in their version: `+esm1`, `~esm2`.
         name if name.starts_with("esm") => Some(package.version.contains("esm")),
+        name if record.feed == FeedId::Amazon => amazon::comes_from(package, name, record, siblings),
         _ => None,
     }
+}
+
+/// The repositories that every image of the distribution has.
+pub(super) fn is_of_every_image(repository: &str) -> bool {
+    matches!(repository, "" | "main" | "core" | "amzn2-core" | "amazonlinux" | "amzn-main" | "amzn-updates")
 }
 
 /// How a product concerns an image.
@@ -225,6 +244,7 @@ mod tests {
             ("alpine", PackageKind::Apk, &[("src", "1")]),
             ("wolfi", PackageKind::Apk, &[("src", "1")]),
             ("rhel", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
+            ("centos", PackageKind::Rpm, &[("src", "2"), ("bin", "1")]),
             ("almalinux", PackageKind::Rpm, &[("bin", "1")]),
             ("rocky", PackageKind::Rpm, &[("bin", "1")]),
             ("ol", PackageKind::Rpm, &[("bin", "1")]),

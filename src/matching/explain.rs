@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 use super::judge::{self, Opinion};
-use super::{Matched, by_shard, decide, distribution, judge_all, links};
+use super::{Matched, by_shard, decide, distribution, judge_all, links, reference};
 
 /// All that is known about one vulnerability in one image.
 #[derive(Debug)]
@@ -172,7 +172,7 @@ fn consult(
     let links = links(&judgements, database)?;
     // The sets that the vulnerability is in: through one of its names, or through the advisory that was asked for.
     let mut decides = Vec::new();
-    for set in decide::alias_sets(&judgements, &links, package.kind) {
+    for set in decide::alias_sets(&judgements, &links, package.kind, |_| true) {
         if set.ids.iter().any(|id| names.contains(id)) {
             decides.extend(decide::deciding(&set).map(|judgement| std::ptr::from_ref(*judgement)));
             // An advisory about several vulnerabilities is no other name of one of them.
@@ -208,13 +208,7 @@ fn consult(
         return Ok(None);
     }
     records.sort_by_key(|(rank, _)| *rank);
-    let package = PackageRef {
-        index,
-        kind: package.kind,
-        name: package.name.clone(),
-        version: package.version.clone(),
-        purl: package.purl(distribution),
-    };
+    let package = reference(index, package, distribution);
     Ok(Some((package, shard_name.clone(), records.into_iter().map(|(_, consulted)| consulted).collect())))
 }
 

@@ -3,6 +3,7 @@
 use crate::model::{Advisory, Constraint, Distribution, Event, FeedId, FixState, Package};
 use crate::version::{self, Verdict};
 
+use super::amazon;
 use super::distribution::{self, Concern, Subject};
 
 /// What a record says about a package.
@@ -46,16 +47,24 @@ pub(super) enum Opinion {
     },
 }
 
-/// Judges a record.
+impl Opinion {
+    /// Whether it may come to a finding, or to what would be one.
+    pub(super) fn is_of_interest(&self) -> bool {
+        matches!(self, Self::Affected { .. } | Self::NotComparable { .. })
+    }
+}
+
+/// Judges a record. `siblings` are all records that were found with it.
 pub(super) fn judge<'a>(
     record: &'a Advisory,
+    siblings: &[Advisory],
     package: &Package,
     subject: Subject<'a>,
     distribution: Option<&Distribution>,
 ) -> Judgement<'a> {
     let judgement =
         |opinion| Judgement { record, subject, opinion, precedence: precedence(record, &subject, distribution) };
-    if let Some(reason) = unconcerned(record, package, distribution) {
+    if let Some(reason) = unconcerned(record, siblings, package, distribution) {
         return judgement(Opinion::NotConcerned { reason });
     }
     // Red Hat's fixed builds are binaries; that one has the name of this package's source does not matter.
@@ -73,8 +82,15 @@ pub(super) fn judge<'a>(
     if version::is_affected(subject.scheme, &record.ranges, &record.versions, subject.version) == Some(false) {
         return judgement(Opinion::NotAffected);
     }
+    let reservation = || amazon::reservation(package, record).filter(|_| record.feed == FeedId::Amazon);
     judgement(match version::evaluate(subject.scheme, &record.ranges, &record.versions, subject.version) {
-        Verdict::Affected { comparison, fixed } => Opinion::Affected { comparison, fixed },
+        Verdict::Affected { comparison, fixed } => {
+            let comparison = match reservation() {
+                Some(reservation) => format!("{comparison}; {reservation}"),
+                None => comparison,
+            };
+            Opinion::Affected { comparison, fixed }
+        }
         Verdict::NotAffected { .. } => Opinion::NotAffected,
         Verdict::NotComparable { reason } => Opinion::NotComparable { reason },
     })
@@ -98,7 +114,7 @@ pub(super) fn comparison(judgement: &Judgement<'_>) -> String {
 
 fn precedence(record: &Advisory, subject: &Subject<'_>, distribution: Option<&Distribution>) -> Precedence {
     let is_of_own_line = record.constraints.iter().any(|constraint| match constraint {
-        Constraint::Repository(name) => !matches!(name.as_str(), "" | "main" | "core"),
+        Constraint::Repository(name) => !distribution::is_of_every_image(name),
         Constraint::Cpe(products) => {
             products.iter().any(|cpe| distribution::has_product(distribution, cpe) == Some(Concern::Own))
         }
@@ -113,7 +129,12 @@ fn precedence(record: &Advisory, subject: &Subject<'_>, distribution: Option<&Di
 
 /// Why a record does not concern a package. A constraint that cannot be decided from the inventory does not hold: such
 /// a record speaks about other packages than the distribution's plain ones.
-fn unconcerned(record: &Advisory, package: &Package, distribution: Option<&Distribution>) -> Option<String> {
+fn unconcerned(
+    record: &Advisory,
+    siblings: &[Advisory],
+    package: &Package,
+    distribution: Option<&Distribution>,
+) -> Option<String> {
     for constraint in &record.constraints {
         let reason = match constraint {
             Constraint::Arch(allowed) => match &package.arch {
@@ -133,7 +154,7 @@ fn unconcerned(record: &Advisory, package: &Package, distribution: Option<&Distr
                     format!("it is about another product ({first})")
                 })
             }
-            Constraint::Repository(name) => match distribution::comes_from(package, name) {
+            Constraint::Repository(name) => match distribution::comes_from(package, name, record, siblings) {
                 Some(true) => None,
                 Some(false) => Some(format!("it is about packages from `{name}`, which this one is not")),
                 None => Some(format!("it is about packages from `{name}`, which the image does not show to have")),
@@ -187,7 +208,8 @@ fn other_line(record: &Advisory, package: &Package, subject: &Subject<'_>) -> Op
     })
 }
 
-fn fixed_versions(record: &Advisory) -> impl Iterator<Item = &str> {
+/// The fixed versions that a record names.
+pub(super) fn fixed_versions(record: &Advisory) -> impl Iterator<Item = &str> {
     record.ranges.iter().flat_map(|range| &range.events).filter_map(|event| match event {
         Event::Fixed(version) => Some(version.as_str()),
         _ => None,
@@ -219,7 +241,7 @@ mod tests {
     /// One word for the opinion.
     fn opinion(package: &Package, record: &Advisory, scheme: Scheme) -> &'static str {
         let subject = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
-        match judge(record, package, subject, None).opinion {
+        match judge(record, std::slice::from_ref(record), package, subject, None).opinion {
             Opinion::Affected { .. } => "affected",
             Opinion::NotAffected => "not affected",
             Opinion::NotComparable { .. } => "not comparable",
@@ -268,7 +290,7 @@ mod tests {
             (PackageKind::Deb, "1.1.1f-1ubuntu2.16", repository("fips"), "1.1.1f-1ubuntu2.fips.2.9", "not concerned"),
             (PackageKind::Deb, "1.1.1f-1ubuntu2.fips.2.8", repository("fips"), "1.1.1f-1ubuntu2.fips.2.9", "affected"),
             (PackageKind::Deb, "1.1.1f-1ubuntu2.fips.2.8", vec![], "1.1.1f-1ubuntu2.17", "not comparable"),
-            // Amazon: the core repository is everybody's, an extra is not.
+            // The core repository is everybody's; that a package is from another must be shown.
             (PackageKind::Rpm, "1-1.amzn2", repository("amzn2-core"), "1-2.amzn2", "affected"),
             (PackageKind::Rpm, "1-1.amzn2", repository("amzn2extra-docker"), "1-2.amzn2", "not concerned"),
         ] {

@@ -60,7 +60,7 @@ fn reason(
         let about = records.iter().find(|record| {
             is_about(&record.id) || record.covers.iter().any(is_about) || record.aliases.iter().any(is_about)
         });
-        let says = match about.map(|record| judge::judge(record, owner, subject, distribution)) {
+        let says = match about.map(|record| judge::judge(record, &records, owner, subject, distribution)) {
             Some(judgement) => said(&judgement),
             None => "which do not mention it".to_owned(),
         };

@@ -50,9 +50,21 @@ impl Distribution {
     }
 
     /// The shard that holds this release's advisories, for example `debian-12`, `alpine-3.20`, `almalinux-9`.
-    /// Distributions that are others' packages under another name use theirs.
+    /// Distributions that are others' packages under another name use theirs: CentOS Linux is Red Hat's rebuilt.
+    /// CentOS Stream, which is ahead of Red Hat's, is not.
     #[must_use]
     pub fn shard(&self) -> ShardName {
+        let release = self.release();
+        match (self.id.as_str(), release.as_str()) {
+            ("centos", release) if self.is_stream() => ShardName::new(format!("centos-stream-{release}")),
+            ("centos", release) if !release.is_empty() => ShardName::new(format!("rhel-{release}")),
+            _ => self.lifecycle(),
+        }
+    }
+
+    /// The release as its end of life is kept by, for example `centos-7`.
+    #[must_use]
+    pub fn lifecycle(&self) -> ShardName {
         let release = self.release();
         match (self.id.as_str(), release.as_str()) {
             ("raspbian", release) => ShardName::new(format!("debian-{release}")),
@@ -61,6 +73,11 @@ impl Distribution {
             }
             (id, release) => ShardName::new(format!("{id}-{release}")),
         }
+    }
+
+    /// CentOS Stream has the `ID` of CentOS Linux, which ended with release 8.
+    fn is_stream(&self) -> bool {
+        self.name.contains("Stream") || self.release().parse::<u32>().is_ok_and(|release| release > 8)
     }
 
     /// `debian-12.4`-like text for the purl qualifier `distro`.
@@ -100,8 +117,17 @@ mod tests {
             ("opensuse-leap", "15.6", "opensuse-leap-15.6"),
             ("raspbian", "11", "debian-11"),
             ("mariner", "2.0", "mariner-2.0"),
+            ("centos", "7", "rhel-7"),
+            ("centos", "8", "rhel-8"),
+            ("centos", "9", "centos-stream-9"),
+            ("centos", "", "centos"),
         ] {
             assert_eq!(distribution(id, version).shard().as_str(), shard, "{id} {version}");
         }
+        let stream = Distribution { name: "CentOS Stream 8".into(), ..distribution("centos", "8") };
+        assert_eq!(
+            (stream.shard().as_str(), stream.lifecycle().as_str(), distribution("centos", "7").lifecycle().as_str()),
+            ("centos-stream-8", "centos-8", "centos-7")
+        );
     }
 }

@@ -39,11 +39,12 @@ impl<'a> Version<'a> {
             Some(parts) => parts,
             None => (rest, ""),
         };
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~' | '-' | ':' | '_');
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'~' | b'-' | b':' | b'_');
         let fits_int = epoch.trim_start_matches('0').len() < 10 || epoch.parse::<i32>().is_ok();
         let sound = fits_int
             && upstream.starts_with(|c: char| c.is_ascii_digit())
-            && rest.chars().all(allowed)
+            && rest.bytes().all(allowed)
             && !revision.contains(':');
         sound.then_some(Self { epoch: epoch.as_bytes(), upstream: upstream.as_bytes(), revision: revision.as_bytes() })
     }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use crate::model::{Event, Range};
 
 use super::interval::{End, Interval, ZERO, intervals, is_within_limits, order};
-use super::{Scheme, compare, is_valid};
+use super::{Scheme, compare, is_valid, is_valid_where_ordered};
 
 /// The answer for one version and one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +63,17 @@ pub fn is_affected(scheme: Scheme, ranges: &[Range], versions: &[String], versio
         && let [Event::Introduced(start), Event::Fixed(end)] = range.events.as_slice()
         && start == ZERO
         && end != ZERO
-        && is_valid(scheme, end)
+        && version != ZERO
     {
-        return is_valid(scheme, version).then(|| order(scheme, end, version).is_gt());
+        let is_ordered = if is_valid_where_ordered(scheme) {
+            // Then comparing them is asking whether both are versions.
+            !end.trim().is_empty() && !version.trim().is_empty()
+        } else {
+            is_valid(scheme, end) && is_valid(scheme, version)
+        };
+        if let Some(order) = is_ordered.then(|| compare(scheme, end, version)).flatten() {
+            return Some(order.is_gt());
+        }
     }
     let record = Record { scheme, ranges, versions };
     if record.lists(version) {

@@ -13,11 +13,38 @@ pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
     Some(number::compare(a.epoch.unwrap_or_default(), b.epoch.unwrap_or_default()).then_with(|| a.compare_rest(&b)))
 }
 
-/// The order of two versions; a missing epoch is the other side's.
+/// The order of two versions; how CentOS names its rebuilds is no difference.
+pub(super) fn compare_rebuild(a: &str, b: &str) -> Option<Ordering> {
+    match rebuilt(a, b) {
+        Some((a, b)) => compare(&a, &b),
+        None => compare(a, b),
+    }
+}
+
+/// The same, and a missing epoch is the other side's.
 pub(super) fn compare_source(a: &str, b: &str) -> Option<Ordering> {
+    let rebuilt = rebuilt(a, b);
+    let (a, b) = rebuilt.as_ref().map_or((a, b), |(a, b)| (a.as_str(), b.as_str()));
     let (a, b) = (Version::parse(a), Version::parse(b));
     let epochs = a.epoch.zip(b.epoch).map_or(Ordering::Equal, |(x, y)| number::compare(x, y));
     Some(epochs.then_with(|| a.compare_rest(&b)))
+}
+
+/// Two versions of which one is CentOS's, without what the rebuild changes: `97.el7.centos.5` is Red Hat's `97.el7_9.5`,
+/// and `3.module_el8.5.0+1022+b541f3b1` is `3.module+el8.5.0+13548+45d748af`.
+fn rebuilt(a: &str, b: &str) -> Option<(String, String)> {
+    let is_of_centos = |text: &str| text.contains(".centos") || text.contains(".module_el");
+    (is_of_centos(a) || is_of_centos(b)).then(|| (without_rebuild(a), without_rebuild(b)))
+}
+
+fn without_rebuild(version: &str) -> String {
+    let version = version.split_once(".module").map_or(version, |(before, _)| before).replacen(".centos", "", 1);
+    let Some((before, after)) = version.split_once(".el") else { return version };
+    // The minor release, of which a rebuild says nothing.
+    let release = after.bytes().take_while(u8::is_ascii_digit).count();
+    let (release, rest) = after.split_at(release);
+    let rest = rest.strip_prefix('_').map_or(rest, |minor| minor.trim_start_matches(|c: char| c.is_ascii_digit()));
+    format!("{before}.el{release}{rest}")
 }
 
 /// Whether a package can have this version: it has a digit, and no character that rpm's spec files do not allow.

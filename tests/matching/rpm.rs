@@ -1,6 +1,6 @@
 //! The rules of each distribution of rpm packages, by documents in its own form.
 
-use plimsoll::model::{Distribution, Package, PackageKind};
+use plimsoll::model::{CoverageStatus, Distribution, GapKind, Package, PackageKind};
 use serde_json::{Value, json};
 
 use super::{database, distribution, inventory, matched, of_source, package, told};
@@ -263,18 +263,85 @@ fn amazon_by_repository() {
             </update></updates>"#
         ))
     };
-    let docker = |version| package(PackageKind::Rpm, "docker", version);
+    let rpm = |name, version| package(PackageKind::Rpm, name, version);
+    let docker = |version| rpm("docker", version);
     let amazon = || distribution("amzn", "2");
     assert_found(
         &[
             ("amazon/2/core/updateinfo.xml", update("ALAS2-2024-1", "CVE-2024-1000", "docker", "20.10")),
             ("amazon/2/extras-docker/updateinfo.xml", update("ALAS2DOCKER-2024-1", "CVE-2024-2000", "docker", "25.0")),
             ("amazon/al2023/core/updateinfo.xml", update("ALAS2023-2024-1", "CVE-2024-3000", "docker", "26.0")),
+            ("amazon/2/extras-ecs/updateinfo.xml", update("ALAS2ECS-2024-1", "CVE-2024-4000", "ecs-init", "1.80")),
+            ("amazon/2/main/updateinfo.xml", update("ALAS2-2024-5", "CVE-2024-5000", "kernel", "4.14.3")),
+            (
+                "amazon/2/extras-kernel-5.10/updateinfo.xml",
+                update("ALAS2K-2024-6", "CVE-2024-6000", "kernel", "5.10.9"),
+            ),
+            (
+                "amazon/2/extras-kernel-5.15/updateinfo.xml",
+                update("ALAS2K-2024-7", "CVE-2024-7000", "kernel", "5.15.9"),
+            ),
         ],
         &[
             ("core", amazon(), docker("20.9-1.amzn2"), &["CVE-2024-1000 docker 20.10-1.amzn2"]),
             ("an extra is not core", amazon(), docker("20.10-1.amzn2"), &[]),
+            (
+                "only an extra has it",
+                amazon(),
+                rpm("ecs-init", "1.79-1.amzn2"),
+                &["CVE-2024-4000 ecs-init 1.80-1.amzn2"],
+            ),
+            ("fixed in the extra", amazon(), rpm("ecs-init", "1.80-1.amzn2"), &[]),
+            ("core's line", amazon(), rpm("kernel", "4.14.2-1.amzn2"), &["CVE-2024-5000 kernel 4.14.3-1.amzn2"]),
+            ("an extra's line", amazon(), rpm("kernel", "5.10.8-1.amzn2"), &["CVE-2024-6000 kernel 5.10.9-1.amzn2"]),
+            ("fixed in the extra's line", amazon(), rpm("kernel", "5.10.9-1.amzn2"), &[]),
             ("2023", distribution("amzn", "2023"), docker("25.0-1.amzn2"), &["CVE-2024-3000 docker 26.0-1.amzn2"]),
         ],
+    );
+}
+
+#[test]
+fn centos_linux_by_red_hats_records_and_centos_stream_by_none() {
+    let base = ("B", "cpe:/o:redhat:enterprise_linux:7::server");
+    let document = |cve: &str, build: &str| {
+        let binary = format!("httpd-0:{build}.x86_64");
+        vex(cve, &[base], &[("fixed", "B", &binary)], json!([]))
+    };
+    let unfixed = vex("CVE-2024-3000", &[base], &[("known_affected", "B", "httpd")], json!([]));
+    let list: String =
+        (1..=3).map(|n| format!("\"2024/cve-2024-{n}000.json\",\"2024-08-05T10:00:00+00:00\"\n")).collect();
+    let files = [
+        ("redhat/changes.csv", json!(list)),
+        ("redhat/2024/cve-2024-1000.json", document("CVE-2024-1000", "2.4.6-97.el7_9.5")),
+        ("redhat/2024/cve-2024-2000.json", document("CVE-2024-2000", "2.4.6-97.el7_9.6")),
+        ("redhat/2024/cve-2024-3000.json", unfixed),
+    ];
+    let httpd = |version: &str| of_source("httpd", version, package(PackageKind::Rpm, "httpd", version));
+    let (linux, open) = (|| distribution("centos", "7.9.2009"), "CVE-2024-3000 httpd NotFixed");
+    assert_found(
+        &files,
+        &[
+            (
+                "before both",
+                linux(),
+                httpd("2.4.6-97.el7.centos.4"),
+                &["CVE-2024-1000 httpd 2.4.6-97.el7_9.5", "CVE-2024-2000 httpd 2.4.6-97.el7_9.6", open],
+            ),
+            (
+                "the rebuild of a fix is the fix",
+                linux(),
+                httpd("2.4.6-97.el7.centos.5"),
+                &["CVE-2024-2000 httpd 2.4.6-97.el7_9.6", open],
+            ),
+            ("as Red Hat writes it", linux(), httpd("2.4.6-97.el7_9.6"), &[open]),
+        ],
+    );
+    let (_directory, database) = database(&files);
+    let stream = Distribution { name: "CentOS Stream 8".into(), ..distribution("centos", "8") };
+    let result = matched(&inventory(Some(stream), vec![httpd("2.4.6-1.el8")]), &database);
+    let gap = result.gaps.first().expect("a gap");
+    assert_eq!(
+        (result.findings.len(), result.coverage[0].status, gap.kind, gap.subject.as_str()),
+        (0, CoverageStatus::NoData, GapKind::NoAdvisories, "centos-stream-8")
     );
 }

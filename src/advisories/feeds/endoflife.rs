@@ -115,7 +115,7 @@ fn shard(id: &str, cycle: &str) -> ShardName {
         repository_release: None,
         content_sets: Vec::new(),
     };
-    distribution.shard()
+    distribution.lifecycle()
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -25,6 +26,7 @@ pub(in crate::advisories) enum IndexError {
 #[derive(Debug)]
 pub(in crate::advisories) struct IndexFile {
     file: File,
+    length: u64,
     header: Header,
     /// Where the header ends: offsets count from here.
     body: u64,
@@ -37,11 +39,18 @@ struct OpenTable {
     recent: Mutex<Recent>,
 }
 
-/// A decompressed block, and where in it each pair starts.
+/// A decompressed block, and where in it each pair lies.
 #[derive(Debug)]
 struct Unpacked {
     bytes: Vec<u8>,
-    starts: Vec<u32>,
+    pairs: Vec<Pair>,
+}
+
+/// Where a key and its value lie in a block.
+#[derive(Debug)]
+struct Pair {
+    key: Range<usize>,
+    value: Range<usize>,
 }
 
 /// The blocks that were read last, by offset, the newest at the end; together not much longer than [`MOST_KEPT`].
@@ -86,9 +95,10 @@ impl IndexFile {
         if word(8) != VERSION {
             return Err(IndexError::Version(word(8)));
         }
-        let header = read_checked(&file, 20, word(12), word(16), "header")?;
+        let length = file.metadata()?.len();
+        let header = read_checked(&file, length, (20, word(12)), word(16), "header")?;
         let header: Header = postcard::from_bytes(&header).map_err(|_| IndexError::Damaged("header"))?;
-        Ok(Self { file, header, body: 20 + u64::from(word(12)), tables: Default::default() })
+        Ok(Self { file, length, header, body: 20 + u64::from(word(12)), tables: Default::default() })
     }
 
     pub(in crate::advisories) fn header(&self) -> &Header {
@@ -107,9 +117,8 @@ impl IndexFile {
         let after = blocks.partition_point(|block| block.first_key.as_str() <= key);
         let Some(block) = after.checked_sub(1).and_then(|index| blocks.get(index)) else { return Ok(None) };
         let raw = self.block(table, block)?;
-        let at = raw.starts.binary_search_by(|start| raw.pair(*start).map_or("", |(candidate, _)| candidate).cmp(key));
-        let start = at.ok().and_then(|at| raw.starts.get(at));
-        Ok(start.and_then(|start| raw.pair(*start)).map(|(_, value)| value.to_vec()))
+        let at = raw.pairs.binary_search_by(|pair| raw.part(&pair.key).cmp(key.as_bytes()));
+        Ok(at.ok().and_then(|at| raw.pairs.get(at)).map(|pair| raw.part(&pair.value).to_vec()))
     }
 
     /// Every entry of a table, in key order, as far as `visit` does not fail.
@@ -120,7 +129,10 @@ impl IndexFile {
     ) -> Result<(), E> {
         for block in self.blocks(table)? {
             let raw = self.block(table, block)?;
-            raw.starts.iter().filter_map(|start| raw.pair(*start)).try_for_each(|(key, value)| visit(key, value))?;
+            for pair in &raw.pairs {
+                let key = str::from_utf8(raw.part(&pair.key)).map_err(|_| IndexError::Damaged("key"))?;
+                visit(key, raw.part(&pair.value))?;
+            }
         }
         Ok(())
     }
@@ -166,7 +178,7 @@ impl IndexFile {
 
     fn read(&self, offset: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
         let at = self.body.checked_add(offset).ok_or(IndexError::Damaged(what))?;
-        read_checked(&self.file, at, length, checksum, what)
+        read_checked(&self.file, self.length, (at, length), checksum, what)
     }
 }
 
@@ -175,22 +187,34 @@ impl Unpacked {
     fn of(bytes: Vec<u8>) -> Result<Self, IndexError> {
         let damaged = |_| IndexError::Damaged("block");
         let (count, mut rest) = postcard::take_from_bytes::<usize>(&bytes).map_err(damaged)?;
-        let mut starts = Vec::new();
+        let mut pairs = Vec::new();
+        let mut next = || {
+            let (part, after) = postcard::take_from_bytes::<&[u8]>(rest).map_err(damaged)?;
+            rest = after;
+            let end = bytes.len() - after.len();
+            Ok::<_, IndexError>(end - part.len()..end)
+        };
         for _ in 0..count {
-            starts.push(u32::try_from(bytes.len() - rest.len()).map_err(|_| IndexError::Damaged("block"))?);
-            (_, rest) = postcard::take_from_bytes::<(&str, &[u8])>(rest).map_err(damaged)?;
+            pairs.push(Pair { key: next()?, value: next()? });
         }
-        Ok(Self { bytes, starts })
+        Ok(Self { bytes, pairs })
     }
 
-    fn pair(&self, start: u32) -> Option<(&str, &[u8])> {
-        postcard::take_from_bytes(self.bytes.get(start as usize..)?).ok().map(|(pair, _)| pair)
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 }
 
-fn read_checked(file: &File, at: u64, length: u32, checksum: u32, what: &'static str) -> Result<Vec<u8>, IndexError> {
+/// A part of a file of `file_length` bytes, by where it begins and how long it is.
+fn read_checked(
+    file: &File,
+    file_length: u64,
+    (at, length): (u64, u32),
+    checksum: u32,
+    what: &'static str,
+) -> Result<Vec<u8>, IndexError> {
     let end = at.checked_add(u64::from(length));
-    if length > LONGEST || end.is_none_or(|end| end > file.metadata().map_or(0, |metadata| metadata.len())) {
+    if length > LONGEST || end.is_none_or(|end| end > file_length) {
         return Err(IndexError::Damaged(what));
     }
     let mut bytes = vec![0; length as usize];
