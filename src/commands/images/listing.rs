@@ -3,7 +3,7 @@
 //! The API lists a project with the job token, a group with an access token. Where it cannot be asked, repositories that
 //! are named are listed by the registry (`/v2/<repository>/tags/list`), which needs the right to pull only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,6 +19,8 @@ use crate::gitlab::{GitLab, GitLabError, Repository};
 use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, StateIndex};
 use crate::registry::Registry;
 use crate::settings::{Origin, Settings};
+
+use super::place::{Source, Whose, exact, repositories, sources, web_address};
 
 pub(in crate::commands) type Selected = Decision;
 
@@ -120,27 +122,6 @@ fn patterns(args: &SelectionArgs, settings: &Settings) -> (Vec<String>, String) 
         _ => (args.patterns.clone(), "the command line".to_owned()),
     };
     (patterns, origin)
-}
-
-/// `https://gitlab.example.com/group/project/container_registry/12`.
-struct WebAddress {
-    project: String,
-    repository: Option<u64>,
-}
-
-impl WebAddress {
-    /// Patterns for what it shows. The project's own repository is called like it.
-    fn names(&self) -> [String; 2] {
-        [self.project.clone(), format!("{}/**", self.project)]
-    }
-}
-
-fn web_address(pattern: &str) -> Option<WebAddress> {
-    let rest = pattern.strip_prefix("https://").or_else(|| pattern.strip_prefix("http://"))?;
-    let (path, tail) = rest.split_once("/container_registry")?;
-    let project = path.split_once('/')?.1.trim_end_matches("/-").to_owned();
-    let repository = tail.trim_matches('/').split(['/', '?', '#']).next().and_then(|id| id.parse().ok());
-    Some(WebAddress { project, repository })
 }
 
 impl Listing {
@@ -481,177 +462,5 @@ fn candidate(tag: &ListedTag, index: &StateIndex) -> Candidate {
     }
 }
 
-/// Patterns that are whole references: host, repository and tag or digest, without wildcards.
-fn exact(patterns: &[String]) -> Vec<ImageReference> {
-    let whole = |pattern: &String| {
-        let host = pattern.split_once('/').map(|(host, _)| host)?;
-        let is_host = host.contains(['.', ':']) || host == "localhost";
-        let tagged = pattern.contains('@') || pattern.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
-        (is_host && tagged && !pattern.contains(['*', '?', '!']) && !pattern.contains("://"))
-            .then(|| pattern.parse().ok())
-            .flatten()
-    };
-    patterns.iter().filter_map(whole).collect()
-}
-
-/// What the API is to list.
-#[derive(Debug, PartialEq, Eq)]
-struct Source {
-    whose: Whose,
-    /// The numbers of the only repositories that are meant; none where all are.
-    repositories: BTreeSet<u64>,
-    /// Whether names mean further repositories of it.
-    is_mixed: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Whose {
-    Project(String),
-    Group(String),
-}
-
-/// What is to be listed: the group or project that is named, the projects whose pages are named, and the job's own unless
-/// nothing can mean it.
-fn sources(args: &SelectionArgs, patterns: &[String], job: Option<&Job>, own: &str) -> Vec<Source> {
-    let whole = |whose: Whose| Source { whose, repositories: BTreeSet::new(), is_mixed: false };
-    let pages: Vec<WebAddress> = patterns.iter().filter_map(|pattern| web_address(pattern)).collect();
-    let mut sources: Vec<Source> = Vec::new();
-    let is_name = |pattern: &&String| {
-        !pattern.starts_with('!') && web_address(pattern).is_none() && exact(&[(*pattern).clone()]).is_empty()
-    };
-    let has_names = patterns.iter().any(|pattern| is_name(&pattern));
-    match (&args.group, &args.project, job) {
-        (Some(group), _, _) => sources.push(whole(Whose::Group(group.clone()))),
-        (None, Some(project), _) => sources.push(whole(Whose::Project(project.clone()))),
-        (None, None, Some(job)) if pages.is_empty() || has_names => {
-            sources.push(whole(Whose::Project(job.project.clone())));
-        }
-        _ => {}
-    }
-    for page in pages {
-        let is_own = page.project.to_lowercase() == own;
-        let whose = Whose::Project(job.filter(|_| is_own).map_or(page.project, |job| job.project.clone()));
-        match (sources.iter_mut().find(|source| source.whose == whose), page.repository) {
-            // The page of one repository of a project that is listed as a whole.
-            (Some(source), Some(id)) => {
-                source.is_mixed |= source.repositories.is_empty();
-                source.repositories.insert(id);
-            }
-            (Some(source), None) => *source = whole(whose),
-            (None, id) => sources.push(Source { whose, repositories: id.into_iter().collect(), is_mixed: false }),
-        }
-    }
-    sources
-}
-
-/// Repositories that patterns name without wildcards, and the project's own (`CI_REGISTRY_IMAGE`), each once.
-fn repositories(patterns: &[String], own: Option<&str>) -> Vec<ImageReference> {
-    let mut found: BTreeMap<String, ImageReference> = BTreeMap::new();
-    for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!') && web_address(pattern).is_none()) {
-        let name = match pattern.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => name,
-            _ => pattern.as_str(),
-        };
-        let name = name.split('@').next().unwrap_or(name);
-        if name.contains(['*', '?']) {
-            continue;
-        }
-        let is_whole = name.split('/').next().is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
-        let full = match &own {
-            _ if is_whole => name.to_owned(),
-            Some(own) => format!("{own}/{name}"),
-            None => continue,
-        };
-        if let Ok(image) = full.parse::<ImageReference>() {
-            found.insert(image.name(), image);
-        }
-    }
-    if patterns.iter().all(|pattern| pattern.starts_with('!'))
-        && let Some(image) = own.and_then(|own| own.parse::<ImageReference>().ok())
-    {
-        found.insert(image.name(), image);
-    }
-    found.into_values().collect()
-}
-
 /// Details, then what details make possible.
 const ROUNDS: usize = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_the_web_interface_name_a_project() {
-        for (text, expected) in [
-            ("https://gitlab.example.com/grp/sub/proj/container_registry/12", Some(("grp/sub/proj", Some(12)))),
-            ("https://gitlab.example.com/grp/proj/container_registry", Some(("grp/proj", None))),
-            ("https://gitlab.example.com/grp/proj/-/container_registry/3?x=1", Some(("grp/proj", Some(3)))),
-            ("https://registry.example.com/grp/proj", None),
-            ("grp/proj", None),
-        ] {
-            let found = web_address(text);
-            assert_eq!(found.as_ref().map(|page| (page.project.as_str(), page.repository)), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn each_place_is_listed_once() {
-        let job =
-            Environment::from_iter([("CI_API_V4_URL", "https://gitlab.example.com/api/v4"), ("CI_PROJECT_ID", "7")]);
-        let job = Job::from_environment(&job);
-        let page = |rest: &str| format!("https://gitlab.example.com/{rest}");
-        for (patterns, expected) in [
-            (vec![], vec![("7", vec![], false)]),
-            (vec!["app:1.*".to_owned(), "reg.io/a:1".into()], vec![("7", vec![], false)]),
-            (vec![page("grp/x/container_registry/1")], vec![("grp/x", vec![1], false)]),
-            (
-                vec![
-                    page("grp/x/container_registry/1"),
-                    page("grp/x/container_registry/2"),
-                    page("grp/y/container_registry"),
-                ],
-                vec![("grp/x", vec![1, 2], false), ("grp/y", vec![], false)],
-            ),
-            (
-                vec![page("grp/x/container_registry/1"), "app".into()],
-                vec![("7", vec![], false), ("grp/x", vec![1], false)],
-            ),
-            (vec![page("grp/Proj/container_registry/3"), "app".into()], vec![("7", vec![3], true)]),
-            (vec![page("grp/proj/container_registry/3"), "reg.io/a:1".into()], vec![("7", vec![3], false)]),
-        ] {
-            let found = sources(&SelectionArgs::default(), &patterns, job.as_ref(), "grp/proj");
-            let expected: Vec<Source> = expected
-                .into_iter()
-                .map(|(project, repositories, is_mixed)| Source {
-                    whose: Whose::Project(project.into()),
-                    repositories: repositories.into_iter().collect(),
-                    is_mixed,
-                })
-                .collect();
-            assert_eq!(found, expected, "{patterns:?}");
-        }
-    }
-
-    #[test]
-    fn only_whole_references_need_no_list() {
-        let owned = |patterns: &[&str]| patterns.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        for (pattern, is_exact) in [
-            ("reg.io/a/b:1", true),
-            ("localhost:5000/a:1", true),
-            ("localhost:5000/a", false),
-            ("reg.io/a/b", false),
-            ("reg.io/a/b:1.*", false),
-            ("a/b:1", false),
-            ("!reg.io/a/b:1", false),
-        ] {
-            assert_eq!(!exact(&owned(&[pattern])).is_empty(), is_exact, "{pattern}");
-        }
-        let names = |patterns: &[&str]| {
-            repositories(&owned(patterns), Some("reg.io/grp/proj")).iter().map(ImageReference::name).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&[]), ["reg.io/grp/proj"]);
-        assert_eq!(names(&["app:1.*", "app:2", "!app:x", "team/*"]), ["reg.io/grp/proj/app"]);
-        assert_eq!(names(&["other.io/x:1.*"]), ["other.io/x"]);
-    }
-}
