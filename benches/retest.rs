@@ -103,6 +103,7 @@ fn measure(number: usize, originals: &[Inventory], database: &Path) -> f64 {
             last_scanned: None,
             gone: None,
             failure: None,
+            failure_untold: false,
             created: None,
             distribution: None,
             labels: BTreeMap::new(),

@@ -394,7 +394,7 @@ pub struct RetestArgs {
     #[arg(long)]
     pub first_run: bool,
     /// Scan nothing: make one of the documents that other retests wrote into these directories
-    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["patterns", "select", "every", "group", "project"])]
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["patterns", "select", "every", "group", "project", "notify"])]
     pub merge: Vec<PathBuf>,
     /// Advisory database [default: as for `scan`]
     #[arg(long, value_name = "REF|DIR")]

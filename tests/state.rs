@@ -36,6 +36,7 @@ fn snapshot(tag: &str, number: u8, now: Timestamp) -> ImageSnapshot {
         last_scanned: Some(now),
         gone: None,
         failure: None,
+        failure_untold: false,
         created: None,
         distribution: None,
         labels: BTreeMap::new(),

@@ -91,7 +91,9 @@ fn of_image(before: &ImageSnapshot, after: &ImageSnapshot, policy: &Policy, aler
     }
     let heard = before.told.as_ref().and_then(|told| told.at);
     let mut add = |news| alerts.add(&after.repository, Some(&after.name), heard, news);
-    if let (Some(failure), None) = (&after.failure, &before.failure) {
+    if let Some(failure) = &after.failure
+        && (before.failure.is_none() || before.failure_untold)
+    {
         add(News::Unscannable { code: failure.code, what: failure.what.clone() });
     }
     // Without a verdict from before there is nothing to compare with: the one of today is the baseline.

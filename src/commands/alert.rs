@@ -248,17 +248,17 @@ impl Telling<'_> {
                 .not_set_up("webhook", "there is no place to remember what was told (no job, no PLIMSOLL_STATE)");
         };
         let journal = Journal::new(store);
-        let (report, today) = (self.report, self.wish.policy.today);
-        publish::tell_webhook(webhook, self.network, &journal, report, &self.context, today).map(Some).map_err(
-            |error| {
+        let report = self.report;
+        publish::tell_webhook(webhook, self.network, &journal, report, &self.context, Timestamp::now())
+            .map(Some)
+            .map_err(|error| {
                 let fix = if error.may_have_arrived() {
                     "look there for the message; it is not sent again, plimsoll-alerts.json has what it said"
                 } else {
                     "run the job again when the service answers; nothing is told twice"
                 };
                 Diagnosis::new(Code::TransferFailed, purpose, error.to_string(), fix)
-            },
-        )
+            })
     }
 
     fn pipeline(&self) -> Result<Option<Delivery>, Diagnosis> {

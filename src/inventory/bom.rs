@@ -122,6 +122,15 @@ impl Contents {
         if self.distribution.is_none() {
             self.distribution = self.distro.as_ref().and_then(|(namespace, distro)| of_qualifier(namespace, distro));
         }
+        // CentOS Stream has the ID of CentOS Linux, and many documents name no more.
+        if let Some(distribution) = self.distribution.as_mut().filter(|distribution| distribution.id == "centos")
+            && self
+                .packages
+                .iter()
+                .any(|package| ["centos-stream-release", "centos-stream-repos"].contains(&package.name.as_str()))
+        {
+            distribution.name = format!("CentOS Stream {}", distribution.version);
+        }
         if self.packages.len() > MOST_PACKAGES {
             self.packages.truncate(MOST_PACKAGES);
             let reason = format!("it names more than {MOST_PACKAGES} packages; the others are left out");

@@ -44,6 +44,9 @@ pub struct ImageSnapshot {
     /// Why the last attempt failed; the verdict is then an older one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Diagnosis>,
+    /// Whether nobody was told of that yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failure_untold: bool,
     /// When the image was built, UTC, as it says itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
@@ -309,6 +312,7 @@ mod tests {
             last_scanned: Some(now),
             gone: None,
             failure: None,
+            failure_untold: false,
             created: None,
             distribution: None,
             labels: BTreeMap::new(),

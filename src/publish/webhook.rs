@@ -4,7 +4,7 @@
 //! back only when it surely was not received: a message whose answer got lost is not sent again. Receivers of the JSON form can
 //! also tell repetitions by the header `Idempotency-Key`.
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use sha2::{Digest as _, Sha256};
@@ -151,30 +151,38 @@ pub fn tell(
     journal: &Journal,
     report: &AlertReport,
     context: &AlertContext,
-    today: Date,
+    now: Timestamp,
 ) -> Result<Delivery, WebhookError> {
-    let (mut told, read) = journal.read()?;
-    let alerts: Vec<Alert> =
-        report.alerts.iter().filter(|alert| !told.contains(CHANNEL, &alert.occurrence())).cloned().collect();
-    let keys: Vec<String> =
-        if report.first_run { vec![FIRST_RUN.to_owned()] } else { alerts.iter().map(Alert::occurrence).collect() };
+    let (before, read) = journal.read()?;
+    let is_told = |alert: &Alert| before.contains(CHANNEL, &alert.key, alert.heard);
+    let alerts: Vec<Alert> = report.alerts.iter().filter(|alert| !is_told(alert)).cloned().collect();
+    let keys: Vec<String> = if report.first_run {
+        vec![FIRST_RUN.to_owned()]
+    } else {
+        alerts.iter().map(|alert| alert.key.clone()).collect()
+    };
     if keys.is_empty() {
         return Ok(if report.alerts.is_empty() { Delivery::Nothing } else { Delivery::Already });
     }
-    if keys.iter().all(|key| told.contains(CHANNEL, key)) {
+    if report.first_run && before.contains(CHANNEL, FIRST_RUN, None) {
         return Ok(Delivery::Already);
     }
-    told.enter(CHANNEL, keys.iter().cloned(), today);
-    let entered = journal.replace(&read, &told)?;
+    let mut told = before.clone();
+    told.enter(CHANNEL, keys.iter().cloned(), now);
+    let entered = journal.write(&told)?;
     let body = payload(webhook.service, report, &alerts, context).to_string();
-    let Err(error) = webhook.send(network, body, &batch(&keys)) else { return Ok(Delivery::Told(keys.len())) };
-    if error.may_have_arrived() {
-        warn!("{}: it is not certain that the message was received; it is not sent again", webhook.name());
-    } else {
-        told.strike(CHANNEL, &keys);
-        journal.replace(&entered, &told)?;
+    let occurrences: Vec<String> =
+        if report.first_run { keys.clone() } else { alerts.iter().map(Alert::occurrence).collect() };
+    let sent = webhook.send(network, body, &batch(&occurrences));
+    match &sent {
+        Err(error) if !error.may_have_arrived() => journal.withdraw(&entered, &before)?,
+        Err(_) => {
+            warn!("{}: it is not certain that the message was received; it is not sent again", webhook.name());
+            journal.remove(&read);
+        }
+        Ok(()) => journal.remove(&read),
     }
-    Err(error)
+    sent.map(|()| Delivery::Told(keys.len()))
 }
 
 /// The service that an address belongs to, by the forms that the services hand out.

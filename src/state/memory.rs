@@ -44,6 +44,8 @@ struct Pending {
 pub struct Finish {
     /// Names of the images whose verdicts alerts know of from now on.
     pub told: BTreeSet<String>,
+    /// Names of the images whose failures, where they failed, alerts know of from now on.
+    pub failures_told: BTreeSet<String>,
     /// Files that newer ones have replaced: folder and name.
     pub obsolete: BTreeSet<(String, String)>,
     /// How long tags that are gone are remembered.
@@ -190,6 +192,11 @@ impl State {
             {
                 let (digest, config_digest) = (snapshot.digest.clone(), config.clone());
                 snapshot.told = Some(Told { digest, config_digest, verdict: verdict.hash.clone(), at: Some(now) });
+            }
+        }
+        for name in &finish.failures_told {
+            if let Some(snapshot) = index.images.get_mut(name) {
+                snapshot.failure_untold = false;
             }
         }
         day_counts(&mut index, now);

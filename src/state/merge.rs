@@ -107,6 +107,7 @@ mod tests {
             last_scanned: Some(at(seen)),
             gone: None,
             failure: None,
+            failure_untold: false,
             created: None,
             distribution: None,
             labels: BTreeMap::new(),

@@ -38,7 +38,14 @@ fn rebuilt(a: &str, b: &str) -> Option<(String, String)> {
 }
 
 fn without_rebuild(version: &str) -> String {
-    let version = version.split_once(".module").map_or(version, |(before, _)| before).replacen(".centos", "", 1);
+    let version = match version.split_once(".module") {
+        // The build of a module, `el8.5.0+13806+b30d9eec.1`: only the number of the respin after the hash is of the package.
+        Some((before, build)) => match build.rsplit_once('+').and_then(|(_, hash)| hash.split_once('.')) {
+            Some((_, respin)) => format!("{before}.{respin}"),
+            None => before.to_owned(),
+        },
+        None => version.replacen(".centos", "", 1),
+    };
     let Some((before, after)) = version.split_once(".el") else { return version };
     // The minor release, of which a rebuild says nothing.
     let release = after.bytes().take_while(u8::is_ascii_digit).count();
@@ -123,4 +130,23 @@ pub(super) fn compare_segment(a: &mut &[u8], b: &mut &[u8], x: u8, y: u8) -> Ord
 
 fn is_separator(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric() && byte != b'~' && byte != b'^'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rebuild_is_compared_without_what_it_changes() {
+        for (a, b, expected) in [
+            ("2.4.6-97.el7.centos.5", "2.4.6-97.el7_9.5", Ordering::Equal),
+            ("2.4.6-97.el7.centos.4", "2.4.6-97.el7_9.5", Ordering::Less),
+            ("2.4.37-43.module_el8.5.0+1022+b541f3b1", "2.4.37-43.module+el8.5.0+13064+c4b14997", Ordering::Equal),
+            ("2.4.37-43.module_el8.5.0+1022+b541f3b1", "2.4.37-43.module+el8.5.0+13806+b30d9eec.1", Ordering::Less),
+            ("2.4.37-43.module_el8.5.0+1060+cfb1d6cb.1", "2.4.37-43.module+el8.5.0+13806+b30d9eec.1", Ordering::Equal),
+            ("2.4.37-44.module_el8.5.0+1060+cfb1d6cb", "2.4.37-43.module+el8.5.0+13806+b30d9eec.1", Ordering::Greater),
+        ] {
+            assert_eq!(compare_source(a, b), Some(expected), "{a} {b}");
+        }
+    }
 }

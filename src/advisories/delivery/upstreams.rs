@@ -153,8 +153,11 @@ impl Fetch for Upstreams {
         let fetched = self.fetch(&url, note.as_ref());
         let reason = match &fetched {
             Ok(Some(_)) => {
-                // Several feeds may ask for it.
-                self.state().relied_on.insert(path.to_owned());
+                // Several feeds may ask for it. What could not be kept is not what lies in the cache.
+                let is_kept = self.note(&url).is_some_and(|kept| note.is_none_or(|old| old.current != kept.current));
+                if is_kept {
+                    self.state().relied_on.insert(path.to_owned());
+                }
                 return fetched.map_err(|error| not_brought(path, &error));
             }
             Ok(None) if self.drops_what_is_gone => {

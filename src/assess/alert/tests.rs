@@ -46,6 +46,7 @@ fn image(tag: &str, content: u8, findings: &[KnownFinding]) -> ImageSnapshot {
         last_scanned: Some(now),
         gone: None,
         failure: None,
+        failure_untold: false,
         created: None,
         distribution: None,
         labels: BTreeMap::new(),
@@ -235,4 +236,15 @@ fn the_first_that_is_due_counts() {
     ] {
         assert_eq!(sla.due(&stands), expected);
     }
+}
+
+#[test]
+fn a_failure_is_told_until_somebody_heard_of_it() {
+    let failed = |untold: bool| {
+        let failure = Diagnosis::new(Code::RegistryBusy, "busy", "503", "again");
+        ImageSnapshot { failure: Some(failure), failure_untold: untold, verdict: None, ..image("1", 1, &[]) }
+    };
+    assert_eq!(news(&[image("1", 1, &[])], &[failed(true)]), [("unscannable", 1)]);
+    assert_eq!(news(&[failed(true)], &[failed(true)]), [("unscannable", 1)], "nobody was told");
+    assert_eq!(news(&[failed(false)], &[failed(false)]), []);
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::commands::baseline;
 use crate::context::{ApiToken, Credentials, Environment, Job, NetworkSettings};
-use crate::gitlab::{GitLab, Probe, TokenInfo};
+use crate::gitlab::{GitLab, GitLabError, Probe, TokenInfo};
 use crate::model::ImageReference;
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError};
 
 /// A token with what it can do.
 #[derive(Debug, Serialize)]
@@ -46,6 +46,8 @@ enum Answer {
     No,
     /// GitLab documents it, and only writing would prove it.
     Documented,
+    /// It could not be found out: an answer is missing, or says nothing.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -139,7 +141,7 @@ pub(super) fn text(reports: &[TokenReport]) -> String {
             let mark = match allowed {
                 Answer::Yes => "✓",
                 Answer::No => "–",
-                Answer::Documented => "?",
+                Answer::Documented | Answer::Unknown => "?",
             };
             let _ = writeln!(text, "  {mark} {:<26} {found}", capability.in_words());
             if let Some(instead) = instead {
@@ -190,7 +192,12 @@ fn registry(login: &(&str, &str), environment: &Environment, network: &NetworkSe
         }
         Ok(Some(_)) => Capability::no(ability, format!("{name}: the token service grants no `{action}`")),
         Ok(None) => Capability::documented(ability, format!("{name}: this registry tells its rights by trying only")),
-        Err(error) => Capability::no(ability, format!("{name}: {error}")),
+        Err(
+            error @ (RegistryError::WrongCredentials { .. }
+            | RegistryError::Denied(_)
+            | RegistryError::TokenRejected { .. }),
+        ) => Capability::no(ability, format!("{name}: {error}")),
+        Err(error) => Capability::unknown(ability, format!("{name}: {error}")),
     };
     let capabilities = vec![capability(Ability::PullImages, "pull"), capability(Ability::PushImages, "push")];
     Some(TokenReport {
@@ -253,10 +260,11 @@ impl Desk<'_> {
 
     fn of_job_token(&self, gitlab: &GitLab) -> Vec<Capability> {
         let mut all = self.readable(gitlab);
-        let counts = gitlab.job().is_ok();
-        let grants = |ability, why: &str| match counts {
-            true => Capability::documented(ability, why),
-            false => Capability::no(ability, "the token does not count: its job has ended"),
+        let counts = gitlab.job();
+        let grants = |ability, why: &str| match &counts {
+            Ok(_) => Capability::documented(ability, why),
+            Err(error) if is_refusal(error) => Capability::no(ability, "the token does not count: its job has ended"),
+            Err(error) => Capability::unknown(ability, error.to_string()),
         };
         let state = all.iter().find(|one| one.capability == Ability::ReadState);
         let write = match state {
@@ -276,18 +284,20 @@ impl Desk<'_> {
         let role = gitlab.role(&self.job.project);
         let token = gitlab.token();
         let write = |ability| match (&token, &role) {
-            (Err(error), _) => Capability::no(ability, error.to_string()),
+            (Err(error), _) => Capability::failed(ability, error),
             (Ok(info), _) if !info.may_write() => {
                 Capability::no(ability, format!("its scopes are {}; `api` is missing", scopes(info)))
             }
-            (Ok(_), Err(error)) => Capability::no(ability, error.to_string()),
+            (Ok(_), Err(error)) => Capability::failed(ability, error),
             (Ok(_), Ok(Some(level))) if *level >= DEVELOPER => {
                 Capability::yes(ability, format!("scope api, role {}", role_name(*level)))
             }
-            (Ok(_), Ok(level)) => {
-                let role = level.map_or("no role", role_name);
+            (Ok(_), Ok(Some(level))) => {
+                let role = role_name(*level);
                 Capability::no(ability, format!("scope api, but {role} in the project, and Developer is needed"))
             }
+            // GitLab names no role of administrators, nor one that comes by sharing with a group.
+            (Ok(_), Ok(None)) => Capability::unknown(ability, "scope api, but GitLab names no role in the project"),
         };
         for ability in [Ability::WriteState, Ability::NamePipeline, Ability::WriteComments, Ability::WriteIssues] {
             all.push(write(ability));
@@ -317,7 +327,7 @@ impl Desk<'_> {
         let answer = |(ability, project, probe): (Ability, &String, Probe<'_>)| match gitlab.probe(project, probe) {
             Ok(true) => Capability::yes(ability, "tried"),
             Ok(false) => Capability::yes(ability, "tried; there is nothing yet"),
-            Err(error) => Capability::no(ability, error.to_string()),
+            Err(error) => Capability::failed(ability, &error),
         };
         probes.into_iter().map(answer).collect()
     }
@@ -332,9 +342,26 @@ impl Capability {
         Self { capability, allowed: Answer::Documented, found: found.into(), instead: None }
     }
 
+    fn unknown(capability: Ability, found: impl Into<String>) -> Self {
+        Self { capability, allowed: Answer::Unknown, found: found.into(), instead: None }
+    }
+
+    /// What did not work: refused, or not found out.
+    fn failed(capability: Ability, error: &GitLabError) -> Self {
+        match is_refusal(error) {
+            true => Self::no(capability, error.to_string()),
+            false => Self::unknown(capability, error.to_string()),
+        }
+    }
+
     fn no(capability: Ability, found: impl Into<String>) -> Self {
         Self { capability, allowed: Answer::No, found: found.into(), instead: Some(capability.source()) }
     }
+}
+
+/// Whether GitLab has said no; a 404 is its no to those who may not know.
+fn is_refusal(error: &GitLabError) -> bool {
+    matches!(error.status(), Some(401 | 403 | 404))
 }
 
 /// Bots of projects and groups are named after them.

@@ -20,7 +20,7 @@ use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, State
 use crate::registry::Registry;
 use crate::settings::{Origin, Settings};
 
-use super::place::{Source, Whose, exact, repositories, sources, web_address};
+use super::place::{Source, Whose, exact, repositories, sources, web_address, whole};
 
 pub(in crate::commands) type Selected = Decision;
 
@@ -194,18 +194,20 @@ impl Listing {
     /// Lists what patterns name by its whole name and the API has not listed: repositories of other registries and projects.
     fn elsewhere(&mut self, patterns: &[String], exact: &[ImageReference]) -> Result<(), Diagnosis> {
         let listed: BTreeSet<String> = self.repositories.iter().map(|(one, _)| one.location.clone()).collect();
-        let one_by_one: BTreeSet<String> = exact.iter().map(ImageReference::name).collect();
         let mut seen = BTreeSet::new();
         for image in exact.iter().filter(|image| !listed.contains(&image.name())) {
             if seen.insert(image.to_string()) {
                 self.tags.push(ListedTag::new(&image.name(), image.selector(), None));
             }
         }
-        let mut named = repositories(patterns, None);
-        named.retain(|image| !listed.contains(&image.name()) && !one_by_one.contains(&image.name()));
+        let others: Vec<String> = patterns.iter().filter(|one| whole(one).is_none()).cloned().collect();
+        let mut named = repositories(&others, None);
+        named.retain(|image| !listed.contains(&image.name()));
         if !named.is_empty() && self.by_registry(&named).is_err() && self.tags.is_empty() {
             info!("no other registry could be listed either");
         }
+        let mut names = BTreeSet::new();
+        self.tags.retain(|tag| names.insert(tag.name()));
         Ok(())
     }
 

@@ -30,15 +30,16 @@ pub(super) fn web_address(pattern: &str) -> Option<WebAddress> {
 
 /// Patterns that are whole references: host, repository and tag or digest, without wildcards.
 pub(super) fn exact(patterns: &[String]) -> Vec<ImageReference> {
-    let whole = |pattern: &String| {
-        let host = pattern.split_once('/').map(|(host, _)| host)?;
-        let is_host = host.contains(['.', ':']) || host == "localhost";
-        let tagged = pattern.contains('@') || pattern.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
-        (is_host && tagged && !pattern.contains(['*', '?', '!']) && !pattern.contains("://"))
-            .then(|| pattern.parse().ok())
-            .flatten()
-    };
-    patterns.iter().filter_map(whole).collect()
+    patterns.iter().filter_map(|pattern| whole(pattern)).collect()
+}
+
+/// A pattern that is a whole reference.
+pub(super) fn whole(pattern: &str) -> Option<ImageReference> {
+    let host = pattern.split_once('/').map(|(host, _)| host)?;
+    let is_host = host.contains(['.', ':']) || host == "localhost";
+    let tagged = pattern.contains('@') || pattern.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
+    let is_whole = is_host && tagged && !pattern.contains(['*', '?', '!']) && !pattern.contains("://");
+    is_whole.then(|| pattern.parse().ok()).flatten()
 }
 
 /// What the API is to list.

@@ -99,6 +99,7 @@ impl Retest {
             before.digest == *digest
                 && before.gone.is_none()
                 && before.failure == scan.diagnosis
+                && !before.failure_untold
                 && before
                     .told
                     .as_ref()
@@ -125,6 +126,7 @@ impl Retest {
         }
         snapshot.last_scanned = Some(self.started);
         snapshot.failure.clone_from(&scan.diagnosis);
+        snapshot.failure_untold = is_untold(known.before.as_ref(), &snapshot);
         snapshot.verdict = Some(verdict);
         let counts = snapshot.verdict.as_ref().map(|verdict| verdict.counts).unwrap_or_default();
         self.state.record(snapshot.clone(), !is_stored).map_err(|error| failed(&error))?;
@@ -159,6 +161,7 @@ impl Retest {
                 snapshot.last_seen = known.before.as_ref().map_or(self.started, |before| before.last_seen);
             } else {
                 snapshot.failure = Some(diagnosis.clone());
+                snapshot.failure_untold = is_untold(known.before.as_ref(), &snapshot);
             }
             if let Err(error) = self.state.record(snapshot.clone(), false) {
                 warn!("{}: {error}", known.name);
@@ -167,6 +170,7 @@ impl Retest {
             let known_already = before.is_some_and(|before| {
                 before.digest == snapshot.digest
                     && before.failure == snapshot.failure
+                    && !before.failure_untold
                     && before.gone.is_none()
                     && !vanished
             });
@@ -187,4 +191,10 @@ impl Retest {
         }
         Done { order, entry, rules: Vec::new(), obsolete: Vec::new(), news }
     }
+}
+
+/// Whether alerts still have to tell of a failure.
+fn is_untold(before: Option<&ImageSnapshot>, after: &ImageSnapshot) -> bool {
+    after.failure.is_some()
+        && before.is_none_or(|before| before.failure.as_ref() != after.failure.as_ref() || before.failure_untold)
 }

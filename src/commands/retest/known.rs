@@ -55,6 +55,7 @@ impl Known {
             last_scanned: same.and_then(|before| before.last_scanned),
             gone: None,
             failure: None,
+            failure_untold: false,
             created: same.and_then(|before| before.created),
             distribution: same.and_then(|before| before.distribution.clone()),
             labels: same.map(|before| before.labels.clone()).unwrap_or_default(),

@@ -208,6 +208,10 @@ impl Component {
             let release = trivy("Release").map(|release| format!("-{release}")).unwrap_or_default();
             return Some(source_package(package.kind, &name, &format!("{epoch}{}{release}", trivy("Version")?)));
         }
+        // Of other ecosystems, Syft's `source` is where a package was downloaded from.
+        if !matches!(package.kind, PackageKind::Deb | PackageKind::Apk) {
+            return None;
+        }
         // It leaves out a version that is the package's own.
         let syft = |name| of("syft:metadata:", name);
         let name = syft("source").or_else(|| syft("originPackage"))?;

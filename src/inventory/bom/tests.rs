@@ -166,6 +166,24 @@ fn source_packages_in_the_words_of_other_tools() {
             "apk libssl3 3.3.2-r0 [openssl 3.3.2-r0]   alpine-3.20 lib/apk/db/installed",
         ),
         (
+            "Syft, where a crate comes from",
+            cyclonedx(
+                "pkg:cargo/time@0.1.44",
+                &[("syft:metadata:source", "registry+https://crates.example.com/index")],
+                "",
+            ),
+            "cargo time 0.1.44",
+        ),
+        (
+            "Syft, CentOS Stream",
+            spdx(
+                "pkg:rpm/centos/centos-stream-release@8.6-1.el8?arch=noarch&distro=centos-8",
+                "acquired package info from RPM DB: /var/lib/rpm/rpmdb.sqlite",
+                "Organization: CentOS",
+            ),
+            "rpm centos-stream-release 8.6-1.el8  CentOS  centos-stream-8 var/lib/rpm/rpmdb.sqlite",
+        ),
+        (
             "Trivy, a program",
             spdx("pkg:golang/stdlib@v1.22.1", "package found in: bin/app", "NOASSERTION"),
             "golang stdlib 1.22.1     bin/app",
