@@ -179,8 +179,9 @@ fn a_run_that_ended_between_note_and_text_tells_nothing_twice() {
     assert!(issue.description.contains("2 alerts stand"));
 }
 
-/// The images of these changes as alerts heard of them at some time.
+/// The images of these changes as alerts heard of them at some time, six hours before this retest.
 fn heard(mut changes: Value, at: &str) -> Value {
+    changes["started"] = json!(at.replace("T00", "T06"));
     for image in changes["before"].as_array_mut().unwrap() {
         let (digest, config) = (image["digest"].clone(), image["config_digest"].clone());
         image["told"] = json!({"digest": digest, "config_digest": config, "verdict": "x", "at": at});

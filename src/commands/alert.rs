@@ -249,16 +249,14 @@ impl Telling<'_> {
         };
         let journal = Journal::new(store);
         let report = self.report;
-        publish::tell_webhook(webhook, self.network, &journal, report, &self.context, Timestamp::now())
-            .map(Some)
-            .map_err(|error| {
-                let fix = if error.may_have_arrived() {
-                    "look there for the message; it is not sent again, plimsoll-alerts.json has what it said"
-                } else {
-                    "run the job again when the service answers; nothing is told twice"
-                };
-                Diagnosis::new(Code::TransferFailed, purpose, error.to_string(), fix)
-            })
+        publish::tell_webhook(webhook, self.network, &journal, report, &self.context).map(Some).map_err(|error| {
+            let fix = if error.may_have_arrived() {
+                "look there for the message; it is not sent again, plimsoll-alerts.json has what it said"
+            } else {
+                "run the job again when the service answers; nothing is told twice"
+            };
+            Diagnosis::new(Code::TransferFailed, purpose, error.to_string(), fix)
+        })
     }
 
     fn pipeline(&self) -> Result<Option<Delivery>, Diagnosis> {

@@ -4,7 +4,6 @@
 //! back only when it surely was not received: a message whose answer got lost is not sent again. Receivers of the JSON form can
 //! also tell repetitions by the header `Idempotency-Key`.
 
-use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use sha2::{Digest as _, Sha256};
@@ -151,7 +150,6 @@ pub fn tell(
     journal: &Journal,
     report: &AlertReport,
     context: &AlertContext,
-    now: Timestamp,
 ) -> Result<Delivery, WebhookError> {
     let (before, read) = journal.read()?;
     let is_told = |alert: &Alert| before.contains(CHANNEL, &alert.key, alert.heard);
@@ -168,7 +166,7 @@ pub fn tell(
         return Ok(Delivery::Already);
     }
     let mut told = before.clone();
-    told.enter(CHANNEL, keys.iter().cloned(), now);
+    told.enter(CHANNEL, keys.iter().cloned(), report.started);
     let entered = journal.write(&told)?;
     let body = payload(webhook.service, report, &alerts, context).to_string();
     let occurrences: Vec<String> =
