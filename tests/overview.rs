@@ -42,6 +42,7 @@ fn snapshot(repository: &str, tag: &str, scanned_days_ago: i64) -> ImageSnapshot
         last_scanned: Some(now - SignedDuration::from_hours(24 * scanned_days_ago)),
         gone: None,
         failure: None,
+        failure_untold: false,
         created: None,
         distribution: Some("Debian 12".into()),
         labels: BTreeMap::from([("maintainer".into(), "somebody".into())]),
