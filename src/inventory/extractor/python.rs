@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::text::{field, lines, stated};
 use super::zip::Zip;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 const CLASSIFIER: &[u8] = b"License :: ";
 /// A `License` field that is longer holds the licence's text instead of its name.
@@ -61,9 +62,10 @@ impl Extractor for Python {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_archive = file.path().ends_with(".egg");
         let is_url = file.path().ends_with(DIRECT_URL);
+        let limits = file.limits();
         let content = file.whole()?;
         if is_url {
-            return Ok(direct_url(content)?.map(Fact::Origin).into_iter().collect());
+            return Ok(direct_url(content, limits)?.map(Fact::Origin).into_iter().collect());
         }
         if is_archive { egg(content) } else { metadata(content) }
     }
@@ -82,8 +84,8 @@ fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
 }
 
 /// `git+https://example.com/a.git@<commit>` or an address, as `pip freeze` writes it; nothing that could be a secret.
-fn direct_url(content: &[u8]) -> Result<Option<String>, ExtractError> {
-    let found: DirectUrl = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+fn direct_url(content: &[u8], limits: &Limits) -> Result<Option<String>, ExtractError> {
+    let found: DirectUrl = json(content, limits)?;
     let (scheme, rest) = found.url.split_once("://").ok_or_else(|| ExtractError::malformed("its `url` is none"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = host.rsplit('@').next().unwrap_or_default();
