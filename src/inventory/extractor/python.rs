@@ -45,16 +45,16 @@ impl Extractor for Python {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
-            "where Python packages come from that are of no index: `**/*.dist-info/direct_url.json`",
+            "installed Python packages: `**/{*.,}dist-info/METADATA`, `**/{*.,}egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
+            "where Python packages come from that are of no index: `**/{*.,}dist-info/direct_url.json`",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
         match name {
-            "METADATA" | DIRECT_URL => directory.ends_with(".dist-info"),
-            "PKG-INFO" => directory.ends_with(".egg-info") || directory.ends_with("EGG-INFO"),
+            "METADATA" | DIRECT_URL => is_named(directory, "dist-info"),
+            "PKG-INFO" => is_named(directory, "egg-info") || is_named(directory, "EGG-INFO"),
             _ => name.ends_with(".egg-info") || name.ends_with(".egg"),
         }
     }
@@ -69,6 +69,11 @@ impl Extractor for Python {
         }
         if is_archive { egg(content) } else { metadata(content) }
     }
+}
+
+/// Whether a directory has this ending, or this name alone, as one that was unpacked by hand may have.
+fn is_named(directory: &str, ending: &str) -> bool {
+    directory.strip_suffix(ending).is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
 }
 
 /// An egg that was not unpacked: a zip archive.
@@ -162,6 +167,9 @@ mod tests {
             ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/PKG-INFO", true),
             ("opt/x.egg/EGG-INFO/PKG-INFO", true),
             ("six.egg-info", true),
+            ("opt/app/dist-info/METADATA", true),
+            ("egg-info/PKG-INFO", true),
+            ("opt/x-dist-info/METADATA", false),
             ("usr/lib/python3/dist-packages/requests/METADATA", false),
             ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/top_level.txt", false),
             ("src/PKG-INFO", false),

@@ -149,5 +149,5 @@ pub(in super::super) const CLAIM: &str = "well-known programs and libraries with
                                 swipl, ghc, cabal, stack, gcc, git, bash, busybox, util-linux, openssl, aws-lc, openssh, \
                                 curl, lighttpd, squid, proftpd, ffmpeg, chrome, qtbase, jq, gzip, zstd, xz, zlib, expat, \
                                 sqlcipher";
-pub(in super::super) const SCRIPTS_CLAIM: &str =
-    "programs of PHP in one file: composer/composer (`**/composer{,.phar}`), wp-cli/wp-cli (`**/{wp,wp-cli.phar}`)";
+pub(in super::super) const SCRIPTS_CLAIM: &str = "programs of PHP in one file, by their version: composer/composer \
+                                                  (`composer`, `composer.phar`), wp-cli/wp-cli (`wp`, `wp-cli.phar`)";
