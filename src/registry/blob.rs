@@ -218,7 +218,7 @@ impl Download {
     }
 
     async fn open_with_oci_client(&self, authorization: &Authorization) -> Option<Result<Part, OciDistributionError>> {
-        let client = self.transport.oci.as_ref()?;
+        let client = self.transport.oci().ok()?;
         let image = Reference::with_digest(
             self.session.host().to_owned(),
             self.session.repository().to_owned(),
