@@ -2,7 +2,6 @@
 //! what it leaves behind about each.
 
 #[path = "support/layers.rs"]
-#[allow(dead_code)]
 mod layers;
 mod program;
 mod support;

@@ -240,7 +240,7 @@ impl Retest {
         let exit = self.collector.write(document, args, output, environment, out)?;
         let changes_file = out.join(SnapshotChanges::FILE);
         self.changes.write(&changes_file, &changes)?;
-        import.write(&out)?;
+        import.write(out)?;
         if self.first_run {
             info!("baseline: first run: {judged} images are remembered now; from now on, what is new is told");
         }

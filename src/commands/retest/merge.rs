@@ -78,7 +78,7 @@ pub(super) fn run(
     }
     let mut any = false;
     if let Some(import) = import {
-        import.write(&out)?;
+        import.write(out)?;
         import.tell();
         any = !import.images.is_empty();
     }
