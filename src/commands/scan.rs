@@ -17,8 +17,8 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageScan, Inventory, Outcome, PackageKind, Platform,
-    ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageReference, ImageScan, Inventory, Outcome, PackageKind,
+    Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
 use crate::report;
