@@ -621,7 +621,8 @@ fn an_image_with_documents_nested_too_deep() {
     let layer = sound().file("app/node_modules/inner/package.json", &json).end();
     for (document_depth, expected) in [(9, false), (10, true)] {
         let limits = Limits { document_depth, ..Limits::default() };
-        let inventory = plimsoll::inventory::take(&Layout::of(&[layer.clone()]).open(), &limits, &NoProgress);
+        let inventory =
+            plimsoll::inventory::take(&Layout::of(std::slice::from_ref(&layer)).open(), &limits, &NoProgress);
         assert_eq!(inventory.packages.iter().any(|package| package.name == "inner"), expected, "{document_depth}");
         assert_eq!(inventory.gaps.is_empty(), expected, "{document_depth}: {:?}", inventory.gaps);
     }
