@@ -9,7 +9,7 @@
 //!   `openssl`): cold, warm with `--cache-dir`, and with one small new layer;
 //! * `large=LAYOUT`: an OCI layout, such as `benches/large-image` makes.
 //!
-//! `scale=N` divides all sizes by N.
+//! `scale=N` divides all sizes by N. `keep=DIR` leaves the layouts of the applications there, for other scanners.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -56,6 +56,10 @@ fn main() {
         program.row(&format!("Node, {}", node.size()), &node.local());
         let java = java(scale);
         program.row(&format!("Java, {}", java.size()), &java.local());
+        if let Some(folder) = value("keep").map(Path::new) {
+            write_layout(&folder.join("node"), &node.layers);
+            write_layout(&folder.join("java"), &java.layers);
+        }
     }
     if let Some(node) = node.as_ref().filter(|_| is_wanted("registry")) {
         registry(&program, node, scale);

@@ -174,6 +174,9 @@ pub struct FilterArgs {
 const SOURCES: &str = "\
 Sources:
   registry.example.com/group/app:1.2   an image in a registry, by tag or @sha256:… digest
+  https://gitlab.example.com/group/project/container_registry/12[:1.2]
+                                       the same as the browser shows it, in a job of that GitLab
+  'app:1.*'  'team/**'  '!app:dev-*'   what the project's registry has under such names
   oci:DIR[:TAG]  oci-archive:FILE      an OCI image layout, as a directory or archive
   docker-archive:FILE  archive://FILE  what `docker save` writes; the second as GitLab names it
   dir:PATH                             a root filesystem, such as dir:/

@@ -10,7 +10,9 @@ mod presented;
 pub mod retry;
 mod sign_on;
 
-pub use client::{USER_AGENT, Verification, client, client_for_registries, client_without_redirects, has_system_roots};
+pub use client::{
+    USER_AGENT, Verification, client, client_for_registries, client_without_redirects, has_system_roots, trusted_roots,
+};
 pub use failure::{Failure, FailureKind};
 pub use fetch::{Fetched, HttpFetch, Validators};
 pub use presented::{Presented, presented};

@@ -165,6 +165,13 @@ impl Registry {
         self.runtime.block_on(self.transport.granted(image))
     }
 
+    /// The address of the token service that an image's registry named when it was asked for the image; `None` where it
+    /// was not asked yet, or has none.
+    #[must_use]
+    pub fn token_service(&self, image: &ImageReference) -> Option<String> {
+        self.runtime.block_on(self.transport.session(image).realm()).map(|realm| realm.to_string())
+    }
+
     /// Who an image's registry takes us for, for the log: `job token of gitlab-ci-token (CI_REGISTRY_USER/…)`.
     #[must_use]
     pub fn identity(&self, image: &ImageReference) -> String {

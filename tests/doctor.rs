@@ -469,6 +469,39 @@ fn logins_are_told_with_what_the_registry_grants() {
 }
 
 #[test]
+fn hosts_are_told_with_how_they_are_known() {
+    let Some(bench) = Bench::shared() else { return };
+    image(bench, "hosts:1");
+    let host = bench.host();
+    let variables = with(
+        &bench.job(&host),
+        &[("CI_SERVER_URL", "https://gitlab.example.com"), ("CI_DEPENDENCY_PROXY_SERVER", "gitlab.example.com:443")],
+    );
+    let (exit, checks) = doctor(&format!("{host}/grp/proj/hosts:1"), &variables, &[]);
+    assert_eq!(exit, 0, "{checks:#?}");
+    let found = |name: &str| check(&checks, name)["found"].as_str().unwrap_or_default().to_owned();
+    let addresses = found("addresses");
+    for part in [
+        "GitLab https://gitlab.example.com (from CI_SERVER_URL)",
+        &format!("its registry {host} (from CI_REGISTRY)"),
+        "its dependency proxy gitlab.example.com:443 (from CI_DEPENDENCY_PROXY_SERVER)",
+    ] {
+        assert!(addresses.contains(part), "{part}: {addresses}");
+    }
+    let registry = found("registry");
+    assert!(registry.contains(&format!("; registry {host} (CI_REGISTRY), tokens of https://localhost:")), "{registry}");
+    assert!(registry.ends_with("/jwt/auth (named by the registry)"), "{registry}");
+    // A registry that only the name of an image speaks of.
+    let foreign =
+        [("CI_REGISTRY", "other.example"), ("CS_REGISTRY_USER", DEPLOY_USER), ("CS_REGISTRY_PASSWORD", DEPLOY_TOKEN)];
+    let (_, checks) = doctor(&format!("{host}/grp/proj/hosts:1"), &with(&variables, &foreign), &[]);
+    let registry = check(&checks, "registry")["found"].as_str().unwrap_or_default();
+    assert!(registry.contains(&format!("; registry {host} (from the image's name), tokens of ")), "{registry}");
+    let (_, checks) = doctor("", &Variables::new(), &[]);
+    assert_eq!(check(&checks, "addresses")["state"], "off");
+}
+
+#[test]
 fn what_is_around_is_checked_too() {
     let outside: Variables = Vec::new();
     let (exit, checks) = doctor("", &outside, &[]);
@@ -510,6 +543,7 @@ fn people_read_it_line_by_line() {
     let run = program::run(&["doctor", "oci:/nonexistent"], &borrowed).expect(2);
     for line in [
         "✓ pipeline",
+        "✓ addresses     GitLab ",
         "✓ job token",
         "– access token",
         "– baseline",

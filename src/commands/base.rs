@@ -9,7 +9,7 @@ use crate::context::Environment;
 use crate::image::{self, Image, Source};
 use crate::model::{Base, BaseImage, Dockerfile, ImageReference, Limits, Platform};
 
-use super::scan::Connection;
+use super::connection::Connection;
 
 /// Annotations of the OCI image specification, which builders also write as labels.
 const NAME: &str = "org.opencontainers.image.base.name";

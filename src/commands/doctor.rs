@@ -71,7 +71,7 @@ pub(super) fn after_failure(environment: &Environment) -> String {
 
 /// All but registry, database and reports.
 fn surroundings(environment: &Environment) -> Vec<Check> {
-    let mut checks = vec![local::pipeline(environment)];
+    let mut checks = vec![local::pipeline(environment), local::addresses(environment)];
     let network = match NetworkSettings::from_environment(environment, &[]) {
         Ok(network) => network,
         Err(error) => {

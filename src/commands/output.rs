@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde::Serialize;
 use tracing::{debug, info};
 
 use crate::cli::{OutputArgs, ScanArgs};
@@ -235,6 +236,12 @@ pub(super) fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io:
 /// so on this machine, and after a loss of power there is no job that wants it.
 fn write_report(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     replace(path, |out| render(out))
+}
+
+/// Writes a document of ours as JSON, in the same way.
+pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), Diagnosis> {
+    replace(path, |out| serde_json::to_writer(out as &mut dyn Write, document).map_err(io::Error::from))
+        .map_err(|error| not_written(path, &error))
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {

@@ -8,7 +8,8 @@ use crate::context::Environment;
 use crate::model::{Code, Diagnosis, Digest, ImageScan, Platform, Platforms};
 use crate::report;
 
-use super::scan::{Connection, failure, platforms_of, read_image};
+use super::connection::Connection;
+use super::scan::{failure, platforms_of, read_image};
 use super::terminal;
 
 /// What `--platform` or a setting says.

@@ -35,6 +35,7 @@ use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::state::{Finish, State, folder, verdict_file};
 
+use super::connection::Connection;
 use super::images::listing::{self, Listing};
 use super::judgement::Judgement;
 use super::{alert, database, parallel, platforms, scan, terminal};
@@ -72,7 +73,7 @@ pub(super) fn run(
         warn!("{notice}");
     }
     let names: Vec<String> = listing.tags.iter().map(listing::ListedTag::name).collect();
-    let connection = scan::Connection::new(environment, &names, args.cache_dir.as_deref());
+    let connection = Connection::new(environment, &names, args.cache_dir.as_deref());
     let layers = args.cache_dir.clone().or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(PathBuf::from));
     let retest = Retest {
         registry: connection.shared()?,
@@ -239,7 +240,7 @@ impl Retest {
         let exit = self.collector.write(document, args, output, environment, out)?;
         let changes_file = out.join(SnapshotChanges::FILE);
         self.changes.write(&changes_file, &changes)?;
-        collect::write_json(&out.join(ImportLog::FILE), &import)?;
+        import.write(out)?;
         if self.first_run {
             info!("baseline: first run: {judged} images are remembered now; from now on, what is new is told");
         }

@@ -1,6 +1,6 @@
 //! `plimsoll scan`: resolve → inventory → match → reports.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,25 +11,28 @@ use tracing::{info, warn};
 
 use crate::advisories::Database;
 use crate::cli::{OutputArgs, ScanArgs};
-use crate::context::{Credentials, Environment, Job, NetworkSettings, pipeline_images};
+use crate::context::{Environment, Job};
 use crate::exit::Exit;
 use crate::image::{self, InvalidSource, Source};
-use crate::inventory::{self, LayerCache};
+use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageIdentity, ImageReference, ImageScan, Inventory, Limits,
-    Outcome, PackageKind, Platform, ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageScan, Inventory, Outcome, PackageKind, Platform,
+    ScanDocument, Tool,
 };
-use crate::registry::{Registry, RegistryError};
+use crate::registry::Registry;
 use crate::report;
 use crate::settings::Settings;
 
 use super::baseline::{Baseline, Wanted};
+use super::connection::Connection;
+use super::import_log::{Entry, ImportLog};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
 use super::{
-    base, bill_of_materials, database, doctor, gate, images, limits, notification, page, platforms, pushed, terminal,
+    base, bill_of_materials, built, database, doctor, gate, images, limits, page, platforms, preflight, sources,
+    terminal,
 };
 
 pub(super) fn run(
@@ -45,8 +48,10 @@ pub(super) fn run(
     let platforms = platforms::Wanted::of(args, environment)?;
     let wanted = Wanted::of(args, environment)?;
     let limits = limits::of(environment)?;
+    let built = if args.sources.is_empty() { built::images(environment)? } else { Vec::new() };
     let started = Timestamp::now();
-    let images::Expanded { names, diagnoses } = images::expand(sources(args, environment)?, settings, environment);
+    let images::Expanded { names, diagnoses } =
+        images::expand(sources::named(args, environment)?, settings, environment);
     let mut document = empty_document(started);
     document.project = judgement.project.clone();
     for diagnosis in &diagnoses {
@@ -60,19 +65,20 @@ pub(super) fn run(
     let mut connection = Connection::new(environment, &names, args.cache_dir.as_deref());
     connection.set_limits(limits);
     connection.hints = base::Hints::of(environment, judgement.project.dockerfile.as_ref());
-    let names = match pushed_instead(&names, args, environment, &mut connection) {
-        Some(pushed) => {
-            if let Some(missed) = pushed.missed {
-                terminal::error(&missed.to_string());
-                document.diagnoses.push(missed);
-            }
-            if pushed.images.is_empty() { names } else { pushed.images }
-        }
-        None => names,
-    };
-    document.images =
-        names.iter().flat_map(|name| take_inventories(name, &platforms, &mut connection, output)).collect();
-    document.images.extend(refused);
+    let (names, missed) = sources::settled(names, args, &built, environment, &mut connection);
+    if let Some(missed) = missed {
+        terminal::error(&missed.to_string());
+        document.diagnoses.push(missed);
+    }
+    let (names, out_of_reach) = preflight::images(names, &mut connection);
+    let mut read_in = HashMap::new();
+    for name in &names {
+        let begun = Instant::now();
+        let read = take_inventories(name, &platforms, &mut connection, output);
+        read_in.extend(read.iter().map(|image| (image.name.clone(), begun.elapsed())));
+        document.images.extend(read);
+    }
+    document.images.extend(refused.into_iter().chain(out_of_reach));
     let inventories = document.images.iter().filter_map(|image| image.inventory.as_ref());
     let mut too_late = None;
     let baseline = match inventories.clone().next() {
@@ -128,8 +134,17 @@ pub(super) fn run(
     reports.write(&document)?;
     if let Some(out) = args.out.as_deref().filter(|_| args.formats.is_empty()) {
         super::settings::keep_copy(settings, out).map_err(|error| super::output::not_written(out, &error))?;
+        import_log(&document, &read_in).write(out)?;
     }
     Ok(exit(&document))
+}
+
+/// What became of each image, with what reading it took.
+fn import_log(document: &ScanDocument, read_in: &HashMap<String, Duration>) -> ImportLog {
+    let took = |image: &ImageScan| read_in.get(&image.name).copied().unwrap_or_default();
+    let images = document.images.iter().map(|image| Entry::scanned(image, took(image))).collect();
+    let notices = document.diagnoses.iter().map(ToString::to_string).collect();
+    ImportLog { finished: document.finished, images, notices, ..ImportLog::new(document.started) }
 }
 
 /// A document without images.
@@ -146,134 +161,6 @@ pub(super) fn empty_document(started: Timestamp) -> ScanDocument {
         diagnoses: Vec::new(),
         rules: Vec::new(),
         project: crate::model::Project::default(),
-    }
-}
-
-/// What is to be scanned: the arguments, else what a registry says was pushed, else what the pipeline pushed.
-fn sources(args: &ScanArgs, environment: &Environment) -> Result<Vec<String>, Diagnosis> {
-    if !args.sources.is_empty() {
-        return Ok(args.sources.clone());
-    }
-    if let Some(images) = notification::images(environment)? {
-        return Ok(images.iter().map(ToString::to_string).collect());
-    }
-    let images = pipeline_images(environment);
-    for image in &images {
-        info!("image {} (from {})", image.image, image.origin);
-    }
-    Ok(images.into_iter().map(|image| image.image).collect())
-}
-
-/// Where nobody named an image, and the one that GitLab's template would have pushed is not there: those that this pipeline
-/// pushed under other names, if there are any.
-fn pushed_instead(
-    names: &[String],
-    args: &ScanArgs,
-    environment: &Environment,
-    connection: &mut Connection<'_>,
-) -> Option<pushed::Pushed> {
-    let guess =
-        pipeline_images(environment).into_iter().find(|image| image.is_guess && names == [image.image.as_str()]);
-    let reference = guess.filter(|_| args.sources.is_empty())?.image.parse().ok()?;
-    match connection.registry(&reference).ok()?.digest(&reference) {
-        Err(RegistryError::NotFound { .. }) => {}
-        _ => return None,
-    }
-    Some(pushed::images(environment)).filter(|pushed| !pushed.images.is_empty() || pushed.missed.is_some())
-}
-
-/// The registry client, made when the first image needs it, so that local sources need no network settings.
-pub(super) struct Connection<'a> {
-    environment: &'a Environment,
-    /// The images of this scan: variables without a host of their own speak about the registry of the first.
-    images: Vec<ImageReference>,
-    registry: Option<Arc<Registry>>,
-    /// What is known of layers, where a directory for it is named.
-    layers: Option<LayerCache>,
-    /// With the time that all images have together, from now on.
-    limits: Limits,
-    allowed: Option<Duration>,
-    /// What was read so far, with the name of the image: several tags may be of one image.
-    read: Vec<(String, Inventory)>,
-    /// What says on which images others were built.
-    hints: base::Hints,
-}
-
-impl<'a> Connection<'a> {
-    pub(super) fn new(environment: &'a Environment, names: &[String], cache: Option<&Path>) -> Self {
-        let reference = |name: &String| match name.parse() {
-            Ok(Source::Registry(reference)) => Some(reference),
-            _ => None,
-        };
-        let named = cache.map(Path::to_owned).or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(PathBuf::from));
-        let layers = named.map(|directory| LayerCache::new(&directory));
-        let allowed = environment.get("PLIMSOLL_TIMEOUT").and_then(crate::settings::duration);
-        let deadline = allowed.and_then(|allowed| Instant::now().checked_add(allowed));
-        let limits = Limits { deadline, ..Limits::default() };
-        let images = names.iter().filter_map(reference).collect();
-        let hints = base::Hints::default();
-        Self { environment, images, registry: None, layers, limits, allowed, read: Vec::new(), hints }
-    }
-
-    /// Puts others in the place of the default limits; time is as it was.
-    fn set_limits(&mut self, limits: Limits) {
-        self.limits = Limits { deadline: self.limits.deadline, ..limits };
-    }
-
-    pub(super) fn registry(&mut self, image: &ImageReference) -> Result<Arc<Registry>, Diagnosis> {
-        let registry = match &self.registry {
-            Some(registry) => Arc::clone(registry),
-            None => self.connect()?,
-        };
-        info!("{}: {}", image.registry, registry.identity(image));
-        Ok(registry)
-    }
-
-    /// What is said of an image for which there was no time; `None` while there is some.
-    fn out_of_time(&self, name: &str) -> Option<Diagnosis> {
-        let allowed = self.allowed.filter(|_| self.limits.is_out_of_time())?;
-        let origin = self.environment.origin("PLIMSOLL_TIMEOUT");
-        let what = format!("{name}: the time of the scan was over before the image was read");
-        let why = format!("{origin} allows {} s for all images together", allowed.as_secs());
-        let fix = "allow more, scan fewer images in one job, or keep what layers hold in a cache (PLIMSOLL_CACHE_DIR)";
-        Some(Diagnosis::new(Code::LimitExceeded, what, why, fix))
-    }
-
-    /// The inventory of the same image, by both digests, under the name that it was read as.
-    fn known(&self, image: &image::Image) -> Option<&(String, Inventory)> {
-        let ImageIdentity { manifest_digest, config_digest, .. } = &image.identity;
-        let is_same = |known: &ImageIdentity| {
-            manifest_digest.is_some()
-                && known.manifest_digest == *manifest_digest
-                && known.config_digest == *config_digest
-        };
-        self.read.iter().find(|(_, inventory)| is_same(&inventory.image))
-    }
-
-    /// The client, to be shared by threads.
-    pub(super) fn shared(mut self) -> Result<Arc<Registry>, Diagnosis> {
-        self.connect()
-    }
-
-    fn connect(&mut self) -> Result<Arc<Registry>, Diagnosis> {
-        let invalid = |what: &str, error: String| {
-            Diagnosis::new(Code::InvalidInput, what, error, "correct the variable or file that is named")
-        };
-        let network = NetworkSettings::from_environment(self.environment, &self.images)
-            .map_err(|error| invalid("the network settings are wrong", error.to_string()))?;
-        let credentials = Credentials::from_environment(self.environment, &self.images)
-            .map_err(|error| invalid("the registry credentials are wrong", error.to_string()))?;
-        for notice in &credentials.notices {
-            info!("{notice}");
-        }
-        for own in &network.certificate_authorities {
-            info!("{} trusted from {}", report::count(own.certificates.len(), "certificate authority"), own.origin);
-        }
-        let registry = Registry::new(&network, credentials)
-            .map_err(|error| invalid("the registry client cannot be set up", error.to_string()))?;
-        let registry = Arc::new(registry);
-        self.registry = Some(Arc::clone(&registry));
-        Ok(registry)
     }
 }
 

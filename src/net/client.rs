@@ -1,9 +1,12 @@
 //! Builds the HTTP client.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::NetError;
@@ -72,33 +75,67 @@ fn build(settings: &NetworkSettings, verification: Verification, redirects: Poli
     })
 }
 
-/// Whether the system has certificate authorities. Asked once, since it means to read them all: some milliseconds.
+/// Whether the system has certificate authorities.
 #[must_use]
 pub fn has_system_roots() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| Client::builder().build().is_ok())
+    roots().are_systems
+}
+
+/// The certificate authorities that are trusted whatever the settings say, in DER.
+pub fn trusted_roots() -> impl Iterator<Item = &'static [u8]> {
+    roots().certificates.iter().map(AsRef::as_ref)
+}
+
+struct Roots {
+    certificates: Vec<CertificateDer<'static>>,
+    are_systems: bool,
+}
+
+/// Read once for all clients: a system has some three hundred files of them.
+fn roots() -> &'static Roots {
+    static ROOTS: OnceLock<Roots> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        // What cannot be read or parsed is left out, as others do; nobody put it there for us.
+        let systems = usable(rustls_native_certs::load_native_certs().certs);
+        let are_systems = !systems.is_empty();
+        let certificates = if are_systems { systems } else { TLS_SERVER_ROOT_CERTS.to_vec() };
+        Roots { certificates, are_systems }
+    })
+}
+
+/// Each certificate once; a single malformed one would be refused with all others.
+fn usable(certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    let mut known = HashSet::new();
+    let is_new = |certificate: &CertificateDer<'static>| known.insert(certificate.clone());
+    let certificates: Vec<_> = certificates.into_iter().filter(is_new).collect();
+    certificates.into_iter().filter(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok()).collect()
 }
 
 fn trust(builder: ClientBuilder, settings: &NetworkSettings) -> Result<ClientBuilder, NetError> {
-    let mut own = Vec::new();
+    let mut all = Vec::new();
     for authorities in &settings.certificate_authorities {
         for der in &authorities.certificates {
             let certificate = Certificate::from_der(der)
                 .map_err(|error| NetError::Setup(format!("{}: {error}", authorities.origin)))?;
-            own.push(certificate);
+            all.push(certificate);
         }
     }
-    if has_system_roots() {
-        return Ok(builder.tls_certs_merge(own));
-    }
-    let compiled_in = TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| Certificate::from_der(der).ok());
-    Ok(builder.tls_certs_only(own.into_iter().chain(compiled_in)))
+    all.extend(trusted_roots().filter_map(|der| Certificate::from_der(der).ok()));
+    Ok(builder.tls_certs_only(all))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::CertificateAuthorities;
+
+    #[test]
+    fn certificates_of_the_system_that_are_none_are_left_out() {
+        let real = TLS_SERVER_ROOT_CERTS[0].clone();
+        let broken = CertificateDer::from(vec![0x30, 0x82, 0, 1, 0]);
+        assert_eq!(usable(vec![broken, real.clone(), real.clone()]), [real]);
+        assert!(trusted_roots().count() > 10);
+    }
 
     #[test]
     fn a_certificate_that_is_none_is_named() {

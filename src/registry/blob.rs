@@ -206,8 +206,12 @@ impl Download {
         RegistryError::SizeMismatch { digest: self.digest.clone(), expected: self.size, received }
     }
 
-    /// Asks for the rest of the blob: through `oci-client`, and directly if that fails.
+    /// Asks for the rest of the blob: through `oci-client`, and directly if that fails. A small one, such as a
+    /// configuration, comes at once over the connection that is open, where another client would make its own.
     async fn open_part(&self) -> Result<Part, RegistryError> {
+        if self.size <= SMALL {
+            return self.open_directly().await;
+        }
         let authorization = self.session.authorization(&self.transport).await?;
         match self.open_with_oci_client(&authorization).await {
             Some(Ok(part)) => return Ok(part),
@@ -218,7 +222,7 @@ impl Download {
     }
 
     async fn open_with_oci_client(&self, authorization: &Authorization) -> Option<Result<Part, OciDistributionError>> {
-        let client = self.transport.oci.as_ref()?;
+        let client = self.transport.oci().ok()?;
         let image = Reference::with_digest(
             self.session.host().to_owned(),
             self.session.repository().to_owned(),
@@ -279,6 +283,8 @@ fn content_range_start(value: &str) -> Option<u64> {
 }
 
 const CHUNKS_AHEAD: usize = 8;
+/// In bytes.
+const SMALL: u64 = 64 << 10;
 /// A server that sends a byte per connection must not keep us for ever.
 const MAX_CONNECTIONS: u32 = 100;
 

@@ -91,8 +91,7 @@ async fn write<T>(
     image: &ImageReference,
     send: impl AsyncFn(&oci_client::Client, &Reference) -> Result<T, OciDistributionError>,
 ) -> Result<T, RegistryError> {
-    let missing = || RegistryError::Setup("this machine has no certificate authorities, pushing needs them".into());
-    let client = transport.oci.as_ref().ok_or_else(missing)?;
+    let client = transport.oci()?;
     let place = reference(session, image);
     let mut authorization = session.authorization(transport).await?;
     let mut renewed = false;

@@ -114,6 +114,14 @@ impl Session {
         format!("{}://{}/v2", if self.plain_http { "http" } else { "https" }, self.host)
     }
 
+    /// The token service that the registry named; `None` where it has none, or was not asked yet.
+    pub(super) async fn realm(&self) -> Option<Url> {
+        match &self.state.lock().await.scheme {
+            Some(Scheme::Bearer { realm, .. }) => Some(realm.clone()),
+            _ => None,
+        }
+    }
+
     /// What the next request is to carry. The lock is held while a token is fetched, so many layers make one request.
     pub(super) async fn authorization(&self, transport: &Transport) -> Result<Authorization, RegistryError> {
         let mut state = self.state.lock().await;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, LINK};
@@ -14,13 +14,13 @@ use super::session::{Access, Authorization, Session};
 use super::{Manifest, RegistryError, probe};
 use crate::model::{Digest, ImageReference};
 use crate::net::retry::{Retry, is_transient, retry_after};
-use crate::net::{Credentials, Failure, NetworkSettings, USER_AGENT, client_for_registries};
+use crate::net::{Credentials, Failure, NetworkSettings, USER_AGENT, client_for_registries, trusted_roots};
 
 /// The shared clients and the sessions of the repositories met so far.
 pub(super) struct Transport {
     pub(super) http: Client,
-    /// Missing where the system has no certificate authorities.
-    pub(super) oci: Option<oci_client::Client>,
+    /// Made when it is first needed: an image whose layers are all cached needs none.
+    oci: OnceLock<Result<oci_client::Client, RegistryError>>,
     pub(super) settings: NetworkSettings,
     credentials: Credentials,
     sessions: Mutex<HashMap<(String, Access), Arc<Session>>>,
@@ -29,8 +29,12 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new(settings: &NetworkSettings, credentials: Credentials) -> Result<Self, RegistryError> {
         let http = client_for_registries(settings).map_err(|e| RegistryError::Setup(e.to_string()))?;
-        let oci = if crate::net::has_system_roots() { Some(oci(settings)?) } else { None };
-        Ok(Self { http, oci, settings: settings.clone(), credentials, sessions: Mutex::default() })
+        Ok(Self { http, oci: OnceLock::new(), settings: settings.clone(), credentials, sessions: Mutex::default() })
+    }
+
+    /// The client of `oci-client`, which downloads and pushes.
+    pub(super) fn oci(&self) -> Result<&oci_client::Client, RegistryError> {
+        self.oci.get_or_init(|| oci(&self.settings)).as_ref().map_err(Clone::clone)
     }
 
     pub(super) fn credentials(&self) -> &Credentials {
@@ -287,13 +291,12 @@ impl fmt::Debug for Transport {
 }
 
 fn oci(settings: &NetworkSettings) -> Result<oci_client::Client, RegistryError> {
-    let authorities = settings.certificate_authorities.iter().flat_map(|authorities| &authorities.certificates);
+    let own = settings.certificate_authorities.iter().flat_map(|authorities| &authorities.certificates);
+    let authorities = own.cloned().chain(trusted_roots().map(<[u8]>::to_vec));
     let config = ClientConfig {
         protocol: ClientProtocol::HttpsExcept(settings.plain_http.clone()),
         accept_invalid_certificates: settings.unverified_tls,
-        extra_root_certificates: authorities
-            .map(|der| Certificate { encoding: CertificateEncoding::Der, data: der.clone() })
-            .collect(),
+        tls_certs_only: authorities.map(|data| Certificate { encoding: CertificateEncoding::Der, data }).collect(),
         connect_timeout: Some(settings.connect_timeout),
         read_timeout: Some(settings.read_timeout),
         user_agent: USER_AGENT,

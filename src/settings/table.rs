@@ -48,6 +48,15 @@ pub static SETTINGS: &[Setting] = &[
         about: "What to scan, where the command names no source",
     },
     Setting {
+        key: "digest_files",
+        flag: None,
+        variables: &[plain("PLIMSOLL_DIGEST_FILES")],
+        kind: Kind::Paths,
+        default: "where nobody names an image: `metadata.json`, `build-metadata.json`, `digest`, `digest.txt`, `image-digest`, `image-digest.txt` or `image-name-with-digest`",
+        about: "What the build wrote about the images it pushed: buildx `--metadata-file`, kaniko `--digest-file` and \
+                `--image-name-with-digest-file`, buildah `--digestfile`. The images are scanned by these digests",
+    },
+    Setting {
         key: "platform",
         flag: Some("--platform"),
         variables: &[plain("PLIMSOLL_PLATFORM"), plain("TRIVY_PLATFORM")],
@@ -442,6 +451,10 @@ pub static OTHER_VARIABLES: &[(&str, &str)] = &[
     ),
     ("PLIMSOLL_JOB_WARN_ON", "see `PLIMSOLL_JOB_FAIL_ON`"),
     ("PLIMSOLL_FEED_…", "the base address of one advisory feed, for a mirror ([table](database.md#feeds))"),
+    (
+        "IMAGE_DIGEST",
+        "from a build job's dotenv report: the digest that it pushed, `sha256:…` or `name@sha256:…`; the image is scanned by it",
+    ),
     (
         "TRIGGER_PAYLOAD",
         "in triggered pipelines: the [notification](alerts.md#on-push-from-elsewhere) of a registry, a file or its text",

@@ -28,12 +28,21 @@ impl Layout {
 
     /// Stores an image of plain layers and returns its descriptor.
     pub fn image(&self, architecture: &str, layers: &[&[u8]]) -> Value {
+        self.image_with(architecture, layers, &json!({}))
+    }
+
+    /// The same with more in its configuration: `created`, `config.Labels`, ….
+    #[allow(dead_code)]
+    pub fn image_with(&self, architecture: &str, layers: &[&[u8]], more: &Value) -> Value {
         let diff_ids: Vec<_> =
             layers.iter().map(|bytes| Digest::from_sha256(&Sha256::digest(bytes).into()).to_string()).collect();
-        let config = json!({
+        let mut config = json!({
             "architecture": architecture, "os": "linux", "config": {},
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
         let layers: Vec<_> =
             layers.iter().map(|bytes| self.blob("application/vnd.oci.image.layer.v1.tar", bytes)).collect();
         let manifest = json!({

@@ -38,6 +38,25 @@ pub(super) fn pipeline(environment: &Environment) -> Check {
     Check::fine("pipeline", format!("job {} of {project}{merge_request}; {what}", job.name))
 }
 
+/// The addresses that GitLab gives to a job: of its pages and of its registry.
+pub(super) fn addresses(environment: &Environment) -> Check {
+    let pages = ["CI_SERVER_URL", "CI_API_V4_URL"].into_iter().find_map(|name| Some((name, environment.get(name)?)));
+    let named = [
+        pages.map(|(name, url)| format!("GitLab {} (from {name})", url.trim_end_matches("/api/v4"))),
+        environment.get("CI_REGISTRY").map(|host| format!("its registry {host} (from CI_REGISTRY)")),
+        environment
+            .get("CI_DEPENDENCY_PROXY_SERVER")
+            .map(|host| format!("its dependency proxy {host} (from CI_DEPENDENCY_PROXY_SERVER)")),
+    ];
+    let named: Vec<String> = named.into_iter().flatten().collect();
+    match named.is_empty() {
+        true => {
+            Check::off("addresses", "CI_SERVER_URL and CI_REGISTRY are not set: registries are those that images name")
+        }
+        false => Check::fine("addresses", named.join(", ")),
+    }
+}
+
 /// Whose certificates are trusted.
 pub(super) fn certificates(network: &NetworkSettings) -> Check {
     let system = if has_system_roots() { "the system's authorities" } else { "Mozilla's authorities, compiled in" };

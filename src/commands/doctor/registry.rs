@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::Check;
 use crate::cli::ScanArgs;
+use crate::commands::connection::Connection;
 use crate::commands::page;
 use crate::commands::platforms::Wanted;
-use crate::commands::scan::Connection;
 use crate::context::{Environment, NetworkSettings};
 use crate::image::{self, InvalidSource, Source};
 use crate::model::{Code, Diagnosis, ImageReference, InvalidReference, Limits, Platform};
 use crate::net::{Presented, presented};
+use crate::registry::Registry;
 use crate::report::count;
 
 pub(super) fn check(images: &[String], environment: &Environment) -> Vec<Check> {
@@ -72,10 +73,15 @@ fn checked(
     connection: &mut Connection<'_>,
     environment: &Environment,
 ) -> Result<String, Diagnosis> {
-    open(name, platform, connection).map_err(|diagnosis| with_certificate(diagnosis, name, environment))
+    open(name, platform, connection, environment).map_err(|diagnosis| with_certificate(diagnosis, name, environment))
 }
 
-fn open(name: &str, platform: &Platform, connection: &mut Connection<'_>) -> Result<String, Diagnosis> {
+fn open(
+    name: &str,
+    platform: &Platform,
+    connection: &mut Connection<'_>,
+    environment: &Environment,
+) -> Result<String, Diagnosis> {
     let source: Source = name.parse().map_err(|error: InvalidSource| {
         let fix = "see plimsoll scan --help for the forms of a source";
         Diagnosis::new(Code::InvalidInput, "this is no source of an image", error.to_string(), fix)
@@ -91,7 +97,25 @@ fn open(name: &str, platform: &Platform, connection: &mut Connection<'_>) -> Res
     let image =
         image::open(&source, platform, &Limits::default(), registry.as_ref()).map_err(|error| error.diagnosis())?;
     let digest = image.identity.manifest_digest.as_ref().map_or_else(String::new, |digest| format!(" {digest}"));
-    Ok(format!("{name}{digest}: {}{identity}", count(image.layers.len(), "layer")))
+    let asked = match (&source, &registry) {
+        (Source::Registry(reference), Some(registry)) => way(reference, registry, environment),
+        _ => String::new(),
+    };
+    Ok(format!("{name}{digest}: {}{identity}{asked}", count(image.layers.len(), "layer")))
+}
+
+/// Which hosts were asked, and how each is known.
+fn way(image: &ImageReference, registry: &Registry, environment: &Environment) -> String {
+    let host = &image.registry;
+    let origin = match environment.get("CI_REGISTRY") {
+        Some(own) if own == host => "CI_REGISTRY",
+        _ => "from the image's name",
+    };
+    let service = match registry.token_service(image) {
+        Some(service) => format!("tokens of {service} (named by the registry)"),
+        None => "no token service".to_owned(),
+    };
+    format!("; registry {host} ({origin}), {service}")
 }
 
 /// How long a server may take to show its certificate.

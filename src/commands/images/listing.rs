@@ -12,8 +12,8 @@ use tracing::{info, warn};
 
 use crate::assess::select::{Candidate, Decision, Selection};
 use crate::cli::SelectionArgs;
+use crate::commands::connection::Connection;
 use crate::commands::parallel;
-use crate::commands::scan::Connection;
 use crate::context::{ApiToken, Environment, Job, NetworkSettings};
 use crate::gitlab::{GitLab, GitLabError, Repository};
 use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, StateIndex};

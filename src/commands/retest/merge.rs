@@ -78,7 +78,7 @@ pub(super) fn run(
     }
     let mut any = false;
     if let Some(import) = import {
-        collect::write_json(&out.join(ImportLog::FILE), &import)?;
+        import.write(out)?;
         import.tell();
         any = !import.images.is_empty();
     }
