@@ -108,7 +108,12 @@ fn the_judges_refuse_what_gitlab_would() {
     let quality = "gl-code-quality-report.json";
     for (file, from, to, refusal) in [
         (security, "\"image\":\"registry.example.com/shop/web:main\"", "\"image\":\"reg.io:5000/g/p\"", "no tag"),
-        (security, "\"type\":\"cve\"", "\"type\":\"cwe\"", "a CVE does not come first"),
+        (
+            security,
+            "\"identifiers\":[",
+            "\"identifiers\":[{\"type\":\"cwe\",\"name\":\"CWE-1\",\"value\":\"1\"},",
+            "a CVE does not come first",
+        ),
         (security, "\"severity\":\"Critical\"", "\"severity\":\"critical\"", "severity"),
         (security, "\"fixes\":[{\"id\":\"", "\"fixes\":[{\"id\":\"x", "a remediation of nothing"),
         (quality, "\"fingerprint\":\"", "\"fingerprint\":7,\"x\":\"", "stops reading at issue 0"),
@@ -118,7 +123,7 @@ fn the_judges_refuse_what_gitlab_would() {
         ("summary.md", "| Upgrade |", "\n/close\n\n| Upgrade |", "a quick action"),
         ("summary.md", "| Upgrade |", "<script>x</script>\n\n| Upgrade |", "HTML"),
         ("summary.md", "| Upgrade |", "hello @all\n\n| Upgrade |", "a reference"),
-        ("comment.md", "|---|", "|-x-|", "a row without"),
+        ("comment.md", "| `openssl", "| `x` | `openssl", "a row without"),
         ("comment.md", "`openssl", "~label `openssl", "a reference"),
         ("plimsoll-junit.xml", "in libssl3\"", "in openssl\"", "the same name"),
     ] {
