@@ -317,7 +317,8 @@ fn boms_say_what_gitlab_and_later_scans_need() {
 fn boms_state_why_findings_do_not_count() {
     use plimsoll::model::SuppressionReason::{self, *};
     let Some(validator) = schemas::cyclonedx() else { return };
-    let cases: [(SuppressionReason, &str, &str, Option<&str>, Option<&str>); 10] = [
+    type Case = (SuppressionReason, &'static str, &'static str, Option<&'static str>, Option<&'static str>);
+    let cases: [Case; 10] = [
         (OwnedByOsPackage, "python3-requests owns it", "false_positive", None, None),
         (ThirdPartyPackage, "from example.com", "in_triage", None, None),
         (KernelHeaders, "no kernel runs from it", "not_affected", Some("code_not_present"), None),
