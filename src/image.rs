@@ -205,9 +205,10 @@ impl Parts {
         manifest_digest: Option<Digest>,
         manifest: &Manifest,
         config: &[u8],
+        limits: &Limits,
         name: impl Fn(&Descriptor) -> String,
     ) -> Result<Self, ImageError> {
-        let config = Config::parse(config)?;
+        let config = Config::parse(config, limits)?;
         let count = manifest.layers.len();
         if config.diff_ids.len() != count {
             let reason = format!("it names {} layers, the manifest {count}", config.diff_ids.len());

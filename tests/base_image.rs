@@ -5,6 +5,8 @@ mod layers;
 mod program;
 mod support;
 
+use std::path::Path;
+
 use layers::*;
 use plimsoll::model::{Base, BaseImage};
 use program::{Scan, run_in, scan_with};
@@ -57,12 +59,8 @@ fn the_base_that_a_setting_names_is_told_by_its_layers() {
     assert_eq!(base(&scan), None, "nobody named one");
 }
 
-/// The gate, the report and the bill of materials tell base and own apart by it.
-#[test]
-fn what_the_base_brings_is_not_the_projects_own() {
-    let [system, middle, own] = three();
-    let (image, below) = (Layout::of(&[system.clone(), middle.clone(), own]), Layout::of(&[system, middle]));
-    let folder = tempfile::tempdir().expect("a directory");
+/// Builds a database in `db`, by whose advisories the base and the project bring one finding each.
+fn build_database(folder: &Path) {
     let advisory = |id: &str, name: &str| {
         json!({
             "id": id, "modified": "2024-01-01T00:00:00Z",
@@ -70,13 +68,23 @@ fn what_the_base_brings_is_not_the_projects_own() {
                 "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "9.0.0"}]}]}],
         })
     };
-    let feeds = folder.path().join("feeds/osv/npm");
+    let feeds = folder.join("feeds/osv/npm");
     std::fs::create_dir_all(&feeds).expect("a folder");
     for (id, name) in [("GHSA-aaaa-aaaa-aaaa", "lodash"), ("GHSA-bbbb-bbbb-bbbb", "minimist")] {
         std::fs::write(feeds.join(format!("{id}.json")), advisory(id, name).to_string()).expect("a file");
     }
+    let path = |name: &str| folder.join(name).display().to_string();
+    run_in(folder, &["db", "build", "--from", &path("feeds"), "--to", &path("db")], &[]).expect(0);
+}
+
+/// The gate, the report and the bill of materials tell base and own apart by it.
+#[test]
+fn what_the_base_brings_is_not_the_projects_own() {
+    let [system, middle, own] = three();
+    let (image, below) = (Layout::of(&[system.clone(), middle.clone(), own]), Layout::of(&[system, middle]));
+    let folder = tempfile::tempdir().expect("a directory");
+    build_database(folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
-    run_in(folder.path(), &["db", "build", "--from", &path("feeds"), "--to", &path("db")], &[]).expect(0);
     let named = source(&below);
     let scan =
         |image: &str, variables: &[(&str, &str)]| scan_with(&[image, "--db", &path("db"), "--offline"], variables);
@@ -173,6 +181,31 @@ fn annotations_and_the_dockerfile_name_the_base() {
     assert!(reason.contains("registry.invalid is asked if `base_images` names it"), "{reason}");
 }
 
+/// A retest looks for the base when it reads an image, and remembers it with what the image holds.
+#[test]
+fn a_retest_tells_base_and_own_apart() {
+    let registry = PlainRegistry::start();
+    let [_, below, own] = three();
+    let host = registry.host();
+    push(&registry, "base/node:20", std::slice::from_ref(&below), json!({}));
+    push(&registry, "grp/proj/app:1", &[below, own], json!({}));
+    let folder = tempfile::tempdir().expect("a directory");
+    build_database(folder.path());
+    let (app, base) = (format!("{host}/grp/proj/app:*"), format!("{host}/base/node:20"));
+    let image = format!("{host}/grp/proj");
+    let variables = [("CS_REGISTRY_INSECURE", "true"), ("CI_REGISTRY_IMAGE", &image), ("PLIMSOLL_BASE_IMAGES", &base)];
+    for what in ["read", "remembered"] {
+        let arguments = ["retest", "--db", "db", "--state", "state", "--out", "out", &app];
+        run_in(folder.path(), &arguments, &variables).expect(0);
+        for (expression, expected) in [("own", [false, true]), ("base", [true, false])] {
+            let arguments = ["gate", "--report", "out/plimsoll.json", "--fail-on", expression];
+            let run = run_in(folder.path(), &arguments, &[]);
+            let found = ["lodash", "minimist"].map(|name| run.stdout.contains(name) || run.stderr.contains(name));
+            assert_eq!((run.code, found), (1, expected), "{what}, {expression}: {}", run.stderr);
+        }
+    }
+}
+
 #[test]
 fn limits_are_settings() {
     let [system, middle, own] = three();
@@ -182,6 +215,8 @@ fn limits_are_settings() {
     let scan = scan_with(&[&source(&image), "--offline"], &[("PLIMSOLL_LIMITS", "path_length=10, entries=1")]);
     let gaps = &scan.image().inventory.as_ref().expect("an inventory").gaps;
     assert!(gaps.iter().any(|gap| gap.reason.contains("number of entries exceeds the limit of 1")), "{gaps:?}");
+    let scan = scan_with(&[&source(&image), "--offline"], &[("PLIMSOLL_LIMITS", "document_depth=2")]);
+    assert!(scan.run.stderr.contains("its values are more than 2 deep"), "{}", scan.run.stderr);
     let folder = tempfile::tempdir().expect("a directory");
     let run = run_in(folder.path(), &["scan", &source(&image)], &[("PLIMSOLL_LIMITS", "layer_sise=1GiB")]);
     assert_eq!(run.code, 2, "{}", run.stderr);

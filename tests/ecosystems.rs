@@ -484,6 +484,17 @@ fn languages() -> Vec<Form> {
             six,
         ),
         form(
+            "dist-info without a name",
+            "python",
+            [
+                file("opt/six/dist-info/METADATA", python),
+                file("opt/six/dist-info/direct_url.json", r#"{"url":"https://files.example/six-1.16.0.whl"}"#),
+            ]
+            .concat(),
+            six,
+        ),
+        form("egg-info without a name", "python", file("opt/six/egg-info/PKG-INFO", python), six),
+        form(
             "conda",
             "conda",
             file(
@@ -666,7 +677,7 @@ fn executables() -> Vec<Form> {
         program("cargo auditable, PE", "app/rg.exe", pe(".dep-v0", &audit), &["cargo time 0.1.44"]),
         program("cargo auditable, Mach-O", "app/rg", mach_o(".dep-v0", &audit), &["cargo time 0.1.44"]),
     ];
-    let known: [(&str, &str, &str); 29] = [
+    let known: [(&str, &str, &str); 43] = [
         ("usr/local/bin/node", "node.js/v18.17.1\0", "generic node 18.17.1 (version-string)"),
         ("usr/local/bin/python3.11", "\x003.11.4\0", "generic python 3.11.4 (version-string)"),
         ("usr/local/lib/libpython3.12.so.1.0", "\x003.12.1\0", "generic python 3.12.1 (version-string)"),
@@ -703,11 +714,30 @@ fn executables() -> Vec<Form> {
         ("usr/sbin/lighttpd", "lighttpd/1.4.76\0", "generic lighttpd 1.4.76 (version-string)"),
         ("usr/local/bin/ffmpeg", "%s version 6.1.1 Copyright\0", "generic ffmpeg 6.1.1 (version-string)"),
         ("usr/local/bin/xz", "xz (XZ Utils) 5.6.1\n\0", "generic xz 5.6.1 (version-string)"),
+        ("usr/local/bin/deno", "Deno/2.6.3\0", "generic deno 2.6.3 (version-string)"),
+        ("usr/bin/mongod", "x\x007.0.28\0heap_size\0", "generic mongodb 7.0.28 (version-string)"),
+        ("fluent-bit/bin/fluent-bit", "\x003.0.2\0%sFluent Bit\0", "generic fluent-bit 3.0.2 (version-string)"),
+        ("usr/local/bin/envoy", "\x001.31.0\0x\0ValidationError\0", "generic envoy 1.31.0 (version-string)"),
+        ("usr/lib/dart/bin/dart", "\x003.5.2 (stable)\0", "generic dart 3.5.2 (version-string)"),
+        ("usr/lib/swipl/bin/swipl", "/usr/lib/swipl-9.1.2/\0", "generic swipl 9.1.2 (version-string)"),
+        ("opt/ghc/bin/ghc-9.4.7", "\0GHC 9.4.7\0", "generic ghc 9.4.7 (version-string)"),
+        ("usr/local/bin/gcc", "GCC: (GNU) 12.3.0\0", "generic gcc 12.3.0 (version-string)"),
+        ("usr/local/bin/git", "git/2.43.0\0", "generic git 2.43.0 (version-string)"),
+        ("usr/local/bin/curl", "\0curl/8.5.0\0", "generic curl 8.5.0 (version-string)"),
+        ("usr/local/bin/jq", "\x001.7.1\0", "generic jq 1.7.1 (version-string)"),
+        ("usr/local/bin/gzip", "\x001.13\0", "generic gzip 1.13 (version-string)"),
+        ("usr/local/bin/zstd", "\0v1.5.6\0", "generic zstd 1.5.6 (version-string)"),
+        ("usr/local/lib/libavutil.so.58", "FFmpeg version 6.1.1\0", "generic ffmpeg 6.1.1 (version-string)"),
         ("usr/local/lib/libz.so.1", " deflate 1.2.13 Copyright\0", "generic zlib 1.2.13 (version-string)"),
     ];
     forms.extend(
         known.map(|(path, text, found)| program("a well-known program", path, elf("x", text.as_bytes()), &[found])),
     );
+    let phar = "#!/usr/bin/env php\n<?php\n'pretty_version' => '2.7.1',\n";
+    let composer = &["composer composer/composer 2.7.1 (version-string)"];
+    forms.push(program("Composer itself", "usr/local/bin/composer", phar.into(), composer));
+    let phar = "#!/usr/bin/env php\n<?php\nwp-cli/wp-cli 2.9.0\n";
+    forms.push(program("wp-cli", "usr/local/bin/wp", phar.into(), &["composer wp-cli/wp-cli 2.9.0 (version-string)"]));
     forms
 }
 

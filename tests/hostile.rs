@@ -605,6 +605,29 @@ fn an_image_with_archives_nested_too_deep() {
 }
 
 #[test]
+fn an_image_with_documents_nested_too_deep() {
+    let json = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+    let in_package = [br#"{"name":"a","version":"1","x":"#, &json[..], b"}"].concat();
+    let xml = format!("<bom>{}</bom>", "<a>".repeat(100_000));
+    for (path, content, words) in [
+        ("app/vendor/composer/installed.json", &json[..], "its values are more than 128 deep"),
+        ("app/node_modules/a/package.json", &in_package, "its values are more than 128 deep"),
+        ("app/bom.xml", xml.as_bytes(), "its elements are more than 128 deep"),
+    ] {
+        scan_file(path, content).expect(path, GapKind::UnreadableFile, &[path, words]);
+    }
+    // What is allowed is read: a limit is a setting.
+    let json = [&br#"{"name":"inner","version":"1","x":"#[..], &[b'['; 9], &[b']'; 9], b"}"].concat();
+    let layer = sound().file("app/node_modules/inner/package.json", &json).end();
+    for (document_depth, expected) in [(9, false), (10, true)] {
+        let limits = Limits { document_depth, ..Limits::default() };
+        let inventory = plimsoll::inventory::take(&Layout::of(&[layer.clone()]).open(), &limits, &NoProgress);
+        assert_eq!(inventory.packages.iter().any(|package| package.name == "inner"), expected, "{document_depth}");
+        assert_eq!(inventory.gaps.is_empty(), expected, "{document_depth}: {:?}", inventory.gaps);
+    }
+}
+
+#[test]
 fn images_with_links_without_end() {
     let mut tar = Tar::default().symlink("lib/apk", "../lib/apk/../apk").symlink("usr/lib/os-release", "os-release");
     for number in 0..5000 {

@@ -551,7 +551,7 @@ fn documents_of_other_tools_hold_what_the_image_holds() {
     for (what, document) in
         [("Trivy's SPDX", spdx(of_trivy, os)), ("Trivy's CycloneDX", cyclonedx), ("Syft's SPDX", spdx(of_syft, ""))]
     {
-        let read = inventory::bom::read(document.as_bytes(), "bom.json").expect(what);
+        let read = inventory::bom::read(document.as_bytes(), "bom.json", &Limits::default()).expect(what);
         assert_eq!(rows(&read), rows(&inventory), "{what}");
         assert_eq!(read.gaps, [], "{what}");
         let shard = |inventory: &Inventory| inventory.distribution.as_ref().map(|distribution| distribution.shard());

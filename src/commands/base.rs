@@ -3,13 +3,14 @@
 //!
 //! A registry that no setting names is asked for a base image only if the image itself comes from it.
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
 use crate::context::Environment;
 use crate::image::{self, Image, Source};
-use crate::model::{Base, BaseImage, Dockerfile, ImageReference, Limits, Platform};
-
-use super::connection::Connection;
+use crate::model::{Base, BaseImage, Diagnosis, Dockerfile, ImageReference, Limits, Platform};
+use crate::registry::Registry;
 
 /// Annotations of the OCI image specification, which builders also write as labels.
 const NAME: &str = "org.opencontainers.image.base.name";
@@ -23,6 +24,9 @@ pub(super) struct Hints {
     /// What the last stage of the Dockerfile stands on.
     from: Option<Candidate>,
 }
+
+/// Gives the client for an image's registry.
+pub(super) type Clients<'a> = &'a mut dyn FnMut(&ImageReference) -> Result<Arc<Registry>, Diagnosis>;
 
 /// An image that may be the base.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,19 +69,20 @@ impl Hints {
         all
     }
 
-    /// The base of an image that was opened from `source`; `None` if nothing names one.
+    /// The base of an image that was opened from `source`; `None` if nothing names one. `registry` is asked for the client
+    /// that a base image in a registry needs.
     pub(super) fn base(
         &self,
         source: &Source,
         image: &Image,
         platform: &Platform,
-        connection: &mut Connection<'_>,
+        registry: Clients<'_>,
         limits: &Limits,
     ) -> Option<Base> {
         let mut best: Option<BaseImage> = None;
         let mut reasons = Vec::new();
         for candidate in self.candidates(image) {
-            let found = opened(&candidate, source, platform, connection, limits);
+            let found = opened(&candidate, source, platform, registry, limits);
             match found.and_then(|below| check(&candidate, &below, image)) {
                 Ok(base) if best.as_ref().is_none_or(|best| best.layers < base.layers) => best = Some(base),
                 Ok(_) => {}
@@ -112,7 +117,7 @@ fn opened(
     candidate: &Candidate,
     of: &Source,
     platform: &Platform,
-    connection: &mut Connection<'_>,
+    clients: Clients<'_>,
     limits: &Limits,
 ) -> Result<Image, String> {
     let Candidate { name, shown, is_named } = candidate;
@@ -124,7 +129,7 @@ fn opened(
     let source: Source = name.parse().map_err(|error: image::InvalidSource| unreadable(error.to_string()))?;
     let registry = match &source {
         Source::Registry(reference) if *is_named || is_beside(reference, of) => {
-            Some(connection.registry(reference).map_err(|diagnosis| unreadable(diagnosis.to_string()))?)
+            Some(clients(reference).map_err(|diagnosis| unreadable(diagnosis.to_string()))?)
         }
         Source::Registry(reference) => {
             let host = if is_shown { reference.registry.as_str() } else { "its registry" };
@@ -189,8 +194,8 @@ mod tests {
         let reason = |text: &str| {
             let file = Dockerfile { path: "Dockerfile".into(), text: text.to_owned() };
             let hints = Hints::of(&environment, Some(&file));
-            let mut connection = Connection::new(&environment, &[], None);
-            let base = hints.base(&source, &image, &platform, &mut connection, &limits);
+            let mut none = |image: &ImageReference| panic!("{image} is asked for");
+            let base = hints.base(&source, &image, &platform, &mut none, &limits);
             let Some(Base::Unknown(reason)) = base else { panic!("{text}: {base:?}") };
             assert!(!reason.contains("secret"), "{text}: {reason}");
             (hints.from.map(|from| from.name).unwrap_or_default(), reason)

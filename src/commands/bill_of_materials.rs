@@ -5,13 +5,13 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::inventory::bom::{self, BomError};
-use crate::model::{Code, Diagnosis, Inventory};
+use crate::model::{Code, Diagnosis, Inventory, Limits};
 
 /// Documents of large images have some 20 MB.
 const LARGEST: u64 = 512 << 20;
 
 /// Reads a document; `name` is what people called it.
-pub(super) fn read(name: &str, path: &Path) -> Result<Inventory, Diagnosis> {
+pub(super) fn read(name: &str, path: &Path, limits: &Limits) -> Result<Inventory, Diagnosis> {
     let unreadable = |why: String| {
         let fix = "check the path, and that an earlier job passes the file on as an artifact";
         Diagnosis::new(Code::SourceUnreadable, format!("{name} cannot be opened"), why, fix)
@@ -29,7 +29,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<Inventory, Diagnosis> {
         ));
     }
     let path = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    bom::read(&content, &path).map_err(|error: BomError| {
+    bom::read(&content, &path, limits).map_err(|error: BomError| {
         let fix = "give CycloneDX 1.4 to 1.6, SPDX 2.3 or Syft's format, as JSON; or scan the image itself";
         Diagnosis::new(
             Code::SourceUnreadable,

@@ -38,7 +38,7 @@ use crate::state::{Finish, State, folder, verdict_file};
 use super::connection::Connection;
 use super::images::listing::{self, Listing};
 use super::judgement::Judgement;
-use super::{alert, database, parallel, platforms, scan, terminal};
+use super::{alert, base, database, parallel, platforms, scan, terminal};
 use alert::{Notified, Wish};
 use collect::{Changes, Collector};
 use judge::{Done, Judging};
@@ -77,6 +77,7 @@ pub(super) fn run(
     let layers = args.cache_dir.clone().or_else(|| environment.get("PLIMSOLL_CACHE_DIR").map(PathBuf::from));
     let retest = Retest {
         registry: connection.shared()?,
+        hints: base::Hints::of(environment, judgement.project.dockerfile.as_ref()),
         layers: layers.map(|directory| LayerCache::new(&directory)),
         revision: inventory::revision(&limits),
         limits,
@@ -100,6 +101,8 @@ type Group<'a> = Vec<(usize, Known<'a>, Looked)>;
 struct Retest {
     state: State,
     registry: Arc<Registry>,
+    /// What says on which images others were built.
+    hints: base::Hints,
     layers: Option<LayerCache>,
     /// What takes inventories here.
     revision: String,

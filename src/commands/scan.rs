@@ -17,8 +17,8 @@ use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
 use crate::matching;
 use crate::model::{
-    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageScan, Inventory, Outcome, PackageKind, Platform,
-    ScanDocument, Tool,
+    Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageReference, ImageScan, Inventory, Outcome, PackageKind,
+    Platform, ScanDocument, Tool,
 };
 use crate::registry::Registry;
 use crate::report;
@@ -207,7 +207,7 @@ pub(super) fn read_image(
         return Err(diagnosis);
     }
     if let Ok(Source::Sbom { path }) = name.parse() {
-        let inventory = bill_of_materials::read(name, &path)?;
+        let inventory = bill_of_materials::read(name, &path, &connection.limits)?;
         return Ok((judge_inventory(name.to_owned(), inventory, None), Vec::new()));
     }
     let (source, image) = open_image(name, platform, connection)?;
@@ -220,7 +220,8 @@ pub(super) fn read_image(
     let mut inventory = inventory::take_cached(&image, &connection.limits, &progress, connection.layers.as_ref());
     progress.finish();
     let (hints, limits) = (connection.hints.clone(), connection.limits.clone());
-    inventory.base = hints.base(&source, &image, platform, connection, &limits);
+    let mut clients = |image: &ImageReference| connection.registry(image);
+    inventory.base = hints.base(&source, &image, platform, &mut clients, &limits);
     let read = judge_inventory(source.to_string(), inventory, connection.out_of_time(name));
     if let (Outcome::Success, Some(inventory)) = (read.outcome, &read.inventory) {
         connection.read.push((name.to_owned(), inventory.clone()));

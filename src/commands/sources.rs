@@ -31,9 +31,9 @@ pub(super) fn named(args: &ScanArgs, environment: &Environment) -> Result<Vec<St
 }
 
 /// The same names with what the build said of them. Images that variables name are pinned to the digest that was pushed.
-/// Where nobody names one, those that the build names are in the place of the one that GitLab's template would have pushed;
-/// without them, and where that one is not there, those of this pipeline in the project's registry. Beside them why there may
-/// be more. Arguments are what they are.
+/// Where nobody names one, those that the build names are in the place of the one that GitLab's template would have pushed.
+/// Where that one is not there, those of files that lie there, else those of this pipeline in the project's registry. Beside
+/// them why there may be more. Arguments are what they are.
 pub(super) fn settled(
     names: Vec<String>,
     args: &ScanArgs,
@@ -50,7 +50,8 @@ pub(super) fn settled(
         let is_only = names.len() == 1;
         return (names.into_iter().map(|name| pinned(name, is_only, built)).collect(), None);
     };
-    let of_build = images_of_build(&guess, built, environment, connection);
+    let (said, lying): (Vec<&Built>, Vec<&Built>) = built.iter().partition(|one| one.is_named);
+    let of_build = images_of_build(&guess, &said, environment, connection);
     if !of_build.is_empty() {
         return (of_build, None);
     }
@@ -59,6 +60,10 @@ pub(super) fn settled(
         .is_ok_and(|registry| matches!(registry.digest(&guess), Err(RegistryError::NotFound { .. })));
     if !is_missing {
         return (names, None);
+    }
+    let of_build = images_of_build(&guess, &lying, environment, connection);
+    if !of_build.is_empty() {
+        return (of_build, None);
     }
     let pushed::Pushed { images, missed } = pushed::images(environment, connection);
     (if images.is_empty() { names } else { images }, missed)
@@ -88,7 +93,7 @@ fn pinned(name: String, is_only: bool, built: &[Built]) -> String {
 /// What the build names, and what it pushed without a name to the place of the guess or of the project.
 fn images_of_build(
     guess: &ImageReference,
-    built: &[Built],
+    built: &[&Built],
     environment: &Environment,
     connection: &mut Connection<'_>,
 ) -> Vec<String> {

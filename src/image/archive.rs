@@ -154,6 +154,7 @@ fn open_docker(archive: &Archive, limits: &Limits) -> Result<Parts, ImageError> 
     }
     let bytes = read_document(archive, "manifest.json", None, limits)?;
     let invalid = |reason: String| ImageError::manifest("manifest.json", reason);
+    limits.check_depth(&bytes).map_err(invalid)?;
     let images: Vec<DockerImage> = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     let image = match <[DockerImage; 1]>::try_from(images) {
         Ok([image]) => image,
@@ -173,7 +174,7 @@ fn open_docker(archive: &Archive, limits: &Limits) -> Result<Parts, ImageError> 
     {
         return Err(invalid(format!("the configuration is named `{named}`, but its digest is `{config_digest}`")));
     }
-    let config = Config::parse(&config_bytes)?;
+    let config = Config::parse(&config_bytes, limits)?;
     let layers = image.layers.unwrap_or_default();
     if layers.len() > limits.layers {
         let what = format!("the number of layers, {},", layers.len());

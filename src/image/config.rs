@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::ImageError;
-use crate::model::{Digest, ImageConfig, Platform};
+use crate::model::{Digest, ImageConfig, Limits, Platform};
 
 /// What a configuration says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,8 +71,9 @@ impl Config {
     ///
     /// # Errors
     /// It is malformed or describes no file system, as with Helm charts, signatures and other artifacts.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, ImageError> {
         let invalid = |reason: String| ImageError::manifest("the image configuration", reason);
+        limits.check_depth(bytes).map_err(invalid)?;
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         let rootfs = raw.rootfs.ok_or_else(|| invalid("it describes no file system: not a container image".into()))?;
         let run = raw.config.unwrap_or_default();
@@ -123,6 +124,7 @@ mod tests {
             "Env":["X=1"]},"rootfs":{"type":"layers","diff_ids":
             ["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},
             "history":[{"created_by":" ADD x "},{"created_by":"ENV a","empty_layer":true},{}]}"#,
+            &Limits::default(),
         )
         .expect("a valid configuration");
         assert_eq!(config.image.created.map(|t| t.to_string()).as_deref(), Some("2026-08-22T00:00:00.5Z"));
@@ -136,14 +138,16 @@ mod tests {
 
     #[test]
     fn is_lenient_where_builders_differ_and_strict_where_it_matters() {
-        let minimal = Config::parse(br#"{"rootfs":{"diff_ids":null},"config":null,"history":null,"created":"never"}"#);
+        let minimal = br#"{"rootfs":{"diff_ids":null},"config":null,"history":null,"created":"never"}"#;
+        let minimal = Config::parse(minimal, &Limits::default());
         assert!(minimal.is_ok_and(|config| config == Config::default()));
         for (bad, reason) in [
             (&br#"{}"#[..], "not a container image"),
             (br#"{"rootfs":{"diff_ids":["md5:0"]}}"#, "not a digest"),
             (b"null", "null"),
+            (&b"[".repeat(129), "more than 128 deep"),
         ] {
-            let error = Config::parse(bad).expect_err(reason).to_string();
+            let error = Config::parse(bad, &Limits::default()).expect_err(reason).to_string();
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -157,5 +157,5 @@ fn parts(
 ) -> Result<Parts, ImageError> {
     let config = &manifest.config;
     let bytes = read_document(files, &naming.blob(&config.digest), Some(&Promise::from(config)), limits)?;
-    Parts::assemble(Some(digest), manifest, &bytes, |layer| naming.blob(&layer.digest))
+    Parts::assemble(Some(digest), manifest, &bytes, limits, |layer| naming.blob(&layer.digest))
 }

@@ -100,6 +100,7 @@ impl Document {
     /// It is malformed, or of a kind that holds no image.
     pub fn parse(bytes: &[u8], name: &str, limits: &Limits) -> Result<Self, ImageError> {
         let invalid = |reason: String| ImageError::manifest(name, reason);
+        limits.check_depth(bytes).map_err(invalid)?;
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         if raw.schema_version == 1 {
             return Err(invalid(

@@ -36,7 +36,7 @@ impl Remote {
             });
         }
         let bytes = registry.blob(reference, &config.digest, config.size).map_err(|error| remote.failed(&error))?;
-        let parts = Parts::assemble(Some(digest), &manifest, &bytes, |layer| layer.digest.to_string())?;
+        let parts = Parts::assemble(Some(digest), &manifest, &bytes, limits, |layer| layer.digest.to_string())?;
         Ok((remote, Parts { offered, ..parts }))
     }
 

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::merge::third_party::Judge;
 use super::purl::{self, Parsed};
 use crate::model::{
-    Base, Distribution, Gap, GapKind, ImageIdentity, Inventory, Layer, Location, Package, PackageKind, SourcePackage,
+    Base, Distribution, Gap, GapKind, ImageIdentity, Inventory, Layer, Limits, Location, Package, PackageKind,
+    SourcePackage,
 };
 
 /// Packages that one document may name.
@@ -27,6 +28,9 @@ pub enum BomError {
     /// It is not JSON, or not of the form that it claims.
     #[error("the document is malformed: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// Its values lie within one another deeper than the limits allow.
+    #[error("{0}")]
+    TooDeep(String),
     /// It is JSON of another kind.
     #[error("it is neither CycloneDX, SPDX nor Syft's format, as JSON")]
     Unknown,
@@ -58,8 +62,9 @@ struct Head {
 ///
 /// # Errors
 /// It is not a document that is known.
-pub fn read(content: &[u8], path: &str) -> Result<Inventory, BomError> {
+pub fn read(content: &[u8], path: &str, limits: &Limits) -> Result<Inventory, BomError> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    limits.check_depth(content).map_err(BomError::TooDeep)?;
     let head: Head = serde_json::from_slice(content)?;
     let contents = match head {
         Head { cyclone_dx: Some(format), cyclone_dx_version, .. } if format == "CycloneDX" => {

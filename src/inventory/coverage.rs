@@ -29,8 +29,20 @@ const NOT_READ: &[(&str, &str)] = &[
         "they name the packages of a database that is read",
     ),
     (
-        "PEAR, OCaml, Perl, Nim, Nix, Homebrew, snap, flatpak, Spack, VS Code extensions",
+        "PEAR, OCaml, Perl, Nim, Nix, Homebrew, snap, flatpak, Spack, extensions of VS Code and Chrome",
         "no feed that is read names their packages",
+    ),
+    (
+        "recipes and packages that are not unpacked: `*.rockspec` outside of `luarocks/rocks*`, `*.gemspec` outside of `specifications`, `*.gem`, `*.whl`, `*.vsix`, `*.asar`",
+        "an installer writes what it installed to its own place, and that is read",
+    ),
+    (
+        "a program's own version where Go's build information says none, by marks of single programs (consul, grafana, helm, traefik, vault, …)",
+        "what is next to such a version differs from release to release; the program's modules are listed all the same",
+    ),
+    (
+        "of documents that lie in images: package URLs of the kinds `generic`, `docker` and `dhi`, SPDX as RDF and YAML",
+        "a name without an ecosystem, the image's own name, and a kind of which no feed that is read speaks; forms that no tool writes into images",
     ),
     ("kernel modules", "a container runs its host's kernel"),
     ("models (GGUF, safetensors), secrets, configuration errors", "another tool's duty"),

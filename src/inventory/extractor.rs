@@ -22,6 +22,7 @@ mod gem;
 mod go_toolchain;
 mod java;
 mod jdk;
+mod json;
 mod julia;
 mod npm;
 mod opkg;

@@ -26,6 +26,9 @@ pub struct Limits {
     pub archive_depth: usize,
     /// What is read of one archive with all that are nested in it.
     pub archive_size: u64,
+    /// Values within one another in a JSON document, elements in an XML document. The parser of JSON has a limit of its
+    /// own: 128.
+    pub document_depth: usize,
     /// When reading has to end, where it has to. It decides how far one gets, not what is found there: what is
     /// remembered of layers does not depend on it.
     pub deadline: Option<Instant>,
@@ -36,6 +39,33 @@ impl Limits {
     #[must_use]
     pub fn is_out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Whether the values of a JSON document lie within one another as deep as is allowed, or less.
+    ///
+    /// # Errors
+    /// They lie deeper; in words for people.
+    pub fn check_depth(&self, json: &[u8]) -> Result<(), String> {
+        let deepest = self.document_depth;
+        let opens = |byte: &&u8| matches!(byte, b'{' | b'[');
+        // Most documents have so few values that they cannot lie too deep.
+        if json.iter().filter(opens).count() <= deepest {
+            return Ok(());
+        }
+        let (mut depth, mut in_text, mut bytes) = (0_usize, false, json.iter());
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'"' => in_text = !in_text,
+                b'\\' if in_text => drop(bytes.next()),
+                b'{' | b'[' if !in_text => depth += 1,
+                b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > deepest {
+                return Err(format!("its values are more than {deepest} deep"));
+            }
+        }
+        Ok(())
     }
 
     /// The same limits without an end.
@@ -58,6 +88,7 @@ impl Default for Limits {
             manifest_size: 4 << 20,
             archive_depth: 5,
             archive_size: 1 << 30,
+            document_depth: 128,
             deadline: None,
         }
     }
@@ -102,6 +133,12 @@ const NAMED: &[Named] = &[
     named!("manifest_size", Bytes, manifest_size, "a manifest, index or configuration"),
     named!("archive_depth", Number, archive_depth, "archives within archives"),
     named!("archive_size", Bytes, archive_size, "what is read of an archive with those nested in it"),
+    named!(
+        "document_depth",
+        Number,
+        document_depth,
+        "values within values in a document: JSON, of which more than 128 are never read, and XML"
+    ),
 ];
 
 impl Limits {
@@ -189,6 +226,27 @@ mod tests {
         assert_eq!(limits, expected, "what is wrong changes nothing");
     }
 
+    #[test]
+    fn the_depth_of_a_document_is_limited() {
+        let limits = Limits { document_depth: 2, ..Limits::default() };
+        for (document, expected) in [
+            ("1", true),
+            ("[[1]]", true),
+            ("[[1],[2],{},{}]", true),
+            (r#"{"a":["[[[{","\"[[["]}"#, true),
+            ("[[[", false),
+            ("[[[]]]", false),
+            (r#"{"a":[{}]}"#, false),
+            (r#"["\\",["#, true),
+            (r#"["\\",[["#, false),
+            ("]]]][[", true),
+        ] {
+            assert_eq!(limits.check_depth(document.as_bytes()).is_ok(), expected, "{document}");
+        }
+        let error = Limits::default().check_depth("[".repeat(129).as_bytes()).expect_err("too deep");
+        assert_eq!(error, "its values are more than 128 deep");
+    }
+
     /// What is shown of a default is read as that default.
     #[test]
     fn every_limit_has_a_name_and_its_default_is_written_as_it_is_read() {
@@ -203,6 +261,7 @@ mod tests {
             manifest_size: 1,
             archive_depth: 1,
             archive_size: 1,
+            document_depth: 1,
             deadline: None,
         };
         for (name, _, default) in Limits::names() {

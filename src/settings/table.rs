@@ -52,7 +52,7 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         variables: &[plain("PLIMSOLL_DIGEST_FILES")],
         kind: Kind::Paths,
-        default: "where nobody names an image: `metadata.json`, `build-metadata.json`, `digest`, `digest.txt`, `image-digest`, `image-digest.txt` or `image-name-with-digest`",
+        default: "where no image is named or found: `metadata.json`, `build-metadata.json`, `digest`, `digest.txt`, `image-digest`, `image-digest.txt` or `image-name-with-digest`",
         about: "What the build wrote about the images it pushed: buildx `--metadata-file`, kaniko `--digest-file` and \
                 `--image-name-with-digest-file`, buildah `--digestfile`. The images are scanned by these digests",
     },

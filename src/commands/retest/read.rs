@@ -1,5 +1,6 @@
 //! What a tag points to, and what that image holds: from the memory, or read from the registry.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{info, warn};
@@ -59,8 +60,9 @@ impl Retest {
         // What the tag pointed to a moment ago, so that it cannot move in between.
         let pinned = looked.digest().map_or_else(|| reference.clone(), |digest| reference.at(digest.clone()));
         let limits = self.limits.clone();
-        let image = image::open(&Source::Registry(pinned), &self.platform, &limits, Some(&self.registry))
-            .map_err(|error| error.diagnosis())?;
+        let source = Source::Registry(pinned);
+        let image =
+            image::open(&source, &self.platform, &limits, Some(&self.registry)).map_err(|error| error.diagnosis())?;
         let config = image.identity.config_digest.clone();
         let digest = looked.digest().cloned().or_else(|| image.identity.manifest_digest.clone());
         let (Some(config), Some(digest)) = (config, digest) else {
@@ -76,7 +78,12 @@ impl Retest {
         let inventory = match stored {
             // The same image under another tag, or from a retest that was killed.
             Some((inventory, true)) => inventory,
-            _ => inventory::take_cached(&image, &limits, &NoProgress, self.layers.as_ref()),
+            _ => {
+                let mut inventory = inventory::take_cached(&image, &limits, &NoProgress, self.layers.as_ref());
+                let mut clients = |_: &ImageReference| Ok(Arc::clone(&self.registry));
+                inventory.base = self.hints.base(&source, &image, &self.platform, &mut clients, &limits);
+                inventory
+            }
         };
         let shards: Vec<ShardName> = database::shards(&inventory).into_iter().collect();
         let complete = scan::whether_complete(known.name.clone(), inventory);

@@ -57,7 +57,7 @@ fn each_format_is_read() {
             0,
         ),
     ] {
-        let inventory = read(document.as_bytes(), "a.json").expect("a document");
+        let inventory = read(document.as_bytes(), "a.json", &Limits::default()).expect("a document");
         assert_eq!(inventory.distribution.as_ref().map(|d| d.shard().to_string()).as_deref(), Some(system));
         assert_eq!(told(&inventory), packages);
         assert_eq!(inventory.gaps.len(), gaps, "{:?}", inventory.gaps);
@@ -189,7 +189,7 @@ fn source_packages_in_the_words_of_other_tools() {
             "golang stdlib 1.22.1     bin/app",
         ),
     ] {
-        let inventory = read(document.as_bytes(), "").expect(what);
+        let inventory = read(document.as_bytes(), "", &Limits::default()).expect(what);
         let [p] = inventory.packages.as_slice() else { panic!("{what}: {inventory:?}") };
         let source = p.source.as_ref().map(|s| format!("[{} {}]", s.name, s.version)).unwrap_or_default();
         let (vendor, module) = (p.vendor.as_deref().unwrap_or_default(), p.module.as_deref().unwrap_or_default());
@@ -206,16 +206,16 @@ fn source_packages_in_the_words_of_other_tools() {
         r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
         r#"{"artifacts":[{"id":"a","name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0"}]}"#,
     ] {
-        let inventory = read(document.as_bytes(), "").expect("a document");
+        let inventory = read(document.as_bytes(), "", &Limits::default()).expect("a document");
         assert_eq!(inventory.packages[0].name, "github.com/Masterminds/goutils", "{document}");
     }
     let own = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"x","properties":[
         {"name":"plimsoll:kind","value":"pypi"},{"name":"plimsoll:name","value":"x"},{"name":"plimsoll:origin","value":"git+https://a.example/x@1"}]}]}"#;
-    let inventory = read(own.as_bytes(), "").expect("a document");
+    let inventory = read(own.as_bytes(), "", &Limits::default()).expect("a document");
     assert_eq!(inventory.packages[0].origin.as_deref(), Some("git+https://a.example/x@1"));
     // A key that rpm knows is no package.
     let keys = spdx("pkg:rpm/almalinux/gpg-pubkey@b86b3716-61e69f29?distro=almalinux-9.3", "", "");
-    let inventory = read(keys.as_bytes(), "").expect("a document");
+    let inventory = read(keys.as_bytes(), "", &Limits::default()).expect("a document");
     assert_eq!((inventory.packages, inventory.gaps), (vec![], vec![]));
 }
 
@@ -236,7 +236,7 @@ fn distributions_by_the_names_that_documents_use() {
         assert_eq!(found.as_deref(), expected, "{namespace} {distro}");
     }
     let unknown = r#"{"spdxVersion":"SPDX-2.3","packages":[{"externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:deb/debian/a@1"}]}]}"#;
-    let inventory = read(unknown.as_bytes(), "a.json").expect("a document");
+    let inventory = read(unknown.as_bytes(), "a.json", &Limits::default()).expect("a document");
     assert!(inventory.gaps.iter().any(|gap| gap.kind == GapKind::UnknownDistribution), "{:?}", inventory.gaps);
 }
 
@@ -251,7 +251,7 @@ fn other_documents_are_refused() {
         (r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":1}"#, "malformed"),
         ("", "malformed"),
     ] {
-        let error = read(document.as_bytes(), "a.json").expect_err(document).to_string();
+        let error = read(document.as_bytes(), "a.json", &Limits::default()).expect_err(document).to_string();
         assert!(error.contains(words), "{document}: {error}");
     }
     // Parts within parts without end.
@@ -259,7 +259,7 @@ fn other_documents_are_refused() {
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":{}"#,
         r#"[{"components":"#.repeat(100_000)
     );
-    assert!(read(deep.as_bytes(), "a.json").is_err());
+    assert!(read(deep.as_bytes(), "a.json", &Limits::default()).is_err());
 }
 
 proptest! {
@@ -273,6 +273,6 @@ proptest! {
             let at = index.index(content.len());
             content[at] = byte;
         }
-        let _ = read(&content, "a.json");
+        let _ = read(&content, "a.json", &Limits::default());
     }
 }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
 use crate::image::overlay::path_hash;
@@ -52,6 +53,7 @@ impl Extractor for Chisel {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let limits = file.limits();
         let mut decoder = zstd::stream::read::Decoder::with_buffer(file.whole()?)?;
         decoder.window_log_max(LARGEST_WINDOW)?;
         let mut packages: BTreeMap<String, Installed> = BTreeMap::new();
@@ -62,7 +64,7 @@ impl Extractor for Chisel {
             if line.is_empty() {
                 continue;
             }
-            let line: Line = serde_json::from_slice(&line).map_err(ExtractError::malformed)?;
+            let line: Line = json(&line, limits)?;
             match (line.kind.as_str(), line.name, line.version, line.path) {
                 ("package", ..) if packages.len() == MOST_PACKAGES => is_full = true,
                 ("package", Some(name), Some(version), _) => {

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
@@ -37,13 +38,13 @@ impl Extractor for Composer {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let limits = file.limits();
         let content = file.whole()?.trim_ascii_start();
-        let packages = if content.first() == Some(&b'[') {
-            serde_json::from_slice(content)
+        let packages: Vec<InstalledPackage> = if content.first() == Some(&b'[') {
+            json(content, limits)?
         } else {
-            serde_json::from_slice::<Installed>(content).map(|installed| installed.packages)
+            json::<Installed>(content, limits)?.packages
         };
-        let packages: Vec<InstalledPackage> = packages.map_err(ExtractError::malformed)?;
         let is_too_long = packages.len() > MOST_PACKAGES;
         let mut facts: Vec<Fact> = packages
             .into_iter()

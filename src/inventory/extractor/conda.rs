@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
@@ -32,7 +33,8 @@ impl Extractor for Conda {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
-        let record: Record = serde_json::from_slice(file.whole()?).map_err(ExtractError::malformed)?;
+        let limits = file.limits();
+        let record: Record = json(file.whole()?, limits)?;
         let (Some(name), Some(version)) = (record.name, record.version) else { return Ok(Vec::new()) };
         let licenses = record.license.into_iter().filter(|license| !license.is_empty()).collect();
         Ok(vec![Fact::Package(Package { licenses, ..Package::new(PackageKind::Conda, name, version) })])

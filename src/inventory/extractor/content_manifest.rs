@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 
@@ -34,7 +35,8 @@ impl Extractor for ContentManifest {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
-        let manifest: Manifest = serde_json::from_slice(file.whole()?).map_err(ExtractError::malformed)?;
+        let limits = file.limits();
+        let manifest: Manifest = json(file.whole()?, limits)?;
         let sets = manifest.content_sets.into_iter().filter(|set| !set.is_empty()).take(MOST_SETS);
         Ok(vec![Fact::ContentSets(sets.collect())])
     }

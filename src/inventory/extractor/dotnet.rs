@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 /// Reads what .NET applications were published with.
 pub(super) struct Dotnet;
@@ -52,12 +53,13 @@ impl Extractor for Dotnet {
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_lock = file.path().ends_with(".lock.json");
+        let limits = file.limits();
         let content = file.whole()?;
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         if is_lock {
-            return locked(content);
+            return locked(content, limits);
         }
-        let found: Dependencies = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+        let found: Dependencies = json(content, limits)?;
         let is_too_long = found.libraries.len() > MOST_PACKAGES;
         let packages = found.libraries.iter().take(MOST_PACKAGES).filter_map(|(library, Library { kind })| {
             let (name, version) = library.rsplit_once('/')?;
@@ -79,8 +81,8 @@ impl Extractor for Dotnet {
 }
 
 /// The packages of all target frameworks; projects are the application's own parts.
-fn locked(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
-    let found: Lock = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+fn locked(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
+    let found: Lock = json(content, limits)?;
     let packages: BTreeSet<(String, String)> = found
         .dependencies
         .into_values()

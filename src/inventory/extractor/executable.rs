@@ -1,5 +1,6 @@
 //! Programs that say what they were built from: Go's build information and the audit data of `cargo auditable`, in ELF,
-//! PE and Mach-O executables. Well-known ones that say nothing are told by the version that they print ([`program`]).
+//! PE and Mach-O executables. Well-known ones that say nothing are told by the version that they print ([`program`]), also
+//! libraries and scripts.
 //!
 //! A program of usual size is held in memory; a larger one is searched as a stream, for versions and for Go's build
 //! information in the form that Go writes since 1.18. What else a large one holds is not seen.
@@ -15,12 +16,13 @@ use std::io::{self, Read};
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 pub(super) use go::standard_library_version;
-use program::Program;
 
 /// Programs up to this size are held in memory.
 const WHOLE: u64 = 48 << 20;
 /// Larger ones are searched in blocks of this size, a multiple of the alignment of Go's build information.
 const BLOCK: usize = 1 << 20;
+/// Scripts up to this size are looked at.
+const LARGEST_SCRIPT: u64 = 16 << 20;
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 /// Mach-O of 64 and 32 bits, little-endian, and several in one file.
 const MACH_O_MAGICS: &[[u8; 4]] = &[*b"\xcf\xfa\xed\xfe", *b"\xce\xfa\xed\xfe", *b"\xca\xfe\xba\xbe"];
@@ -39,17 +41,20 @@ impl Extractor for Executable {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "Go modules and standard library: build information in ELF, PE and Mach-O executables, also stripped ones",
+            "Go modules and standard library: build information in ELF, PE and Mach-O executables, also stripped ones; \
+             executable is what has the executable bit, ends in `.exe`, or lies in a directory `bin` or `sbin`",
             "Rust crates: audit data of `cargo auditable` in ELF, PE and Mach-O executables up to 48 MiB",
             program::CLAIM,
+            program::SCRIPTS_CLAIM,
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let name = file_name(entry.path);
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-        let is_program = entry.mode & 0o111 != 0 && !NO_PROGRAMS.contains(&ending) && !name.contains(".so.");
-        is_program || ending == "exe" || program::is_library(name)
+        let is_executable = entry.mode & 0o111 != 0 || is_for_programs(entry.path);
+        let is_program = is_executable && !NO_PROGRAMS.contains(&ending) && !name.contains(".so.");
+        is_program || ending == "exe" || program::is_library(name) || program::is_script(name)
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
@@ -58,17 +63,19 @@ impl Extractor for Executable {
             return Ok(Vec::new());
         }
         file.read_exact(&mut magic)?;
-        if magic != ELF_MAGIC && !MACH_O_MAGICS.contains(&magic) && !magic.starts_with(PE_MAGIC) {
+        let name = file_name(file.path());
+        let is_binary = magic == ELF_MAGIC || MACH_O_MAGICS.contains(&magic) || magic.starts_with(PE_MAGIC);
+        let is_script = !is_binary && file.size() <= LARGEST_SCRIPT && program::is_script(name);
+        if !is_binary && !is_script {
             return Ok(Vec::new());
         }
-        let name = file_name(file.path());
-        let known = program::named(name);
         if file.size() > WHOLE {
-            return search(file, magic, name, known);
+            return search(file, magic, name);
         }
+        let limits = file.limits();
         let data = file.whole_after(&magic)?;
-        if program::is_library(name) {
-            return Ok(known.and_then(|program| program.find(name, data)).into_iter().collect());
+        if is_script || program::is_library(name) {
+            return Ok(program::find(name, data).into_iter().collect());
         }
         let executable = addresses::Executable::parse(data);
         // Where sections have names, theirs is the place to look; in a program without, anywhere.
@@ -85,11 +92,17 @@ impl Extractor for Executable {
             None => Vec::new(),
         };
         if let Some(section) = executable.as_ref().and_then(|executable| executable.section(rust::SECTION)) {
-            facts.extend(rust::facts(section)?);
+            facts.extend(rust::facts(section, limits)?);
         }
-        facts.extend(known.and_then(|program| program.find(name, data)));
+        facts.extend(program::find(name, data));
         Ok(facts)
     }
+}
+
+/// Whether a file lies where programs do: such a one may be one that nobody may execute yet.
+fn is_for_programs(path: &str) -> bool {
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    matches!(file_name(directory), "bin" | "sbin")
 }
 
 fn file_name(path: &str) -> &str {
@@ -97,18 +110,16 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Goes through a large program block by block.
-fn search(
-    file: &mut File<'_>,
-    magic: [u8; 4],
-    name: &str,
-    mut known: Option<&Program>,
-) -> Result<Vec<Fact>, ExtractError> {
+fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, ExtractError> {
     // Two blocks: the one that is searched, and what follows it. Build information begins at a multiple of 16, so its
     // head never lies across blocks.
     let mut window = magic.to_vec();
     read_block(file, &mut window, 2 * BLOCK)?;
     let mut facts = Vec::new();
     let mut is_searched = false;
+    // Nothing, or what the best form of those that were met says: a later block may hold a better one.
+    let mut known = None;
+    let mut below = if program::is_known(name) { usize::MAX } else { 0 };
     while !window.is_empty() {
         let end = window.len().min(BLOCK);
         if !is_searched {
@@ -127,16 +138,17 @@ fn search(
         }
         // With what a mark at the block's end needs of the next one.
         let reach = window.len().min(end + program::LONGEST);
-        if let Some(found) = known.and_then(|program| program.find(name, window.get(..reach)?)) {
-            facts.push(found);
-            known = None;
+        if let Some((place, found)) = program::best(name, window.get(..reach).unwrap_or_default(), below) {
+            known = Some(found);
+            below = place;
         }
-        if is_searched && known.is_none() {
+        if is_searched && below == 0 {
             break;
         }
         window.drain(..end);
         read_block(file, &mut window, 2 * BLOCK)?;
     }
+    facts.extend(known);
     Ok(facts)
 }
 

@@ -13,7 +13,7 @@ use super::text::{lines, text};
 use super::zip::{Member, Zip};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES};
 use crate::image::Entry;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 /// Endings of archives that are always Java's, and of those that others use too.
 const ARCHIVES: &[&str] = &["jar", "war", "ear"];
@@ -55,6 +55,7 @@ impl Extractor for Java {
         }
         let left = usize::try_from(limits.archive_size).unwrap_or(usize::MAX);
         let mut reader = Reader {
+            limits,
             facts: Vec::new(),
             left,
             deepest: limits.archive_depth.min(MOST_NESTED),
@@ -76,7 +77,8 @@ fn is_archive(path: &str) -> bool {
     ARCHIVES.contains(&ending) || OTHER_ARCHIVES.contains(&ending)
 }
 
-struct Reader {
+struct Reader<'l> {
+    limits: &'l Limits,
     facts: Vec<Fact>,
     /// Bytes of members that may still be read, nested ones included: what is packed or unpacked, whichever is more.
     left: usize,
@@ -88,7 +90,7 @@ struct Reader {
     notes: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Reads one archive. `inside` is its path in the outermost one, empty for that itself.
     fn archive(&mut self, path: &str, inside: &str, data: &[u8], depth: usize) -> Result<(), &'static str> {
         let zip = Zip::open(data)?;
@@ -140,7 +142,7 @@ impl Reader {
         }
         for member in poms.iter().filter(|_| !is_named) {
             match self.unpack(&zip, member, LARGEST_METADATA) {
-                Ok(content) => found_poms.extend(pom::package(&content)),
+                Ok(content) => found_poms.extend(pom::package(&content, self.limits)),
                 Err(reason) => self.note(member.name.as_ref(), reason),
             }
         }

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::json::json;
 use super::zip::Zip;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 /// A `package.json` in an archive.
 const LARGEST_ARCHIVED: usize = 4 << 20;
@@ -38,24 +39,25 @@ impl Extractor for Npm {
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let path = file.path().to_owned();
+        let limits = file.limits();
         let content = file.whole()?;
         if is_yarn_archive(&path) {
-            return archived(content);
+            return archived(content, limits);
         }
         if is_package(&path) {
-            return package(content);
+            return package(content, limits);
         }
         // Many other files have that name, and one that cannot be read tells nothing of a package.
-        let mut facts = package(content).unwrap_or_default();
+        let mut facts = package(content, limits).unwrap_or_default();
         facts.retain(|fact| matches!(fact, Fact::Package(package) if is_named_after(&path, package)));
         Ok(facts)
     }
 }
 
 /// What a `package.json` says.
-fn package(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+fn package(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+    let fields: BTreeMap<String, &RawValue> = json(content, limits)?;
     let string = |name: &str| -> Option<String> {
         let value: String = serde_json::from_slice(fields.get(name)?.get().as_bytes()).ok()?;
         Some(value).filter(|value| !value.trim().is_empty())
@@ -68,12 +70,12 @@ fn package(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
 }
 
 /// The package of an archive, in which it lies as in `node_modules`.
-fn archived(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+fn archived(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
     let zip = Zip::open(content).map_err(ExtractError::malformed)?;
     for member in zip.members() {
         let member = member.map_err(ExtractError::malformed)?;
         if member.name.starts_with("node_modules/") && is_package(&member.name) {
-            return package(&zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed)?);
+            return package(&zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed)?, limits);
         }
     }
     Ok(Vec::new())

@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::text::{field, lines, stated};
 use super::zip::Zip;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 const CLASSIFIER: &[u8] = b"License :: ";
 /// A `License` field that is longer holds the licence's text instead of its name.
@@ -44,16 +45,16 @@ impl Extractor for Python {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Python packages: `**/*.dist-info/METADATA`, `**/*.egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
-            "where Python packages come from that are of no index: `**/*.dist-info/direct_url.json`",
+            "installed Python packages: `**/{*.,}dist-info/METADATA`, `**/{*.,}egg-info/PKG-INFO`, `**/*.egg-info`, `**/EGG-INFO/PKG-INFO`, `**/*.egg` archives",
+            "where Python packages come from that are of no index: `**/{*.,}dist-info/direct_url.json`",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let (directory, name) = entry.path.rsplit_once('/').unwrap_or(("", entry.path));
         match name {
-            "METADATA" | DIRECT_URL => directory.ends_with(".dist-info"),
-            "PKG-INFO" => directory.ends_with(".egg-info") || directory.ends_with("EGG-INFO"),
+            "METADATA" | DIRECT_URL => is_named(directory, "dist-info"),
+            "PKG-INFO" => is_named(directory, "egg-info") || is_named(directory, "EGG-INFO"),
             _ => name.ends_with(".egg-info") || name.ends_with(".egg"),
         }
     }
@@ -61,12 +62,18 @@ impl Extractor for Python {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_archive = file.path().ends_with(".egg");
         let is_url = file.path().ends_with(DIRECT_URL);
+        let limits = file.limits();
         let content = file.whole()?;
         if is_url {
-            return Ok(direct_url(content)?.map(Fact::Origin).into_iter().collect());
+            return Ok(direct_url(content, limits)?.map(Fact::Origin).into_iter().collect());
         }
         if is_archive { egg(content) } else { metadata(content) }
     }
+}
+
+/// Whether a directory has this ending, or this name alone, as one that was unpacked by hand may have.
+fn is_named(directory: &str, ending: &str) -> bool {
+    directory.strip_suffix(ending).is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
 }
 
 /// An egg that was not unpacked: a zip archive.
@@ -82,8 +89,8 @@ fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
 }
 
 /// `git+https://example.com/a.git@<commit>` or an address, as `pip freeze` writes it; nothing that could be a secret.
-fn direct_url(content: &[u8]) -> Result<Option<String>, ExtractError> {
-    let found: DirectUrl = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+fn direct_url(content: &[u8], limits: &Limits) -> Result<Option<String>, ExtractError> {
+    let found: DirectUrl = json(content, limits)?;
     let (scheme, rest) = found.url.split_once("://").ok_or_else(|| ExtractError::malformed("its `url` is none"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = host.rsplit('@').next().unwrap_or_default();
@@ -160,6 +167,9 @@ mod tests {
             ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/PKG-INFO", true),
             ("opt/x.egg/EGG-INFO/PKG-INFO", true),
             ("six.egg-info", true),
+            ("opt/app/dist-info/METADATA", true),
+            ("egg-info/PKG-INFO", true),
+            ("opt/x-dist-info/METADATA", false),
             ("usr/lib/python3/dist-packages/requests/METADATA", false),
             ("usr/lib/python3/dist-packages/six-1.16.0.egg-info/top_level.txt", false),
             ("src/PKG-INFO", false),

@@ -6,11 +6,12 @@
 
 use serde::Deserialize;
 
+use super::json::json;
 use super::text::{lines, text};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages, xml};
 use crate::image::Entry;
 use crate::inventory::purl;
-use crate::model::{KnownBy, Package, PackageKind};
+use crate::model::{KnownBy, Limits, Package, PackageKind};
 
 /// Endings of the documents' names.
 const ENDINGS: &[&str] =
@@ -69,11 +70,12 @@ impl Extractor for Sbom {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        let limits = file.limits();
         let content = file.whole()?.trim_ascii_start();
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         let purls = match content.first() {
             Some(b'{') => None,
-            Some(b'<') => Some(in_xml(content)?),
+            Some(b'<') => Some(in_xml(content, limits)?),
             _ => Some(in_tags(content)),
         };
         // Files named `bom.json` need be no document.
@@ -82,7 +84,7 @@ impl Extractor for Sbom {
             let facts = purls.iter().filter_map(|purl| package(purl)).take(MOST_PACKAGES).map(Fact::Package);
             return Ok(facts.chain(is_too_long.then(too_many_packages)).collect());
         }
-        let document: Document = serde_json::from_slice(content).map_err(ExtractError::malformed)?;
+        let document: Document = json(content, limits)?;
         let mut found = Vec::new();
         if document.cyclone_dx.as_deref() == Some("CycloneDX") {
             let mut pending = document.components;
@@ -104,9 +106,9 @@ impl Extractor for Sbom {
 }
 
 /// The package URLs of components in CycloneDX's XML; none in another document.
-fn in_xml(content: &[u8]) -> Result<Vec<String>, ExtractError> {
+fn in_xml(content: &[u8], limits: &Limits) -> Result<Vec<String>, ExtractError> {
     let mut purls = Vec::new();
-    let read = xml::texts(content, |open, text| {
+    let read = xml::texts(content, limits, |open, text| {
         let is_of_component = matches!(open, [bom, .., component, purl]
             if bom == "bom" && component == "component" && purl == "purl");
         // What the document is about is no part of it.

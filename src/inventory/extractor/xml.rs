@@ -3,16 +3,16 @@
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
-/// Elements within elements.
-const DEEPEST: usize = 200;
+use crate::model::Limits;
+
 /// A text; a longer one is cut.
 const LONGEST_TEXT: usize = 4096;
 
 /// Calls `visit` with the names of the open elements, the outermost first, and the text of the last, as each one ends.
 ///
 /// # Errors
-/// It is not well-formed, or too deep. What came before was visited.
-pub(super) fn texts(data: &[u8], mut visit: impl FnMut(&[String], &str)) -> Result<(), String> {
+/// It is not well-formed, or deeper than the limits allow. What came before was visited.
+pub(super) fn texts(data: &[u8], limits: &Limits, mut visit: impl FnMut(&[String], &str)) -> Result<(), String> {
     let mut reader = quick_xml::Reader::from_reader(data);
     let mut buffer = Vec::new();
     let mut open: Vec<String> = Vec::new();
@@ -25,8 +25,9 @@ pub(super) fn texts(data: &[u8], mut visit: impl FnMut(&[String], &str)) -> Resu
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
             Event::Start(start) => {
-                if open.len() == DEEPEST {
-                    return Err(format!("its elements are more than {DEEPEST} deep"));
+                let deepest = limits.document_depth;
+                if open.len() >= deepest {
+                    return Err(format!("its elements are more than {deepest} deep"));
                 }
                 open.push(start.local_name().into_inner().to_owned());
                 text.clear();
@@ -55,10 +56,15 @@ mod tests {
         let mut found = Vec::new();
         let document =
             b"<?xml version='1.0'?><!-- c --><x:a xmlns:x='u'><b> 1 &amp; 2</b><c/><b><![CDATA[<3>]]></b></x:a>";
-        texts(document, |open, text| found.push(format!("{} {text}", open.join("/")))).expect("a document");
+        texts(document, &Limits::default(), |open, text| found.push(format!("{} {text}", open.join("/"))))
+            .expect("a document");
         assert_eq!(found, ["a/b 1 & 2", "a/b <3>", "a "]);
         for broken in ["<a>", "<a></b>", &"<a>".repeat(100_000)] {
-            assert!(texts(broken.as_bytes(), |_, _| {}).is_err());
+            assert!(texts(broken.as_bytes(), &Limits::default(), |_, _| {}).is_err());
         }
+        let limits = Limits { document_depth: 2, ..Limits::default() };
+        assert_eq!(texts(b"<a><b/><b></b></a>", &limits, |_, _| {}), Ok(()));
+        let error = texts(b"<a><b><c></c></b></a>", &limits, |_, _| {}).expect_err("three levels");
+        assert_eq!(error, "its elements are more than 2 deep");
     }
 }

@@ -3,10 +3,10 @@
 
 use serde::Deserialize;
 
-use super::super::MOST_PACKAGES;
+use super::super::{MOST_PACKAGES, json};
 use super::{ExtractError, Fact};
 use crate::image::inflate::inflate_slice;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 pub(super) const SECTION: &str = ".dep-v0";
 /// JSON that is read; real programs have some 100 kB.
@@ -25,15 +25,15 @@ struct Crate {
     version: String,
 }
 
-pub(super) fn facts(section: &[u8]) -> Result<Vec<Fact>, ExtractError> {
+pub(super) fn facts(section: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
     let malformed = |reason: &dyn std::fmt::Display| ExtractError::malformed(format!("its audit data: {reason}"));
     // zlib (RFC 1950): two bytes that are a multiple of 31 and name the method, no preset dictionary.
     let (header, data) = section.split_first_chunk::<ZLIB_HEADER>().ok_or_else(|| malformed(&"it is too short"))?;
     if u16::from_be_bytes(*header) % 31 != 0 || header[0] & 15 != DEFLATE || header[1] & 32 != 0 {
         return Err(malformed(&"it is not zlib data"));
     }
-    let json = inflate_slice(data, MOST_JSON).map_err(|error| malformed(&error))?;
-    let audit: Audit = serde_json::from_slice(&json).map_err(|error| malformed(&error))?;
+    let text = inflate_slice(data, MOST_JSON).map_err(|error| malformed(&error))?;
+    let audit: Audit = json::json(&text, limits).map_err(|error| malformed(&error))?;
     let crates = audit.packages.into_iter().take(MOST_PACKAGES);
     Ok(crates.map(|found| Fact::Package(Package::new(PackageKind::Cargo, found.name, found.version))).collect())
 }

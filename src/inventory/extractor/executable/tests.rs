@@ -124,7 +124,7 @@ fn finds_build_information_in_a_large_program() {
         let mut file = File::new("bin/app", size, &limits, &mut content, &mut buffer);
         let mut magic = [0; 4];
         file.read_exact(&mut magic).expect("the file's head");
-        assert_eq!(packages(&search(&mut file, magic, "app", None).expect("a program")), EXPECTED, "at {at}");
+        assert_eq!(packages(&search(&mut file, magic, "app").expect("a program")), EXPECTED, "at {at}");
     }
 }
 
@@ -273,12 +273,14 @@ fn well_known_programs_are_told_by_their_versions() {
         data.resize(at, 0);
         data.extend(b"node.js/v18.17.1\0");
         data.resize(5 * BLOCK + 7, 0);
+        // What old releases have, which new ones may have of something else.
+        data.get_mut(150..158).expect("room").copy_from_slice(b"\0v0.1.2\0");
         let (size, mut buffer, limits) = (data.len() as u64, Vec::new(), Limits::default());
         let mut content = data.as_slice();
         let mut file = File::new("bin/node", size, &limits, &mut content, &mut buffer);
         let mut magic = [0; 4];
         file.read_exact(&mut magic).expect("the file's head");
-        let facts = search(&mut file, magic, "node", program::named("node")).expect("a program");
+        let facts = search(&mut file, magic, "node").expect("a program");
         assert_eq!(packages(&facts), ["node 18.17.1"], "at {at}");
     }
 }
@@ -306,17 +308,25 @@ fn wants_programs_only() {
         ("usr/bin/app", 0o755, true),
         ("app", 0o100, true),
         ("opt/app-1.2.3", 0o755, true),
-        ("usr/bin/app", 0o644, false),
+        ("opt/bin/app/app", 0o644, false),
         ("usr/bin/app.sh", 0o755, false),
         ("lib/libc.so.6", 0o755, false),
         ("lib/libx.so", 0o755, false),
         ("lib/libssl.so.3", 0o644, true),
         ("opt/app.exe", 0o644, true),
+        ("usr/local/bin/app", 0o644, true),
+        ("sbin/app", 0o644, true),
+        ("sbin/app.sh", 0o644, false),
+        ("usr/local/bin/composer", 0o644, true),
+        ("opt/composer.phar", 0o644, true),
     ] {
         assert_eq!(Executable.wants(&Entry { path, size: 0, mode }), expected, "{path}");
     }
     assert!(extract_bytes("bin/sh", b"#!/bin/sh\n").expect("a script").is_empty());
     assert!(extract_bytes("bin/x", b"ab").expect("two bytes").is_empty());
+    let phar = b"#!/usr/bin/env php\n<?php\n'pretty_version' => '2.7.1',\n";
+    let facts = extract_bytes("usr/local/bin/composer", phar).expect("a script");
+    assert_eq!(packages(&facts), ["composer/composer 2.7.1"]);
     let last = EXTRACTORS.last().expect("extractors").name();
     assert_eq!(last, "executable", "others may want files that are executable");
 }

@@ -1,14 +1,14 @@
 //! `pom.xml`, as archives carry it that were built without Maven's `pom.properties`. Format: Maven's POM 4.0.0.
 
 use super::super::xml;
-use crate::model::{Package, PackageKind};
+use crate::model::{Limits, Package, PackageKind};
 
 /// The artifact of a project file; group and version may be the parent's. Those that name a property instead of a value
 /// are told by nothing in the archive.
-pub(super) fn package(content: &[u8]) -> Option<Package> {
+pub(super) fn package(content: &[u8], limits: &Limits) -> Option<Package> {
     let [mut group, mut artifact, mut version] = [const { None::<String> }; 3];
     let [mut parents_group, mut parents_version] = [const { None::<String> }; 2];
-    let read = xml::texts(content, |open, text| {
+    let read = xml::texts(content, limits, |open, text| {
         let names: Vec<&str> = open.iter().map(String::as_str).collect();
         let place = match names.as_slice() {
             ["project", "groupId"] => &mut group,
@@ -47,7 +47,7 @@ mod tests {
             ("<project>", None),
             ("", None),
         ] {
-            let found = package(content.as_bytes()).map(|package| format!("{} {}", package.name, package.version));
+            let found = package(content.as_bytes(), &Limits::default()).map(|package| format!("{} {}", package.name, package.version));
             assert_eq!(found.as_deref(), expected, "{content}");
         }
     }
