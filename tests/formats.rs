@@ -4,6 +4,8 @@
 mod browser;
 #[path = "formats/documents.rs"]
 mod documents;
+#[path = "formats/judges.rs"]
+mod judges;
 #[path = "formats/schemas.rs"]
 mod schemas;
 
@@ -310,6 +312,63 @@ fn boms_say_what_gitlab_and_later_scans_need() {
     insta::assert_snapshot!("cyclonedx_vulnerability", pretty(with(&bom["vulnerabilities"], "references")));
 }
 
+/// Each reason to leave a finding out has its state of analysis, and our own reader of VEX takes it back.
+#[test]
+fn boms_state_why_findings_do_not_count() {
+    use plimsoll::model::SuppressionReason::{self, *};
+    let Some(validator) = schemas::cyclonedx() else { return };
+    type Case = (SuppressionReason, &'static str, &'static str, Option<&'static str>, Option<&'static str>);
+    let cases: [Case; 10] = [
+        (OwnedByOsPackage, "python3-requests owns it", "false_positive", None, None),
+        (ThirdPartyPackage, "from example.com", "in_triage", None, None),
+        (KernelHeaders, "no kernel runs from it", "not_affected", Some("code_not_present"), None),
+        (NotComparable, "(devel) has no order", "in_triage", None, None),
+        (Vex, "not affected: code_not_reachable: x (v, statement 1)", "not_affected", Some("code_not_reachable"), None),
+        (Vex, "not affected: because (v, statement 2)", "not_affected", None, None),
+        (Vex, "fixed (v, statement 3)", "resolved", None, Some("update")),
+        (IgnoreRule, "accepted until 2027", "in_triage", None, Some("will_not_fix")),
+        (Setting, "below the threshold", "in_triage", None, None),
+        (Filter, "severity>=high", "in_triage", None, None),
+    ];
+    let mut document = documents::typical();
+    document.images.truncate(1);
+    let image = &mut document.images[0];
+    image.suppressed.clear();
+    let (first, mut bare) = (image.findings[0].clone(), image.clone());
+    bare.findings.clear();
+    for (number, (reason, explanation, ..)) in cases.iter().enumerate() {
+        let mut finding = first.clone();
+        finding.id = format!("CVE-2019-{number}");
+        finding.identifiers = vec![finding.id.clone()];
+        bare.findings.push(finding.clone());
+        image.suppressed.push(plimsoll::model::Suppressed {
+            finding,
+            reason: *reason,
+            explanation: (*explanation).into(),
+        });
+    }
+    let text = files("cyclonedx", &document).remove(0).1;
+    let bom: Value = serde_json::from_slice(text.as_bytes()).unwrap();
+    assert_valid(&validator, &bom, "states");
+    let find =
+        |id: &str| bom["vulnerabilities"].as_array().unwrap().iter().find(|one| one["id"] == id).cloned().unwrap();
+    for (number, (reason, explanation, state, justification, response)) in cases.iter().enumerate() {
+        let analysis = &find(&format!("CVE-2019-{number}"))["analysis"];
+        assert_eq!(analysis["state"], *state, "{reason:?}");
+        assert_eq!(analysis["justification"].as_str(), *justification, "{reason:?}");
+        assert_eq!(analysis.pointer("/response/0").and_then(Value::as_str), *response, "{reason:?}");
+        assert!(strings(analysis, "/detail").contains(explanation), "{reason:?}");
+    }
+    assert!(find(&first.id).get("analysis").is_none());
+
+    // What is said to be harmless stays so; the rest counts.
+    let mut again = ScanDocument { images: vec![bare], ..documents::document() };
+    plimsoll::assess::vex::Vex::read("bom", &text).unwrap().apply(&mut again);
+    let suppressed: HashSet<&str> = again.images[0].suppressed.iter().map(|one| one.finding.id.as_str()).collect();
+    let harmless = ["CVE-2019-0", "CVE-2019-2", "CVE-2019-4", "CVE-2019-5", "CVE-2019-6"];
+    assert_eq!(suppressed, HashSet::from(harmless));
+}
+
 #[test]
 fn one_half_of_an_operating_system_is_none_for_gitlab() {
     let mut document = documents::typical();
@@ -329,7 +388,8 @@ fn spdx_documents_hold_every_package_and_nothing_that_is_not_there() {
             let ids: HashSet<&str> = packages.iter().map(|package| strings(package, "/SPDXID")).collect();
             assert_eq!(ids.len(), packages.len(), "{what}: {name}");
             let purls = packages.iter().filter(|package| package.get("externalRefs").is_some()).count();
-            assert_eq!(purls, inventory.packages.len(), "{what}: {name}");
+            let named = inventory.packages.iter().filter(|package| !package.name.is_empty());
+            assert_eq!(purls, named.count(), "{what}: {name}");
             assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))), "{name}");
             for relationship in spdx["relationships"].as_array().unwrap() {
                 let (from, to) =
@@ -351,6 +411,7 @@ fn sarif_logs_are_valid_and_within_limits() {
         ..documents::document()
     };
     let more = [("12,000", documents::many(12_000)), ("25 images", twenty_five_images)];
+    let many = ["12,000", "many"];
     for (what, document) in all().into_iter().chain(more) {
         let log = json("sarif", &document);
         assert_valid(&validator, &log, what);
@@ -379,25 +440,21 @@ fn sarif_logs_are_valid_and_within_limits() {
             }
         }
         let suppressed: usize = document.images.iter().map(|image| image.suppressed.len()).sum();
-        assert_eq!(results, document.findings().count() + suppressed, "{what}");
+        assert!(results == document.findings().count() + suppressed || many.contains(&what), "{what}: {results}");
         let successful = &log["runs"][0]["invocations"][0]["executionSuccessful"];
         assert_eq!(*successful, document.outcome == plimsoll::model::Outcome::Success, "{what}");
     }
 }
 
-/// GitLab takes 20 runs of 5,000 results.
+/// GitLab takes no more than 10 MB.
 #[test]
 fn a_sarif_log_of_too_many_findings_has_the_most_severe_ones() {
-    let mut document = documents::many(60);
-    let image = &mut document.images[0];
-    image.findings.iter_mut().for_each(|finding| finding.description = String::new());
-    image.findings = image.findings.iter().cycle().take(120_000).cloned().collect();
-    let text = files("sarif", &document).remove(0).1;
-    assert_eq!(text.matches("\"ruleIndex\":").count(), 100_000);
-    assert_eq!(text.matches("\"columnKind\":").count(), 20);
-    assert_eq!(text.matches("\"severity\":\"Low\"").count(), 20_000);
-    assert_eq!(text.matches("\"severity\":\"Unknown\"").count(), 0);
-    assert_eq!(text.matches("the 100000 most severe of 120000 findings are here").count(), 20);
+    let text = files("sarif", &documents::many(20_000)).remove(0).1;
+    assert!((9_500_000..10_000_000).contains(&text.len()), "{}", text.len());
+    let written = text.matches("\"ruleIndex\":").count();
+    let numbers = Severity::ALL.map(|severity| text.matches(&format!("\"severity\":\"{severity}\"")).count());
+    assert_eq!((numbers[0], numbers[5]), (3334, 0), "{numbers:?}");
+    assert!(text.contains(&format!("the {written} most severe of 20000 findings are here")));
 }
 
 #[test]
@@ -476,10 +533,8 @@ fn junit_files_are_xml_with_unique_names() {
         let cases = test_cases(xml);
         let failures = cases.iter().filter(|(_, _, result)| result.as_deref() == Some("failure")).count();
         assert_eq!(failures, document.findings().count(), "{what}");
-        if !what.ends_with("hostile") {
-            let names: HashSet<_> = cases.iter().map(|(class, name, _)| (class, name)).collect();
-            assert_eq!(names.len(), cases.len(), "{what}: names are not unique");
-        }
+        let names: HashSet<_> = cases.iter().map(|(class, name, _)| (class, name)).collect();
+        assert_eq!(names.len(), cases.len(), "{what}: names are not unique");
     }
     let unjudged = test_cases(&files("junit", &documents::not_judged())[0].1);
     assert_eq!(unjudged[0].2.as_deref(), Some("error"));

@@ -38,9 +38,17 @@ macro_rules! codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
 
+        impl Code {
+            /// `D12`.
+            #[must_use]
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
         impl fmt::Display for Code {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$name => $text,)* })
+                f.write_str(self.label())
             }
         }
     };

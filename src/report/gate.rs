@@ -1,13 +1,14 @@
 //! The verdict of the gate as JUnit, for the test report of the gate's own job: a failed test for each finding that
 //! fails, a skipped one for each that is only warned of. Uploaded whatever becomes of the job.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 
 use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
 use super::image_name::ImageName;
-use super::junit::{self, Suite, Test, TestResult};
+use super::junit::{self, Names, Suite, Test, TestResult};
+use super::selection::{Selection, fit};
 
 /// What the gate found.
 pub struct GateReport<'a> {
@@ -27,38 +28,52 @@ impl GateReport<'_> {
     /// # Errors
     /// What `out` fails with.
     pub fn junit(&self, document: &ScanDocument, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut suites = vec![self.verdict(document)];
-        let warning = self.warning.as_deref().unwrap_or_default();
-        for image in &document.images {
-            let mut names = HashSet::new();
-            let class = format!("gate: {}", ImageName::of(image).identity());
-            let of_image = |all: &[(&ImageScan, &Finding)]| {
-                all.iter()
-                    .filter(|(other, _)| std::ptr::eq(*other, image))
-                    .map(|(_, finding)| (*finding).clone())
-                    .collect()
-            };
-            let (failing, warned): (Vec<Finding>, Vec<Finding>) = (of_image(self.failing), of_image(self.warned));
-            let mut tests: Vec<Test> =
-                failing.iter().map(|finding| junit::failing(image, finding, &mut names)).collect();
-            tests.extend(warned.iter().map(|finding| Test {
-                name: junit::name(image, finding, &mut names),
-                result: Some(TestResult {
-                    element: "skipped",
-                    kind: String::new(),
-                    message: format!("only warned of, by {warning}: {}", junit::message(finding)),
-                    text: String::new(),
-                }),
-            }));
-            if !tests.is_empty() {
-                suites.push(Suite { name: image.name.clone(), class, tests });
-            }
+        out.write_all(&self.within(document, junit::LARGEST)?)
+    }
+
+    /// The file, with the most severe findings if it were larger than `limit` otherwise.
+    fn within(&self, document: &ScanDocument, limit: usize) -> io::Result<Vec<u8>> {
+        let warned = self.warned.iter().map(|(image, finding)| (*image, *finding, true));
+        let judged = self.failing.iter().map(|(image, finding)| (*image, *finding, false)).chain(warned);
+        let mut of_images: HashMap<*const ImageScan, Vec<(&Finding, bool)>> = HashMap::new();
+        for (image, finding, is_warned) in judged {
+            of_images.entry(std::ptr::from_ref(image)).or_default().push((finding, is_warned));
         }
-        junit::write(document, &suites, out)
+        let of_image = |image| of_images.get(&std::ptr::from_ref(image)).into_iter().flatten().copied();
+        let all = Selection::of(document.images.iter().flat_map(of_image), usize::MAX);
+        fit(all, limit, |mut selection, out| {
+            let mut first = vec![self.verdict(document)];
+            first.extend(selection.remark().map(junit::left_out));
+            let names = Names::default();
+            let mut suites = vec![Suite::of_tests("gate", "gate".into(), first)];
+            for image in &document.images {
+                let class = format!("gate: {}", ImageName::of(image).identity());
+                let tests = of_image(image).filter_map(|(finding, is_warned)| {
+                    let name = names.unique(&class, junit::name(image, finding));
+                    let result = || if is_warned { self.warned_of(finding) } else { junit::failing(image, finding) };
+                    selection.takes(finding, is_warned).then(|| Test { name, result: Some(result()) })
+                });
+                let tests: Vec<Test<'_>> = tests.collect();
+                if !tests.is_empty() {
+                    suites.push(Suite::of_tests(&image.name, class.into(), tests));
+                }
+            }
+            junit::write(document, suites, out)
+        })
+    }
+
+    fn warned_of(&self, finding: &Finding) -> TestResult<'_> {
+        let warning = self.warning.as_deref().unwrap_or_default();
+        TestResult {
+            element: "skipped",
+            kind: "",
+            message: format!("only warned of, by {warning}: {}", junit::message(finding)).into(),
+            text: String::new(),
+        }
     }
 
     /// One test with the same name in every pipeline.
-    fn verdict(&self, document: &ScanDocument) -> Suite {
+    fn verdict(&self, document: &ScanDocument) -> Test<'_> {
         let failing = self.failing.len();
         let result = if failing > 0 {
             Some((
@@ -73,11 +88,37 @@ impl GateReport<'_> {
         };
         let result = result.map(|(element, kind, message)| TestResult {
             element,
-            kind: kind.into(),
-            message,
+            kind,
+            message: message.into(),
             text: String::new(),
         });
-        let test = Test { name: "the policy holds".into(), result };
-        Suite { name: "gate".into(), class: "gate".into(), tests: vec![test] }
+        Test { name: "the policy holds".into(), result }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::selection::tests::document;
+
+    #[test]
+    fn a_file_that_is_too_large_says_what_is_left_out() {
+        let document = document(3, 40);
+        let all: Vec<_> = document
+            .images
+            .iter()
+            .flat_map(|image| image.findings.iter().map(move |finding| (image, finding)))
+            .collect();
+        let (failing, warned) = all.split_at(60);
+        let report = GateReport { policy: "p".into(), failing, warning: Some("w".into()), warned };
+        let text = |limit| String::from_utf8(report.within(&document, limit).unwrap()).unwrap();
+        let whole = text(junit::LARGEST);
+        assert_eq!((whole.matches("<failure ").count(), whole.matches("<skipped ").count()), (61, 60));
+        let part = text(10_000);
+        assert!(
+            part.len() <= 10_000 && part.contains("most severe of 120 findings") && part.contains("the policy holds")
+        );
+        // What fails comes before what is only warned of.
+        assert_eq!(part.matches("<skipped ").count(), 1, "{part}");
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! GitLab refuses a whole report for one field that breaks the schema, and takes a vulnerability for a new one when
 //! its first identifier, its image name or its package name changes. So every text is bounded and cleaned, and
-//! identifiers come in a fixed order. Suppressed findings are left out: the schema has no place for them.
+//! identifiers come in a fixed order. Suppressed findings are left out: the schema has no place for them. So are the least
+//! severe ones of a report that would be larger than GitLab takes, and it says so.
 
 mod cvss;
 mod details;
@@ -24,6 +25,7 @@ use super::identifier::Identifier;
 use super::image_name::ImageName;
 use super::origin::Origins;
 use super::renderer::{only_part, write_json};
+use super::selection::{Selection, measured};
 use super::stable_id::{Occurrences, StableId};
 use super::subject::Subject;
 use super::text;
@@ -45,11 +47,12 @@ impl Renderer for GitLab {
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
         only_part(self.format(), part)?;
-        write_report(document, out)
+        write_report(document, LARGEST, out)
     }
 }
 
-fn write_report(document: &ScanDocument, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes the report, with the most severe findings if it were larger than `limit` otherwise.
+fn write_report(document: &ScanDocument, limit: usize, out: &mut dyn io::Write) -> io::Result<()> {
     let mut occurrences = Occurrences::default();
     let mut images = Vec::new();
     for image in &document.images {
@@ -59,24 +62,56 @@ fn write_report(document: &ScanDocument, out: &mut dyn io::Write) -> io::Result<
         images.push((image, place, ids));
     }
     drop(occurrences);
-    let vulnerabilities = Vulnerabilities(&images);
-    let remediations =
-        images.iter().flat_map(|(image, place, ids)| remediation::all(image, &place.origins, ids)).collect();
-    write_json(&Report { version: VERSION, scan: scan(document), vulnerabilities, remediations }, out)
+    let mut selection = Selection::of(document.findings().map(|finding| (finding, false)), usize::MAX);
+    let mut write = |selection: Selection, out: &mut dyn io::Write| {
+        let vulnerabilities = Vulnerabilities { images: &images, selection };
+        let mut taken = selection;
+        let remediations = images.iter().flat_map(|(image, place, ids)| {
+            let taken: Vec<bool> = image.findings.iter().map(|finding| taken.takes(finding, false)).collect();
+            remediation::all(image, &place.origins, ids, &taken)
+        });
+        let remediations = remediations.collect();
+        let scan = scan(document, selection.remark());
+        write_json(&Report { version: VERSION, scan, vulnerabilities, remediations }, out)
+    };
+    // Most reports are far from the limit, and to measure one takes as long as writing it.
+    if document.findings().map(at_most).sum::<usize>() > limit {
+        selection = measured(selection, limit, &mut write)?;
+    }
+    write(selection, out)
+}
+
+/// A number of bytes that a vulnerability does not exceed, but for the longest of instructions and factors.
+fn at_most(finding: &Finding) -> usize {
+    let package = &finding.package;
+    let ids: usize = finding.identifiers.iter().map(String::len).sum();
+    let references: usize = finding.references.iter().take(MOST_LINKS).map(|reference| reference.url.len() + 10).sum();
+    let statements: usize = finding.statements.iter().map(|said| 100 + said.comparison.len() + said.name.len()).sum();
+    let description = text::grown(&finding.description).min(6 * LONGEST_DESCRIPTION);
+    2500 + description
+        + references
+        + 2 * (2 * finding.title.len() + 3 * ids + statements + 200 * (finding.cvss.len() + finding.factors.len()))
+        + 4 * (package.name.len() + package.version.len() + package.purl.as_str().len())
 }
 
 /// The vulnerabilities of all images, with their ids; each is made when it is written, as there may be many.
-struct Vulnerabilities<'a>(&'a [(&'a ImageScan, Place<'a>, Vec<String>)]);
+struct Vulnerabilities<'a> {
+    images: &'a [(&'a ImageScan, Place<'a>, Vec<String>)],
+    selection: Selection,
+}
 
 impl Serialize for Vulnerabilities<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().flat_map(|(image, place, ids)| {
-            image.findings.iter().zip(ids).map(move |(finding, id)| vulnerability(image, place, finding, id))
-        }))
+        let mut selection = self.selection;
+        let all = self.images.iter().flat_map(|(image, place, ids)| {
+            image.findings.iter().zip(ids).map(move |(finding, id)| (image, place, finding, id))
+        });
+        let selected = all.filter(|(_, _, finding, _)| selection.takes(finding, false));
+        serializer.collect_seq(selected.map(|(image, place, finding, id)| vulnerability(image, place, finding, id)))
     }
 }
 
-fn scan(document: &ScanDocument) -> Scan<'_> {
+fn scan(document: &ScanDocument, left_out: Option<String>) -> Scan<'_> {
     let version = or_unknown(text::short(&document.tool.version, LONGEST_NAME), "unknown");
     let program = || Program {
         id: "plimsoll",
@@ -92,6 +127,7 @@ fn scan(document: &ScanDocument) -> Scan<'_> {
         },
         value: message.text.into(),
     });
+    let left_out = left_out.map(|text| Message { level: "warn", value: text.into() });
     Scan {
         analyzer: program(),
         scanner: program(),
@@ -102,7 +138,7 @@ fn scan(document: &ScanDocument) -> Scan<'_> {
             Outcome::Failure => "failure",
         },
         kind: "container_scanning",
-        messages: messages.collect(),
+        messages: messages.chain(left_out).collect(),
     }
 }
 
@@ -154,7 +190,7 @@ fn vulnerability<'a>(
         description: description(finding),
         severity: finding.severity.label(),
         solution: text::short(wording::solution(finding), LONGEST_SOLUTION),
-        identifiers: Identifier::all_of(finding, MOST_IDENTIFIERS).into_iter().map(schema::Identifier::from).collect(),
+        identifiers: Identifier::all_of(finding, MOST_IDENTIFIERS).into_iter().map(schema::Identifier).collect(),
         cvss_vectors: cvss::vectors(&finding.cvss),
         links: links(finding),
         location: Location {
@@ -222,6 +258,9 @@ fn or_unknown<'a>(text: Cow<'a, str>, unknown: &'static str) -> Cow<'a, str> {
 /// The oldest schema that has everything we write.
 const VERSION: &str = "15.0.7";
 
+/// What GitLab takes unless somebody has changed it, in bytes.
+const LARGEST: usize = 149_900_000;
+
 /// GitLab's column width for names; the schema's limit for `name`.
 const LONGEST_NAME: usize = 255;
 
@@ -259,5 +298,26 @@ mod tests {
     fn times_have_neither_zone_nor_fraction() {
         assert_eq!(time("2026-11-21T07:00:00.5+01:00".parse().unwrap()), "2026-11-21T06:00:00");
         assert_eq!(time(Timestamp::MIN), "1970-01-01T00:00:00");
+    }
+
+    #[test]
+    fn a_report_that_is_too_large_has_the_most_severe_findings_and_says_so() {
+        use crate::report::selection::tests::{are_most_severe, document, levels};
+        let document = document(2, 60);
+        let text = |limit| {
+            let mut out = Vec::new();
+            write_report(&document, limit, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let all = text(LARGEST);
+        assert!(!all.contains("most severe") && all.len() <= document.findings().map(at_most).sum());
+        for limit in [8_000, 40_000, all.len() - 1] {
+            let part = text(limit);
+            assert!(part.len() <= limit && part.len() + 2500 > limit, "{limit}: {}", part.len());
+            let levels = levels(&part, |label| format!("\"severity\":\"{label}\""));
+            assert!(are_most_severe(&levels, 20), "{limit}: {levels:?}");
+            let said = format!("the {} most severe of 120 findings are here", levels.iter().sum::<usize>());
+            assert!(part.contains(&said), "{part}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Ids of vulnerabilities and advisories: which sort they are and where people read about them.
 
 use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use crate::model::Finding;
 
@@ -11,12 +14,10 @@ use super::text;
 pub(super) struct Identifier<'a> {
     /// `cve`, `ghsa`, `dsa`, …; `osv` for ids of other databases.
     pub(super) kind: &'static str,
-    /// The id; the bare number for `cwe`.
-    pub(super) value: Cow<'a, str>,
     /// The id as people write it.
     pub(super) name: Cow<'a, str>,
-    /// A page about it.
-    pub(super) url: Option<String>,
+    /// What stands before and after the value in the address of a page about it.
+    page: Option<(&'static str, &'static str)>,
 }
 
 impl<'a> Identifier<'a> {
@@ -27,12 +28,20 @@ impl<'a> Identifier<'a> {
 
     fn of_line(id: Cow<'a, str>) -> Self {
         let Some((kind, before, after)) = kind_of(&id) else {
-            return Self { kind: "plimsoll", value: "unknown".into(), name: "unknown".into(), url: None };
+            return Self { kind: "plimsoll", name: "unknown".into(), page: None };
         };
         let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'.' | b'_'));
-        let value = if kind == "cwe" { id.get(4..).unwrap_or("").to_owned().into() } else { id.clone() };
-        let url = (plain && !before.is_empty()).then(|| format!("{before}{value}{after}"));
-        Self { kind, value, name: id, url }
+        Self { kind, name: id, page: (plain && !before.is_empty()).then_some((before, after)) }
+    }
+
+    /// The id; the bare number for `cwe`.
+    pub(super) fn value(&self) -> &str {
+        if self.kind == "cwe" { self.name.get(4..).unwrap_or("") } else { &self.name }
+    }
+
+    /// A page about it.
+    pub(super) fn url(&self) -> Option<Url<'a>> {
+        self.page.map(|_| Url(self.clone()))
     }
 
     /// All ids of a finding in an order that does not change between scans: CVEs first with the finding's own before
@@ -42,7 +51,7 @@ impl<'a> Identifier<'a> {
         let ids = std::iter::once(&finding.id).chain(&finding.identifiers).filter(|id| !id.trim().is_empty());
         let mut all: Vec<Self> = Vec::new();
         for identifier in ids.map(|id| Self::of(id)).chain(finding.cwes.iter().filter_map(|cwe| Self::weakness(cwe))) {
-            if !all.iter().any(|known| known.kind == identifier.kind && known.value == identifier.value) {
+            if !all.iter().any(|known| known.kind == identifier.kind && known.name == identifier.name) {
                 all.push(identifier);
             }
         }
@@ -62,6 +71,23 @@ impl<'a> Identifier<'a> {
     /// A weakness: `CWE-79`.
     pub(super) fn weakness(text: &str) -> Option<Self> {
         cwe_number(text).map(|number| Self::of_line(format!("CWE-{number}").into()))
+    }
+}
+
+/// The address of a page about an id, written without a text of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Url<'a>(Identifier<'a>);
+
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = self.0.page.unwrap_or_default();
+        [before, self.0.value(), after].into_iter().try_for_each(|part| f.write_str(part))
+    }
+}
+
+impl Serialize for Url<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -129,7 +155,8 @@ mod tests {
             ("", "plimsoll", "unknown", None),
         ] {
             let identifier = Identifier::of(id);
-            assert_eq!((identifier.kind, &*identifier.value, identifier.url.as_deref()), (kind, value, url), "{id}");
+            let found = identifier.url().map(|url| url.to_string());
+            assert_eq!((identifier.kind, identifier.value(), found.as_deref()), (kind, value, url), "{id}");
         }
     }
 

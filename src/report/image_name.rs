@@ -16,6 +16,7 @@
 //!
 //! None of the made-up tags looks like a version, because GitLab makes such tags part of the identity.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -85,8 +86,11 @@ impl ImageName {
     }
 
     /// What names the image whatever its tag: the repository, with the platform where that is a part of the name.
-    pub(super) fn identity(&self) -> String {
-        self.platform.as_ref().map_or_else(|| self.repository.clone(), |platform| platform.name_of(&self.repository))
+    pub(super) fn identity(&self) -> Cow<'_, str> {
+        match &self.platform {
+            None => Cow::Borrowed(&self.repository),
+            Some(platform) => platform.name_of(&self.repository).into(),
+        }
     }
 
     /// Lower-case letters, digits and `-`, for file names: `registry-gitlab-com-group-shop-v2`.

@@ -1,19 +1,26 @@
 //! `plimsoll-junit.xml`: findings as failed tests, which merge requests compare with the target branch on every tier.
 //!
 //! GitLab groups by `classname` and drops tests of the same name, so a class is an image without its tag and names are
-//! unique. One more test per image says whether all of it could be judged.
+//! unique. One more test per image says whether all of it could be judged. GitLab takes less than 30 MB; where there is
+//! more, the most severe findings are here.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::{self, BufWriter, Write};
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Write};
 
 use quick_xml::Writer;
+use quick_xml::escape::escape;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use crate::model::{Diagnosis, Finding, ImageScan, ScanDocument};
+use crate::model::{Diagnosis, Finding, ImageScan, ScanDocument, Suppressed};
 
 use super::Renderer;
 use super::image_name::ImageName;
-use super::renderer::{buffered, only_part};
+use super::renderer::only_part;
+use super::selection::{Bounded, Selection, fit};
 use super::subject::Subject;
 use super::text::{block, short};
 use super::verdict::Verdict;
@@ -33,95 +40,155 @@ impl Renderer for JUnit {
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn Write) -> io::Result<()> {
         only_part(self.format(), part)?;
-        let mut suites: Vec<Suite> = document.images.iter().map(|image| suite(document, image)).collect();
-        if !document.diagnoses.is_empty() {
-            let tests = document.diagnoses.iter().enumerate().map(|(index, diagnosis)| {
-                let name = format!("{} {}", index + 1, diagnosis.code);
-                Test { name, result: Some(failed(diagnosis)) }
-            });
-            suites.push(Suite { name: "plimsoll".into(), class: "plimsoll".into(), tests: tests.collect() });
-        }
-        write(document, &suites, out)
+        out.write_all(&within(document, LARGEST)?)
     }
+}
+
+/// The file, with the most severe findings if it were larger than `limit` otherwise.
+fn within(document: &ScanDocument, limit: usize) -> io::Result<Vec<u8>> {
+    fit(Selection::all_of(document), limit, |mut selection, out| {
+        let remark = selection.remark();
+        let names = Names::default();
+        let mut suites: Vec<Suite<'_>> =
+            document.images.iter().map(|image| suite(document, image, &names, &mut selection)).collect();
+        let failed = document.diagnoses.iter().enumerate().map(|(index, diagnosis)| {
+            let name = format!("{} {}", index + 1, diagnosis.code);
+            Test { name, result: Some(failed(diagnosis)) }
+        });
+        let tests: Vec<Test<'_>> = failed.chain(remark.map(left_out)).collect();
+        if !tests.is_empty() {
+            suites.push(Suite::of_tests("plimsoll", "plimsoll".into(), tests));
+        }
+        write(document, suites, out)
+    })
+}
+
+/// The test that says that findings are missing.
+pub(super) fn left_out<'a>(remark: String) -> Test<'a> {
+    let result = TestResult { element: "skipped", kind: "", message: remark.into(), text: String::new() };
+    Test { name: "all findings are here".into(), result: Some(result) }
 }
 
 /// Writes suites as one file.
-pub(super) fn write(document: &ScanDocument, suites: &[Suite], out: &mut dyn Write) -> io::Result<()> {
-    let mut xml = Xml(Writer::new_with_indent(buffered(out), b' ', 1));
+pub(super) fn write(document: &ScanDocument, suites: Vec<Suite<'_>>, out: &mut Bounded) -> io::Result<()> {
+    let mut xml = Xml { writer: Writer::new_with_indent(out, b' ', 1), content: String::new() };
     xml.event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     xml.open("testsuites", &[("name", "Plimsoll")])?;
+    let banners = wording::banners(document);
     for suite in suites {
-        write_suite(document, suite, &mut xml)?;
+        write_suite(suite, &banners, &mut xml)?;
     }
     xml.close("testsuites")?;
-    let mut out = xml.0.into_inner();
-    out.write_all(b"\n")?;
-    out.flush()
+    xml.writer.into_inner().write_all(b"\n")
 }
 
-/// The tests of one image.
-pub(super) struct Suite {
-    pub(super) name: String,
-    pub(super) class: String,
-    pub(super) tests: Vec<Test>,
+/// The tests of one image; each is made when it is written, as there may be many.
+pub(super) struct Suite<'a> {
+    name: &'a str,
+    class: Cow<'a, str>,
+    counts: Counts,
+    tests: Box<dyn Iterator<Item = Test<'a>> + 'a>,
+}
+
+impl<'a> Suite<'a> {
+    pub(super) fn of_tests(name: &'a str, class: Cow<'a, str>, tests: Vec<Test<'a>>) -> Self {
+        let mut counts = Counts::default();
+        tests.iter().for_each(|test| counts.add(test.result.as_ref().map_or("", |result| result.element), 1));
+        Self { name, class, counts, tests: Box::new(tests.into_iter()) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn add(&mut self, element: &str, number: usize) {
+        self.tests += number;
+        match element {
+            "failure" => self.failures += number,
+            "error" => self.errors += number,
+            "skipped" => self.skipped += number,
+            _ => {}
+        }
+    }
 }
 
 /// A test; without a result it passed.
-pub(super) struct Test {
+pub(super) struct Test<'a> {
     pub(super) name: String,
-    pub(super) result: Option<TestResult>,
+    pub(super) result: Option<TestResult<'a>>,
 }
 
-pub(super) struct TestResult {
+pub(super) struct TestResult<'a> {
     /// `failure`, `error` or `skipped`.
     pub(super) element: &'static str,
-    pub(super) kind: String,
-    pub(super) message: String,
+    pub(super) kind: &'static str,
+    pub(super) message: Cow<'a, str>,
     pub(super) text: String,
 }
 
-fn suite(document: &ScanDocument, image: &ImageScan) -> Suite {
-    let mut names = HashSet::new();
-    let mut tests = vec![Test { name: "everything could be judged".into(), result: judged(document, image) }];
-    tests.extend(image.findings.iter().map(|finding| failing(image, finding, &mut names)));
-    tests.extend(image.suppressed.iter().map(|suppressed| Test {
-        name: name(image, &suppressed.finding, &mut names),
-        result: Some(TestResult {
-            element: "skipped",
-            kind: String::new(),
-            message: format!("{}: {}", wording::suppression(suppressed.reason), suppressed.explanation),
-            text: String::new(),
-        }),
-    }));
-    Suite { name: image.name.clone(), class: ImageName::of(image).identity(), tests }
+fn suite<'a>(
+    document: &'a ScanDocument,
+    image: &'a ImageScan,
+    names: &'a Names,
+    selection: &mut Selection,
+) -> Suite<'a> {
+    let class = ImageName::of(image).identity().into_owned();
+    let mut of_tests = *selection;
+    let findings = image.findings.iter().filter(|finding| selection.takes(finding, false)).count();
+    let suppressed = image.suppressed.iter().filter(|suppressed| selection.takes(&suppressed.finding, true)).count();
+    let first =
+        Test { name: names.unique(&class, "everything could be judged".into()), result: judged(document, image) };
+    let mut counts = Counts::default();
+    counts.add(first.result.as_ref().map_or("", |result| result.element), 1);
+    counts.add("failure", findings);
+    counts.add("skipped", suppressed);
+    let findings = image.findings.iter().map(|finding| (finding, None));
+    let suppressed = image.suppressed.iter().map(|suppressed| (&suppressed.finding, Some(suppressed)));
+    let of_names = class.clone();
+    let tests = findings.chain(suppressed).filter_map(move |(finding, suppressed)| {
+        // Names do not depend on what is left out.
+        let name = names.unique(&of_names, name(image, finding));
+        of_tests
+            .takes(finding, suppressed.is_some())
+            .then(|| Test { name, result: Some(suppressed.map_or_else(|| failing(image, finding), skipped)) })
+    });
+    Suite { name: &image.name, class: class.into(), counts, tests: Box::new(std::iter::once(first).chain(tests)) }
+}
+
+fn skipped(suppressed: &Suppressed) -> TestResult<'_> {
+    let message = format!("{}: {}", wording::suppression(suppressed.reason), suppressed.explanation);
+    TestResult { element: "skipped", kind: "", message: message.into(), text: String::new() }
 }
 
 /// The failed test of a finding.
-pub(super) fn failing(image: &ImageScan, finding: &Finding, names: &mut HashSet<String>) -> Test {
-    Test {
-        name: name(image, finding, names),
-        result: Some(TestResult {
-            element: "failure",
-            kind: finding.severity.label().into(),
-            message: message(finding),
-            text: explanation(image, finding),
-        }),
+pub(super) fn failing<'a>(image: &ImageScan, finding: &'a Finding) -> TestResult<'a> {
+    TestResult {
+        element: "failure",
+        kind: finding.severity.label(),
+        message: message(finding).into(),
+        text: explanation(image, finding),
     }
 }
 
-fn judged(document: &ScanDocument, image: &ImageScan) -> Option<TestResult> {
+fn judged<'a>(document: &'a ScanDocument, image: &'a ImageScan) -> Option<TestResult<'a>> {
     let verdict = Verdict::of(document, image);
     match verdict {
         Verdict::Failed(Some(diagnosis)) => Some(failed(diagnosis)),
         Verdict::Failed(None) | Verdict::NotJudged => Some(TestResult {
             element: "error",
-            kind: "incomplete".into(),
-            message: verdict.sentence(image),
+            kind: "incomplete",
+            message: verdict.sentence(image).into(),
             text: String::new(),
         }),
         Verdict::Vulnerable | Verdict::Incomplete if !image.is_fully_covered() => Some(TestResult {
             element: "skipped",
-            kind: String::new(),
+            kind: "",
             message: "a part of the image could not be read or judged; the table in the job log names it".into(),
             text: String::new(),
         }),
@@ -129,28 +196,44 @@ fn judged(document: &ScanDocument, image: &ImageScan) -> Option<TestResult> {
     }
 }
 
-fn failed(diagnosis: &Diagnosis) -> TestResult {
+fn failed(diagnosis: &Diagnosis) -> TestResult<'_> {
     TestResult {
         element: "error",
-        kind: diagnosis.code.to_string(),
-        message: diagnosis.what.clone(),
+        kind: diagnosis.code.label(),
+        message: diagnosis.what.as_str().into(),
         text: format!("{}\n{}", diagnosis.why, diagnosis.fix),
     }
 }
 
-/// The vulnerability and the package, with the path for language packages; numbered where that is not enough.
-pub(super) fn name(image: &ImageScan, finding: &Finding, used: &mut HashSet<String>) -> String {
-    let package = &finding.package;
-    let path = Subject::of(image, finding).path().filter(|_| !package.kind.is_os());
-    let place = path.map(|path| format!(" at {path}")).unwrap_or_default();
-    let name = short(format!("{} in {}{place}", finding.id, package.name), LONGEST_NAME).into_owned();
-    let mut unique = name.clone();
-    let mut number = 2;
-    while !used.insert(unique.clone()) {
-        unique = format!("{name} ({number})");
-        number += 1;
+/// The names of all tests, by the hash of class and name: that two names share one makes a number too many and no harm.
+#[derive(Debug, Default)]
+pub(super) struct Names(RefCell<HashSet<u64>>);
+
+impl Names {
+    /// The name, numbered where the class has it already: two tags of one image may be scanned.
+    pub(super) fn unique(&self, class: &str, name: String) -> String {
+        let is_new = |name: &str| {
+            let mut hasher = DefaultHasher::new();
+            (class, name).hash(&mut hasher);
+            self.0.borrow_mut().insert(hasher.finish())
+        };
+        if is_new(&name) {
+            return name;
+        }
+        let numbered = (2..).map(|number: u64| format!("{name} ({number})")).find(|numbered| is_new(numbered));
+        numbered.unwrap_or(name)
     }
-    unique
+}
+
+/// The vulnerability and the package, with the path for language packages.
+pub(super) fn name(image: &ImageScan, finding: &Finding) -> String {
+    let package = &finding.package;
+    let mut name = format!("{} in {}", finding.id, package.name);
+    if let Some(path) = Subject::of(image, finding).path().filter(|_| !package.kind.is_os()) {
+        name.push_str(" at ");
+        name.push_str(path);
+    }
+    short(name, LONGEST_NAME).into_owned()
 }
 
 pub(super) fn message(finding: &Finding) -> String {
@@ -161,38 +244,37 @@ pub(super) fn message(finding: &Finding) -> String {
 
 fn explanation(image: &ImageScan, finding: &Finding) -> String {
     let package = &finding.package;
-    let mut lines = vec![
-        format!("{} {} in {}", package.name, package.version, image.name),
-        wording::solution(finding).into_owned(),
-    ];
-    lines.extend(finding.kev.as_ref().map(|kev| format!("Known to be exploited {}", wording::exploited(kev))));
-    lines.extend(finding.statements.first().map(wording::statement));
-    lines.join("\n")
+    let mut text = format!("{} {} in {}\n{}", package.name, package.version, image.name, wording::solution(finding));
+    if let Some(kev) = &finding.kev {
+        let _ = write!(text, "\nKnown to be exploited {}", wording::exploited(kev));
+    }
+    if let Some(statement) = finding.statements.first() {
+        let _ = write!(text, "\n{}", wording::statement(statement));
+    }
+    text
 }
 
-fn write_suite(document: &ScanDocument, suite: &Suite, xml: &mut Xml<'_>) -> io::Result<()> {
-    let count =
-        |element| suite.tests.iter().filter(|test| test.result.as_ref().is_some_and(|r| r.element == element)).count();
+fn write_suite(suite: Suite<'_>, banners: &[String], xml: &mut Xml<'_>) -> io::Result<()> {
+    let Suite { name, class, counts, tests } = suite;
     xml.open(
         "testsuite",
         &[
-            ("name", suite.name.as_str()),
-            ("tests", &suite.tests.len().to_string()),
-            ("failures", &count("failure").to_string()),
-            ("errors", &count("error").to_string()),
-            ("skipped", &count("skipped").to_string()),
+            ("name", name),
+            ("tests", &counts.tests.to_string()),
+            ("failures", &counts.failures.to_string()),
+            ("errors", &counts.errors.to_string()),
+            ("skipped", &counts.skipped.to_string()),
         ],
     )?;
-    let banners = wording::banners(document);
     if !banners.is_empty() {
         xml.open("properties", &[])?;
-        for banner in &banners {
+        for banner in banners {
             xml.empty("property", &[("name", "warning"), ("value", banner)])?;
         }
         xml.close("properties")?;
     }
-    for test in &suite.tests {
-        let attributes = [("classname", suite.class.as_str()), ("name", test.name.as_str())];
+    for test in tests {
+        let attributes = [("classname", &*class), ("name", test.name.as_str())];
         match &test.result {
             None => xml.empty("testcase", &attributes)?,
             Some(result) => {
@@ -205,10 +287,10 @@ fn write_suite(document: &ScanDocument, suite: &Suite, xml: &mut Xml<'_>) -> io:
     xml.close("testsuite")
 }
 
-fn write_result(result: &TestResult, xml: &mut Xml<'_>) -> io::Result<()> {
-    let message = ("message", result.message.as_str());
+fn write_result(result: &TestResult<'_>, xml: &mut Xml<'_>) -> io::Result<()> {
+    let message = ("message", &*result.message);
     let attributes: &[(&str, &str)] =
-        if result.element == "skipped" { &[message] } else { &[message, ("type", result.kind.as_str())] };
+        if result.element == "skipped" { &[message] } else { &[message, ("type", result.kind)] };
     if result.text.is_empty() {
         return xml.empty(result.element, attributes);
     }
@@ -218,27 +300,25 @@ fn write_result(result: &TestResult, xml: &mut Xml<'_>) -> io::Result<()> {
 }
 
 /// XML with texts that XML 1.0 allows: what it does not is replaced before it is escaped.
-struct Xml<'a>(Writer<BufWriter<&'a mut dyn Write>>);
+struct Xml<'a> {
+    writer: Writer<&'a mut Bounded>,
+    /// The name and attributes of an element.
+    content: String,
+}
 
 impl Xml<'_> {
     fn event(&mut self, event: Event<'_>) -> io::Result<()> {
-        self.0.write_event(event)
-    }
-
-    fn start<'n>(name: &'n str, attributes: &[(&str, &str)]) -> BytesStart<'n> {
-        let mut start = BytesStart::new(name);
-        for (key, value) in attributes {
-            start.push_attribute((*key, &*short(*value, LONGEST_ATTRIBUTE)));
-        }
-        start
+        self.writer.write_event(event)
     }
 
     fn open(&mut self, name: &str, attributes: &[(&str, &str)]) -> io::Result<()> {
-        self.event(Event::Start(Self::start(name, attributes)))
+        let start = element(name, attributes, &mut self.content);
+        self.writer.write_event(Event::Start(start))
     }
 
     fn empty(&mut self, name: &str, attributes: &[(&str, &str)]) -> io::Result<()> {
-        self.event(Event::Empty(Self::start(name, attributes)))
+        let empty = element(name, attributes, &mut self.content);
+        self.writer.write_event(Event::Empty(empty))
     }
 
     fn close(&mut self, name: &str) -> io::Result<()> {
@@ -246,6 +326,54 @@ impl Xml<'_> {
     }
 }
 
+fn element<'a>(name: &str, attributes: &[(&str, &str)], content: &'a mut String) -> BytesStart<'a> {
+    content.clear();
+    content.push_str(name);
+    for (key, value) in attributes {
+        for part in [" ", key, "=\"", &*escape(short(*value, LONGEST_ATTRIBUTE)), "\""] {
+            content.push_str(part);
+        }
+    }
+    BytesStart::from_content(content.as_str(), name.len())
+}
+
 const LONGEST_NAME: usize = 500;
 
 const LONGEST_ATTRIBUTE: usize = 1000;
+
+/// GitLab takes less than 30 MB.
+pub(super) const LARGEST: usize = 29_990_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::selection::tests::{are_most_severe, document, levels};
+
+    #[test]
+    fn a_file_that_is_too_large_has_the_most_severe_findings_and_says_so() {
+        let document = document(2, 60);
+        let all = String::from_utf8(within(&document, LARGEST).unwrap()).unwrap();
+        assert!(
+            all.contains("tests=\"62\" failures=\"60\" errors=\"0\" skipped=\"2\"") && !all.contains("most severe"),
+            "{all}"
+        );
+        for limit in [5_000, 20_000, all.len() - 1] {
+            let text = String::from_utf8(within(&document, limit).unwrap()).unwrap();
+            assert!(text.len() <= limit && text.len() + 1500 > limit, "{limit}: {}", text.len());
+            let levels = levels(&text, |label| format!("type=\"{label}\""));
+            assert!(are_most_severe(&levels, 20), "{limit}: {levels:?}");
+            let failures: usize = levels.iter().sum();
+            assert_eq!(text.matches("<failure ").count(), failures);
+            let counted: usize = text
+                .split("failures=\"")
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap().parse::<usize>().unwrap())
+                .sum();
+            assert_eq!(counted, failures, "{limit}");
+            assert!(
+                text.contains("name=\"all findings are here\"") && text.contains("most severe of 122 findings"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -259,25 +259,27 @@ fn element<'a>(number: usize, package: &'a Package, distribution: Option<&Distri
     let stated = package.licenses.join("; ");
     let paths: BTreeSet<&str> = package.locations.iter().map(|location| location.path.as_str()).collect();
     let paths: Vec<&str> = paths.into_iter().collect();
-    let purl = package.purl(distribution).to_string();
+    // Readers refuse the whole document for a package URL without a name.
+    let purl = (!package.name.is_empty()).then(|| package.purl(distribution).to_string());
     Element {
         version_info: some(&package.version),
         supplier: package
             .vendor
             .as_deref()
-            .map(text::line)
-            .filter(|vendor| !vendor.is_empty())
-            .map(|vendor| format!("Organization: {}", text::short(vendor.replace(['(', ')'], " "), LONGEST)).into()),
+            // Brackets would be read as an address.
+            .map(|vendor| text::line(vendor).replace(['(', ')'], " "))
+            .filter(|vendor| !vendor.trim().is_empty())
+            .map(|vendor| format!("Organization: {}", text::short(vendor, LONGEST)).into()),
         license_comments: if declared.is_none() { some(stated) } else { None },
         license_declared: declared.map_or(Cow::Borrowed(NO_ASSERTION), Cow::Owned),
         source_info: some(paths.join("; ")).map(|paths| format!("found in {paths}").into()),
-        external_refs: vec![ExternalRef {
-            reference_category: "PACKAGE-MANAGER",
-            reference_type: "purl",
-            reference_locator: purl,
-        }],
+        external_refs: purl.map(purl_reference).into_iter().collect(),
         ..blank(package_id(number), &package.name, "LIBRARY")
     }
+}
+
+fn purl_reference(purl: String) -> ExternalRef {
+    ExternalRef { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: purl }
 }
 
 fn some<'a>(value: impl Into<Cow<'a, str>>) -> Option<Cow<'a, str>> {

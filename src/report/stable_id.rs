@@ -1,6 +1,7 @@
 //! Identifiers that stay the same as long as what they stand for does.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,12 +17,12 @@ pub(super) struct StableId([u8; 32]);
 impl StableId {
     /// Of parts that are told apart: `["ab", "c"]` is not `["a", "bc"]`.
     pub(super) fn new(parts: &[&str]) -> Self {
-        let mut hash = Sha256::new();
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + size_of::<u64>()).sum());
         for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
         }
-        Self(hash.finalize().into())
+        Self(Sha256::digest(&bytes).into())
     }
 
     /// Of bytes that are hashed elsewhere.
@@ -44,7 +45,9 @@ impl StableId {
 
     /// 64 hexadecimal digits.
     pub(super) fn hex(&self) -> String {
-        hex(&self.0)
+        let mut text = String::with_capacity(64);
+        self.0.into_iter().for_each(|byte| push_hex(byte, &mut text));
+        text
     }
 
     /// A UUID of version 8 (RFC 9562, section 5.8) from the first 16 bytes.
@@ -52,25 +55,43 @@ impl StableId {
         let [mut b @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.0;
         b[6] = (b[6] & 0x0f) | 0x80;
         b[8] = (b[8] & 0x3f) | 0x80;
-        let digits = hex(&b);
-        let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or("");
-        [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+        let mut text = String::with_capacity(36);
+        for (index, byte) in b.into_iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            push_hex(byte, &mut text);
+        }
+        text
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn push_hex(byte: u8, text: &mut String) {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        digits.push(digit(byte >> 4));
-        digits.push(digit(byte & 15));
-    }
-    digits
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 15));
 }
 
 /// Counts how often an id was met: findings that differ in nothing that makes them get numbers.
 #[derive(Debug, Default)]
-pub(super) struct Occurrences(HashMap<StableId, usize>);
+pub(super) struct Occurrences(HashMap<StableId, usize, BuildHasherDefault<FirstBytes>>);
+
+/// The hash of what is one already.
+#[derive(Debug, Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(self.0, |first| u64::from_ne_bytes(*first));
+    }
+
+    /// The length that comes before the bytes says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Occurrences {
     /// The id itself the first time, then one of its own for each further time.

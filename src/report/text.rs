@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
 /// One line: line breaks and tabs become spaces, what steers terminals and viewers becomes `�`.
 ///
@@ -91,7 +92,8 @@ pub(super) fn uri_path(path: &str) -> String {
 
 /// RFC 3339 in UTC, without fraction; nothing for years that the format does not have.
 pub(super) fn date_time(time: Timestamp) -> Option<String> {
-    let text = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut text = String::with_capacity(24);
+    SECONDS.print_timestamp(&time, &mut text).ok()?;
     (text.len() == "2026-01-01T00:00:00Z".len()).then_some(text)
 }
 
@@ -123,6 +125,12 @@ pub(super) fn thousands(number: u64) -> String {
     out
 }
 
+/// A number of bytes that a JSON string of what [`block`] and [`defused`] make of a text does not exceed.
+pub(super) fn grown(text: &str) -> usize {
+    let plain = |line: &str| line.len() + memchr::memchr3_iter(b'"', b'\\', b'@', line.as_bytes()).count() * 3 + 4;
+    text.split('\n').map(|line| if is_plain(line) { plain(line) } else { 4 * line.len() + 2 }).sum()
+}
+
 /// The text itself where it is plain, else what `clean` makes of it.
 fn cleaned<'a>(text: Cow<'a, str>, clean: impl FnOnce(&str) -> String) -> Cow<'a, str> {
     if is_plain(&text) { text } else { clean(&text).into() }
@@ -152,6 +160,8 @@ fn visible(c: char) -> char {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
     if steers { char::REPLACEMENT_CHARACTER } else { c }
 }
+
+const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 const LONGEST_URL: usize = 2048;
 
@@ -219,6 +229,19 @@ mod tests {
         ] {
             assert_eq!(web_url(url), None, "{url}");
         }
+    }
+
+    #[test]
+    fn times_have_no_fraction_and_four_digits_for_the_year() {
+        for (time, expected) in [
+            ("2026-11-21T07:00:00.999999999+01:00", Some("2026-11-21T06:00:00Z")),
+            ("0007-01-02T03:04:05Z", Some("0007-01-02T03:04:05Z")),
+            ("-000007-01-02T03:04:05Z", None),
+            ("1969-12-31T23:59:59.5Z", Some("1969-12-31T23:59:59Z")),
+        ] {
+            assert_eq!(date_time(time.parse().unwrap()).as_deref(), expected, "{time}");
+        }
+        assert_eq!(date_time(Timestamp::MIN), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::report::identifier::Url;
 use crate::report::text;
 
 /// `C` is a list of [`Component`], `V` one of [`Vulnerability`]. The serial number is written behind all of it.
@@ -176,7 +177,7 @@ pub(super) struct Vulnerability<'a> {
 pub(super) struct Source<'a> {
     pub(super) name: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) url: Option<Cow<'a, str>>,
+    pub(super) url: Option<Url<'a>>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +207,10 @@ pub(super) struct Advisory<'a> {
 #[derive(Serialize)]
 pub(super) struct Analysis<'a> {
     pub(super) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) justification: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response: Option<[&'static str; 1]>,
     pub(super) detail: Cow<'a, str>,
 }
 

@@ -13,13 +13,19 @@ use crate::report::subject::Subject;
 
 use super::schema::{Fixes, Remediation};
 
-/// The patches for an image; `ids` are those of its findings, in their order.
-pub(super) fn all<'a>(image: &'a ImageScan, origins: &Origins<'_>, ids: &'a [String]) -> Vec<Remediation<'a>> {
+/// The patches for an image; `ids` are those of its findings, in their order, and `reported` whether each is in the report.
+pub(super) fn all<'a>(
+    image: &'a ImageScan,
+    origins: &Origins<'_>,
+    ids: &'a [String],
+    reported: &[bool],
+) -> Vec<Remediation<'a>> {
     let Some(dockerfile) = origins.dockerfile() else { return Vec::new() };
     let distribution = image.inventory.as_ref().and_then(|inventory| inventory.distribution.as_ref());
     let distribution = distribution.map_or("", |distribution| distribution.id.as_str());
     let mut groups: BTreeMap<(PackageKind, &str), Upgrade<'_>> = BTreeMap::new();
-    for (finding, id) in image.findings.iter().zip(ids) {
+    let reported = image.findings.iter().zip(ids).zip(reported).filter(|(_, is_reported)| **is_reported);
+    for ((finding, id), _) in reported {
         let package = &finding.package;
         if finding.fix.is_available() && is_safe(&package.name) {
             let subject = Subject::of(image, finding);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::{SerializeMap, SerializeStruct as _, Serializer};
 
 use crate::report::identifier;
 
@@ -80,20 +80,19 @@ pub(super) struct Vulnerability<'a> {
     pub(super) details: Details<'a>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Identifier<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    name: Cow<'a, str>,
-    value: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-}
+pub(super) struct Identifier<'a>(pub(super) identifier::Identifier<'a>);
 
-impl<'a> From<identifier::Identifier<'a>> for Identifier<'a> {
-    fn from(identifier: identifier::Identifier<'a>) -> Self {
-        let identifier::Identifier { kind, value, name, url } = identifier;
-        Self { kind, name, value, url }
+impl Serialize for Identifier<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(identifier) = self;
+        let mut fields = serializer.serialize_struct("Identifier", 4)?;
+        fields.serialize_field("type", identifier.kind)?;
+        fields.serialize_field("name", &identifier.name)?;
+        fields.serialize_field("value", identifier.value())?;
+        if let Some(url) = identifier.url() {
+            fields.serialize_field("url", &url)?;
+        }
+        fields.end()
     }
 }
 

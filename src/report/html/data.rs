@@ -6,10 +6,9 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::model::{Finding, ImageScan, ScanDocument, Severity};
-use crate::report::identifier::Identifier;
-use crate::report::renderer::buffered;
+use crate::report::identifier::{Identifier, Url};
 use crate::report::subject::{Subject, instruction};
-use crate::report::{text, wording};
+use crate::report::{json_writer, text, wording};
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -24,7 +23,7 @@ struct Row<'a> {
     severity: usize,
     id: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    url: Option<Url<'a>>,
     title: Cow<'a, str>,
     package: Cow<'a, str>,
     version: Cow<'a, str>,
@@ -48,10 +47,7 @@ struct Row<'a> {
 /// Writes JSON that can stand in a `script` element: without `<`, nothing in it ends the element or starts a comment.
 pub(super) fn write(document: &ScanDocument, out: &mut dyn Write) -> io::Result<()> {
     let images = document.images.iter().map(|image| text::short(&image.name, LONGEST)).collect();
-    let mut inert = Inert(out);
-    let mut out = buffered(&mut inert);
-    serde_json::to_writer(&mut out, &Data { images, findings: document })?;
-    out.flush()
+    json_writer::compact(&Data { images, findings: document }, &mut Inert(out))
 }
 
 /// One row at a time: there may be many.
@@ -67,12 +63,13 @@ struct Inert<'a>(&'a mut dyn Write);
 
 impl Write for Inert<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for (index, part) in bytes.split(|byte| *byte == b'<').enumerate() {
-            if index > 0 {
-                self.0.write_all(b"\\u003c")?;
-            }
-            self.0.write_all(part)?;
+        let mut written = 0;
+        for at in memchr::memchr_iter(b'<', bytes) {
+            self.0.write_all(bytes.get(written..at).unwrap_or_default())?;
+            self.0.write_all(b"\\u003c")?;
+            written = at + 1;
         }
+        self.0.write_all(bytes.get(written..).unwrap_or_default())?;
         Ok(bytes.len())
     }
 
@@ -89,8 +86,8 @@ fn row<'a>(index: usize, image: &'a ImageScan, finding: &'a Finding) -> Row<'a> 
     let weighed = finding.weighed();
     Row {
         severity: position(finding.severity),
+        url: identifier.url(),
         id: identifier.name,
-        url: identifier.url,
         title: short(&finding.title),
         package: short(&finding.package.name),
         version: short(&finding.package.version),

@@ -205,9 +205,10 @@ fn item(action: &Action<'_>, html: &mut String) {
 
 fn link(id: &str) -> String {
     let identifier = Identifier::of(id);
-    match identifier.url {
+    match identifier.url() {
         Some(url) => {
-            format!("<a href=\"{}\" rel=\"noreferrer noopener\">{}</a>", escape(&url), escape(&identifier.name))
+            let url = escape(&url.to_string());
+            format!("<a href=\"{url}\" rel=\"noreferrer noopener\">{}</a>", escape(&identifier.name))
         }
         None => escape(&identifier.name),
     }

@@ -21,7 +21,7 @@ pub(in crate::report) fn code(text: &str) -> String {
 /// An id with a link to the page about it.
 pub(in crate::report) fn linked(id: &str) -> String {
     let identifier = Identifier::of(id);
-    match identifier.url {
+    match identifier.url() {
         // Ids with a page hold nothing but letters, digits and `-:._`; an underscore is the only one that could mark up.
         Some(url) if !id.contains('_') => format!("[{}]({url})", identifier.name),
         _ => code(id),

@@ -70,7 +70,8 @@ fn id(finding: &Finding) -> Cow<'_, str> {
 }
 
 fn rule(finding: &Finding) -> Rule<'_> {
-    let Identifier { name: id, url, .. } = Identifier::of(&finding.id);
+    let identifier = Identifier::of(&finding.id);
+    let (url, id) = (identifier.url(), identifier.name);
     let title = Some(finding.title.trim()).filter(|title| !title.is_empty());
     let title = title.map_or_else(|| id.clone(), Cow::Borrowed);
     let description = Some(finding.description.trim()).filter(|text| !text.is_empty());

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::report::identifier::Url;
+
 /// Where the schema lies.
 pub(super) const SCHEMA_URL: &str = "https://schemastore.azurewebsites.net/schemas/json/sarif-2.1.0.json";
 
@@ -73,7 +75,7 @@ pub(super) struct Driver<'a, R> {
 pub(super) struct Rule<'a> {
     pub(super) full_description: Message<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) help_uri: Option<String>,
+    pub(super) help_uri: Option<Url<'a>>,
     pub(super) id: Cow<'a, str>,
     pub(super) name: &'static str,
     pub(super) properties: RuleProperties,

@@ -1,0 +1,235 @@
+//! Which findings a report has where its readers take no more than so many bytes: the most severe ones, and it says so.
+//!
+//! The document's order stays. Findings count before suppressed ones, each by severity; of the last level that does not
+//! fit whole, the first ones.
+
+use std::io;
+
+use crate::model::{Finding, ScanDocument, Severity};
+
+/// How many findings of each level may still be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Selection {
+    /// Findings by severity, then suppressed ones.
+    left: [usize; LEVELS],
+    taken: usize,
+    all: usize,
+}
+
+impl Selection {
+    /// The `number` most severe of these findings, each with whether it is suppressed.
+    pub(super) fn of<'a>(findings: impl IntoIterator<Item = (&'a Finding, bool)>, number: usize) -> Self {
+        let mut left = [0; LEVELS];
+        for (finding, is_suppressed) in findings {
+            if let Some(count) = left.get_mut(level(finding, is_suppressed)) {
+                *count += 1;
+            }
+        }
+        let mut all = Self { left, taken: 0, all: left.iter().sum() };
+        all.shrink(number);
+        all
+    }
+
+    /// All findings and suppressed findings of a document.
+    pub(super) fn all_of(document: &ScanDocument) -> Self {
+        Self::of(stated(document), usize::MAX)
+    }
+
+    /// How many it has.
+    pub(super) fn len(&self) -> usize {
+        self.taken
+    }
+
+    /// Leaves only the `number` most severe ones.
+    pub(super) fn shrink(&mut self, number: usize) {
+        let mut room = number;
+        for count in &mut self.left {
+            *count = room.min(*count);
+            room -= *count;
+        }
+        self.taken = self.left.iter().sum();
+    }
+
+    /// Whether a finding is one of them. Each is asked for once, in the document's order.
+    pub(super) fn takes(&mut self, finding: &Finding, is_suppressed: bool) -> bool {
+        let Some(left @ 1..) = self.left.get_mut(level(finding, is_suppressed)) else { return false };
+        *left -= 1;
+        true
+    }
+
+    /// What a reader must know, if something is left out.
+    pub(super) fn remark(&self) -> Option<String> {
+        let Self { taken, all, .. } = self;
+        (taken < all).then(|| {
+            format!(
+                "the {taken} most severe of {all} findings are here, as GitLab takes no more; plimsoll.json has all"
+            )
+        })
+    }
+}
+
+/// The findings of a document, and whether each is suppressed.
+pub(super) fn stated(document: &ScanDocument) -> impl Iterator<Item = (&Finding, bool)> {
+    document.images.iter().flat_map(|image| {
+        let suppressed = image.suppressed.iter().map(|suppressed| (&suppressed.finding, true));
+        image.findings.iter().map(|finding| (finding, false)).chain(suppressed)
+    })
+}
+
+/// What `render` makes of as many of the findings as fit into `limit` bytes. What is more than that without any finding
+/// stays as it is.
+pub(super) fn fit(
+    mut selection: Selection,
+    limit: usize,
+    mut render: impl FnMut(Selection, &mut Bounded) -> io::Result<()>,
+) -> io::Result<Vec<u8>> {
+    loop {
+        let mut out = Bounded { held: Vec::new(), size: 0, limit };
+        render(selection, &mut out)?;
+        if out.size <= limit {
+            return Ok(out.held);
+        }
+        selection.shrink(fewer(selection.len(), out.size, limit));
+        if selection.len() == 0 {
+            let mut out = Bounded { held: Vec::new(), size: 0, limit: usize::MAX };
+            render(selection, &mut out)?;
+            return Ok(out.held);
+        }
+    }
+}
+
+/// The same for what is too large to be held: as many of the findings as fit, by what `render` writes of them.
+pub(super) fn measured(
+    mut selection: Selection,
+    limit: usize,
+    mut render: impl FnMut(Selection, &mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<Selection> {
+    loop {
+        let mut out = Bounded { held: Vec::new(), size: 0, limit: 0 };
+        render(selection, &mut out)?;
+        if out.size <= limit || selection.len() == 0 {
+            return Ok(selection);
+        }
+        selection.shrink(fewer(selection.len(), out.size, limit));
+    }
+}
+
+/// How many of `number` findings that take `size` bytes could fit: fewer each time.
+fn fewer(number: usize, size: usize, limit: usize) -> usize {
+    let share = limit as f64 / size.max(1) as f64;
+    // Those that are left may be longer than the others.
+    ((number as f64 * share * 0.99) as usize).min(number.saturating_sub(1))
+}
+
+/// Holds what is written up to a limit, and counts all of it.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    held: Vec<u8>,
+    size: usize,
+    limit: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.size += bytes.len();
+        if self.size <= self.limit {
+            self.held.extend_from_slice(bytes);
+        } else {
+            self.held = Vec::new();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn level(finding: &Finding, is_suppressed: bool) -> usize {
+    if is_suppressed {
+        return LEVELS - 1;
+    }
+    Severity::ALL.iter().position(|severity| *severity == finding.severity).unwrap_or(0)
+}
+
+const LEVELS: usize = Severity::ALL.len() + 1;
+
+#[cfg(test)]
+pub(in crate::report) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A document with images of so many findings each, of all levels in turn, and a suppressed one.
+    pub(in crate::report) fn document(images: usize, findings: usize) -> ScanDocument {
+        let finding = |number: usize| {
+            let severity = ["critical", "high", "medium", "low", "info", "unknown"][number % 6];
+            json!({
+                "id": format!("CVE-2026-{number:04}"), "identifiers": [format!("CVE-2026-{number:04}")],
+                "package": { "index": 0, "kind": "deb", "name": "a", "version": "1", "purl": "pkg:deb/debian/a@1" },
+                "fix": { "state": "fixed", "version": "2" }, "severity": severity, "severity_source": "osv",
+                "statements": [], "description": format!("{} @you\n/close \"\u{1}", "x".repeat(100 + number % 50)),
+            })
+        };
+        let image = |image: usize| {
+            let suppressed = json!({ "finding": finding(0), "reason": "vex", "explanation": "x" });
+            json!({
+                "name": format!("reg.io/g/p{image}:main"), "outcome": "success", "coverage": [],
+                "findings": (0..findings).map(finding).collect::<Vec<_>>(), "suppressed": [suppressed],
+            })
+        };
+        serde_json::from_value(json!({
+            "format": ScanDocument::FORMAT, "tool": { "name": "plimsoll", "version": "0.1.0" },
+            "started": "2026-11-21T07:00:00Z", "finished": "2026-11-21T07:00:00Z", "outcome": "success",
+            "images": (0..images).map(image).collect::<Vec<_>>(),
+        }))
+        .unwrap()
+    }
+
+    /// How many findings of each level a report has, by what it calls them.
+    pub(in crate::report) fn levels(text: &str, of: impl Fn(&str) -> String) -> Vec<usize> {
+        Severity::ALL.iter().map(|severity| text.matches(&of(severity.label())).count()).collect()
+    }
+
+    /// Whether all of each level is there before the next one begins.
+    pub(in crate::report) fn are_most_severe(levels: &[usize], of_each: usize) -> bool {
+        let cut = levels.iter().position(|number| *number < of_each).unwrap_or(levels.len());
+        levels.iter().skip(cut + 1).all(|number| *number == 0)
+    }
+
+    #[test]
+    fn the_most_severe_come_first_and_the_order_stays() {
+        let document = document(2, 12);
+        let all = Selection::all_of(&document);
+        assert_eq!((all.len(), all.remark()), (26, None));
+        for number in [0, 1, 4, 5, 23, 24, 25, 26, 99] {
+            let mut selection = all;
+            selection.shrink(number);
+            let expected = number.min(26);
+            assert_eq!(selection.len(), expected);
+            assert_eq!(selection.remark().is_some(), number < 26, "{number}");
+            let mut asked = selection;
+            let taken: Vec<_> = stated(&document).filter(|(finding, gone)| asked.takes(finding, *gone)).collect();
+            assert_eq!(taken.len(), expected);
+            let worst_left = stated(&document)
+                .filter(|(finding, gone)| !taken.iter().any(|(one, is)| std::ptr::eq(*one, *finding) && is == gone))
+                .map(|(finding, gone)| level(finding, gone))
+                .min();
+            let mildest = taken.iter().map(|(finding, gone)| level(finding, *gone)).max();
+            assert!(mildest.zip(worst_left).is_none_or(|(taken, left)| taken <= left), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_fits_is_written_and_what_cannot_is_too() {
+        let all = Selection::all_of(&document(1, 99));
+        let lines =
+            |selection: Selection, out: &mut dyn io::Write| out.write_all(&b"12345678\n".repeat(selection.len() + 1));
+        for limit in [0, 8, 9, 100, 899, 900, 909, 10_000] {
+            let text = fit(all, limit, |selection, out| lines(selection, out)).unwrap();
+            assert!(text.len() <= limit.max(9), "{limit}: {}", text.len());
+            assert!(limit > 909 || text.len() + 30 > limit, "{limit}: {}", text.len());
+            assert_eq!(9 * (measured(all, limit, lines).unwrap().len() + 1), text.len(), "{limit}");
+        }
+    }
+}
