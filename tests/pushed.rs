@@ -139,11 +139,18 @@ fn what_the_build_says_of_its_digests_is_scanned() {
         ("kaniko, buildah", vec![], Some(("digest.txt", format!("{own}\n"))), vec![guessed.clone()]),
         ("the dotenv report", vec![("IMAGE_DIGEST", own.as_str())], None, vec![guessed.clone()]),
         ("with its name", vec![("IMAGE_DIGEST", &named)], None, vec![named.clone()]),
-        ("of a named image", vec![("IMAGE_DIGEST", &first), ("CS_IMAGE", &cs_image)], None, vec![built.clone()]),
+        ("of a named image", vec![("IMAGE_DIGEST", &built), ("CS_IMAGE", &cs_image)], None, vec![built.clone()]),
+        (
+            "what its tag is",
+            vec![("IMAGE_DIGEST", &second), ("CS_IMAGE", &cs_image)],
+            None,
+            vec![format!("{cs_image}@{second}")],
+        ),
+        ("what its tag is not", vec![("IMAGE_DIGEST", &first), ("CS_IMAGE", &cs_image)], None, vec![cs_image.clone()]),
         (
             "a file that is named",
             vec![("PLIMSOLL_DIGEST_FILES", "build/out"), ("CS_IMAGE", &cs_image)],
-            Some(("out", first.clone())),
+            Some(("out", named.clone())),
             vec![built.clone()],
         ),
         // A file that happens to lie there says nothing of an image that somebody names.
@@ -165,7 +172,7 @@ fn what_the_build_says_of_its_digests_is_scanned() {
         assert_eq!((run.code, job.images()), (0, expected), "{what}: {}", run.stderr);
     }
     // The package of the digest, not of what the tag has become.
-    let job = Job::new(&job(bench, &gitlab)).with("CS_IMAGE", &cs_image).with("IMAGE_DIGEST", &first);
+    let job = Job::new(&job(bench, &gitlab)).with("CS_IMAGE", &cs_image).with("IMAGE_DIGEST", &named);
     let run = job.scan(&[]);
     let document = job.report("plimsoll.json").to_string();
     assert!(document.contains("\"first\"") && !document.contains("\"second\""), "{}", run.stderr);

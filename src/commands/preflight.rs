@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::{parallel, scan, terminal};
 use crate::image::Source;
 use crate::model::{Diagnosis, ImageReference, ImageScan};
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError};
 use crate::report;
 
 /// The images that can be had, and a failure for each that cannot: wrong names, credentials, certificates and hosts are
@@ -20,8 +20,10 @@ pub(super) fn images(names: Vec<String>, connection: &mut Connection<'_>) -> (Ve
     };
     // Without a client no image can be had, which the first that is read tells.
     let Ok(registry) = connection.registry(first) else { return (names, Vec::new()) };
+    let limits = &connection.limits;
     let asked = parallel::map(&references, AT_A_TIME, |reference| {
-        reference.as_ref().and_then(|reference| obstacle(reference, &registry))
+        let reference = reference.as_ref().filter(|_| !limits.is_out_of_time());
+        reference.and_then(|reference| obstacle(reference, &registry))
     });
     let (mut reachable, mut refused) = (Vec::new(), Vec::new());
     for (name, obstacle) in names.into_iter().zip(asked) {
@@ -48,7 +50,11 @@ fn reference(name: &str) -> Option<ImageReference> {
 /// What keeps us from an image. Asking for the digest alone counts against no limit of pulls; only where that fails is
 /// asked for the manifest too, because only then does a registry say what is wrong.
 fn obstacle(image: &ImageReference, registry: &Registry) -> Option<Diagnosis> {
-    registry.digest(image).err()?;
+    let error = registry.digest(image).err()?;
+    // Nobody answers twice within seconds.
+    if matches!(error, RegistryError::Unreachable { .. } | RegistryError::TokenServiceUnreachable { .. }) {
+        return Some(error.diagnosis(image));
+    }
     registry.manifest(image).err().map(|error| error.diagnosis(image))
 }
 

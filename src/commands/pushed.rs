@@ -5,7 +5,7 @@
 //! Asked only where nothing names an image and the one that GitLab's template would have pushed is not there.
 
 use jiff::Timestamp;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::connection::Connection;
 use crate::assess::deployed;
@@ -23,48 +23,65 @@ pub(super) struct Pushed {
     pub(super) missed: Option<Diagnosis>,
 }
 
-/// Nothing where the API does not tell, or there are none.
-pub(super) fn images(environment: &Environment, connection: &mut Connection<'_>) -> Pushed {
-    let commits =
-        [environment.get("CI_COMMIT_SHORT_SHA"), environment.get("CI_COMMIT_SHA").and_then(|sha| sha.get(..SHORT))];
-    let commits: Vec<&str> = commits.into_iter().flatten().filter(|commit| commit.len() >= SHORT).collect();
-    let listed = list(environment).unwrap_or_else(|error| {
-        debug!("the registry of the project is not known: {error}");
-        Listed::default()
-    });
-    let name = environment.get("CI_COMMIT_TAG");
-    let named = listed.tags.iter().filter(|tag| is_of_pipeline(tag.tag.as_deref().unwrap_or_default(), &commits, name));
-    let mut images: Vec<String> = named.map(ToString::to_string).collect();
-    let mut how = "by the commit or tag of this pipeline";
-    if images.is_empty() {
-        images = labelled(&listed.tags, environment, connection);
-        how = "by its label or the time it was made";
-    }
-    for image in &images {
-        info!("image {image} (found in the project's registry {how})");
-    }
-    let mut missed = listed.missed;
-    if images.len() > MOST_IMAGES {
-        missed.push(format!("only the first {MOST_IMAGES} of {} images are scanned", images.len()));
-        images.truncate(MOST_IMAGES);
-    }
-    let missed = (!missed.is_empty()).then(|| {
-        Diagnosis::new(
-            Code::LimitExceeded,
-            "not all images of this pipeline may be scanned",
-            missed.join("; "),
-            "name them: CS_IMAGE, PLIMSOLL_IMAGES or the arguments of `plimsoll scan`",
-        )
-    });
-    Pushed { images, missed }
-}
-
 /// What the project's registry has.
 #[derive(Debug, Default)]
-struct Listed {
+pub(super) struct Listed {
     tags: Vec<ImageReference>,
     /// Why there may be more.
     missed: Vec<String>,
+}
+
+impl Listed {
+    /// Nothing where the API does not tell.
+    pub(super) fn of(environment: &Environment) -> Self {
+        list(environment).unwrap_or_else(|error| {
+            debug!("the registry of the project is not known: {error}");
+            Self::default()
+        })
+    }
+
+    /// Those that are named after the commit or tag of the pipeline.
+    pub(super) fn by_tag(&self, environment: &Environment) -> Pushed {
+        let commits =
+            [environment.get("CI_COMMIT_SHORT_SHA"), environment.get("CI_COMMIT_SHA").and_then(|sha| sha.get(..SHORT))];
+        let commits: Vec<&str> = commits.into_iter().flatten().filter(|commit| commit.len() >= SHORT).collect();
+        let name = environment.get("CI_COMMIT_TAG");
+        let is_named = |tag: &&ImageReference| is_of_pipeline(tag.tag.as_deref().unwrap_or_default(), &commits, name);
+        let images = self.tags.iter().filter(is_named).map(ToString::to_string).collect();
+        self.found(images, "by the commit or tag of this pipeline")
+    }
+
+    /// Those whose configuration says that they are of the pipeline.
+    pub(super) fn by_label(&self, environment: &Environment, connection: &mut Connection<'_>) -> Pushed {
+        let images = labelled(&self.tags, environment, connection);
+        if self.tags.len() > MOST_ASKED && !images.is_empty() {
+            warn!(
+                "only {MOST_ASKED} of {} tags were asked for their labels; there may be more images",
+                self.tags.len()
+            );
+        }
+        self.found(images, "by its label or the time it was made")
+    }
+
+    fn found(&self, mut images: Vec<String>, how: &str) -> Pushed {
+        for image in &images {
+            info!("image {image} (found in the project's registry {how})");
+        }
+        let mut missed = self.missed.clone();
+        if images.len() > MOST_IMAGES {
+            missed.push(format!("only the first {MOST_IMAGES} of {} images are scanned", images.len()));
+            images.truncate(MOST_IMAGES);
+        }
+        let missed = (!missed.is_empty()).then(|| {
+            Diagnosis::new(
+                Code::LimitExceeded,
+                "not all images of this pipeline may be scanned",
+                missed.join("; "),
+                "name them: CS_IMAGE, PLIMSOLL_IMAGES or the arguments of `plimsoll scan`",
+            )
+        });
+        Pushed { images, missed }
+    }
 }
 
 fn list(environment: &Environment) -> Result<Listed, String> {

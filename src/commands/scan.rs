@@ -66,7 +66,7 @@ pub(super) fn run(
     connection.set_limits(limits);
     connection.hints = base::Hints::of(environment, judgement.project.dockerfile.as_ref());
     let (names, missed) = sources::settled(names, args, &built, environment, &mut connection);
-    if let Some(missed) = missed {
+    for missed in missed {
         terminal::error(&missed.to_string());
         document.diagnoses.push(missed);
     }
