@@ -281,3 +281,22 @@ fn a_registry_without_head_requests_is_read() {
     assert_eq!((run.code, job.images()), (0, vec![image("1"), image("2")]), "{}", run.stderr);
     assert!(Path::new(&job.place.path().join("reports/scan-log.json")).exists());
 }
+
+/// GitLab takes such a tag for a version and for a part of what a finding is, which is right for releases only.
+#[test]
+fn tags_like_versions_are_warned_about_but_in_releases() {
+    let Some(bench) = Bench::shared() else { return };
+    let gitlab = gitlab(bench);
+    for tag in ["1.2.3", "main-7"] {
+        push(bench, &format!("versioned:{tag}"), "leftish-pad", &json!({}));
+    }
+    for (tag, release, warned) in [("1.2.3", None, true), ("1.2.3", Some("1.2.3"), false), ("main-7", None, false)] {
+        let mut job = Job::new(&job(bench, &gitlab));
+        if let Some(release) = release {
+            job = job.with("CI_COMMIT_TAG", release);
+        }
+        let run = job.scan(&[&format!("{}/grp/proj/versioned:{tag}", bench.host())]).expect(0);
+        let text = format!("GitLab takes the tag `{tag}` for a version");
+        assert_eq!(run.stderr.contains(&text), warned, "{tag} {release:?}: {}", run.stderr);
+    }
+}
