@@ -35,6 +35,7 @@ mod report;
 mod repository;
 mod retest;
 mod scan;
+mod section;
 mod settings;
 mod sources;
 mod terminal;

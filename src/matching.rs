@@ -12,6 +12,7 @@ mod distribution;
 mod explain;
 mod identity;
 mod judge;
+mod memo;
 mod suppress;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ use judge::{Judgement, Opinion};
 
 pub use content_sets::{ContentSet, Product};
 pub use explain::{Case, Consulted, Explanation, Lookup, Said, Verdict, explain};
+pub use memo::Memo;
 
 /// What matching one inventory yields.
 #[derive(Debug, Default)]
@@ -49,6 +51,15 @@ pub struct Matched {
 /// # Errors
 /// The index cannot be read; what it holds must then not be trusted for any package.
 pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Matched, DatabaseError> {
+    match_with(inventory, database, None)
+}
+
+/// The same for one of many inventories: what was found for the same packages before is found again, in the `memo` of this
+/// database.
+///
+/// # Errors
+/// As [`match_inventory`].
+pub fn match_with(inventory: &Inventory, database: &Database, memo: Option<&Memo>) -> Result<Matched, DatabaseError> {
     let mut matched = Matched::default();
     let system = System::of(inventory.distribution.as_ref(), database)?;
     matched.gaps.extend(unknown_system(inventory));
@@ -74,7 +85,15 @@ pub fn match_inventory(inventory: &Inventory, database: &Database) -> Result<Mat
         if kind.is_os() {
             matched.gaps.extend(unlisted(&system));
         }
-        match_shard(inventory, &system, database, &shard, &indexes, &mut matched)?;
+        let judge = |indexes: &[usize]| judge_packages(inventory, &system, database, &shard, indexes);
+        let mut judged = match memo {
+            None => judge(&indexes)?,
+            Some(memo) => memo.judge(inventory, &shard_name, &indexes, judge)?,
+        };
+        judged.gaps.sort_by_key(|(index, _)| *index);
+        matched.gaps.extend(judged.gaps.into_iter().map(|(_, gap)| gap));
+        matched.findings.extend(judged.findings);
+        matched.suppressed.extend(judged.doubtful);
     }
     suppress::suppress(inventory, &system, database, &mut matched)?;
     matched.findings.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -157,31 +176,38 @@ struct Group<'a> {
     packages: Vec<(usize, &'a Package)>,
 }
 
-/// Matches the packages of one shard.
-fn match_shard(
+/// What the advisories of one shard say of packages, in no particular order.
+#[derive(Debug, Default)]
+struct Judged {
+    findings: Vec<Finding>,
+    /// What would be found if it could be compared.
+    doubtful: Vec<Suppressed>,
+    /// With the place of the package in the inventory.
+    gaps: Vec<(usize, Gap)>,
+}
+
+/// Matches packages of one shard.
+fn judge_packages(
     inventory: &Inventory,
     system: &System<'_>,
     database: &Database,
     shard: &Shard,
     indexes: &[usize],
-    matched: &mut Matched,
-) -> Result<(), DatabaseError> {
+) -> Result<Judged, DatabaseError> {
     let distribution = system.distribution;
     let groups = groups(inventory, shard, indexes)?;
     let mut judged = Vec::new();
-    let mut gaps = Vec::new();
+    let mut found = Judged::default();
     for group in &groups {
         let Some((_, first)) = group.packages.first() else { continue };
         let judgements = judge_all(first, &group.found, system);
         if judgements.iter().any(|judgement| judgement.opinion.is_of_interest()) {
             let noted = group.packages.iter().map(|(index, package)| (*index, incomparable(package, &judgements)));
-            gaps.extend(noted.filter_map(|(index, gap)| Some((index, gap?))));
+            found.gaps.extend(noted.filter_map(|(index, gap)| Some((index, gap?))));
             let links = links(&judgements, database)?;
             judged.push((first.kind, group.packages.as_slice(), judgements, links));
         }
     }
-    gaps.sort_by_key(|(index, _)| *index);
-    matched.gaps.extend(gaps.into_iter().map(|(_, gap)| gap));
     let decided: Vec<_> = judged
         .iter()
         .map(|(kind, packages, judgements, links)| {
@@ -199,8 +225,8 @@ fn match_shard(
             .collect();
         for decision in sets.iter().flat_map(|set| decide::decide(set, &packages, &known)) {
             match decision.doubt {
-                None => matched.findings.push(decision.finding),
-                Some(explanation) => matched.suppressed.push(Suppressed {
+                None => found.findings.push(decision.finding),
+                Some(explanation) => found.doubtful.push(Suppressed {
                     finding: decision.finding,
                     reason: SuppressionReason::NotComparable,
                     explanation,
@@ -208,7 +234,7 @@ fn match_shard(
             }
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The packages that records name, with these, in the order of the inventory. Records are read in the order of the

@@ -41,6 +41,7 @@ fn snapshot(repository: &str, tag: &str, scanned_days_ago: i64) -> ImageSnapshot
         last_seen: now,
         last_scanned: Some(now - SignedDuration::from_hours(24 * scanned_days_ago)),
         advisories: Some("2026-10-31T00:00:00Z".parse().unwrap()),
+        policy: (tag == "1").then(|| "new && critical".to_owned()),
         gone: None,
         failure: None,
         failure_untold: false,
@@ -181,7 +182,10 @@ fn every_image_is_shown_and_every_gap_has_its_reason() {
     assert!(!overview.history.is_empty());
     // By which advisories an image was judged is shown.
     assert_eq!(one.advisories.map(|time| time.to_string()).as_deref(), Some("2026-10-31T00:00:00Z"));
+    // And whether a gate stood behind it.
+    assert_eq!((one.policy.as_deref(), two.policy.as_deref()), (Some("new && critical"), None));
     let page = std::fs::read_to_string(place.path().join("index.html")).unwrap();
+    assert!(page.contains("by policy: new &amp;&amp; critical") && page.contains("by no policy"));
     assert!(page.contains("@shop/platform") && page.contains("by advisories of 2026-10-31"));
     assert!(std::fs::read_to_string(place.path().join("overview.csv")).unwrap().contains("registry off"));
     // Nothing was written there.
@@ -270,6 +274,16 @@ fn gaps_can_fail_the_job_and_pages_are_followed() {
     run.expect(1);
     let overview: Overview =
         serde_json::from_slice(&std::fs::read(place.path().join("public/overview.json")).unwrap()).unwrap();
+    // The same as a policy, by flag and by setting; what else a policy asks for is for gates.
+    for (variable, arguments, code) in [
+        ("", &["--fail-on", "coverage_gap"][..], 1),
+        ("coverage_gap", &[], 1),
+        ("new && critical || coverage_gap", &[], 1),
+        ("new && critical", &[], 0),
+    ] {
+        let variables: &[(&str, &str)] = if variable.is_empty() { &[] } else { &[("PLIMSOLL_FAIL_ON", variable)] };
+        self::overview(&gitlab, variables, arguments).0.expect(code);
+    }
     assert!(overview.projects.iter().any(|project| project.path == "shop/many/p229"), "beyond the first page");
 }
 

@@ -35,6 +35,7 @@ fn snapshot(tag: &str, number: u8, now: Timestamp) -> ImageSnapshot {
         last_seen: now,
         last_scanned: Some(now),
         advisories: None,
+        policy: None,
         gone: None,
         failure: None,
         failure_untold: false,

@@ -74,4 +74,7 @@ pub struct OverviewArgs {
     /// Exit with 1 when something is not covered
     #[arg(long)]
     pub fail_on_gap: bool,
+    /// The same as a policy: coverage_gap [default: PLIMSOLL_FAIL_ON, as far as it is about that]
+    #[arg(long, value_name = "EXPR", value_parser = ["coverage_gap"])]
+    pub fail_on: Option<String>,
 }

@@ -73,7 +73,14 @@ pub(super) fn run(args: &OverviewArgs, environment: &Environment) -> Result<Exit
         write(&overview, format, &out)?;
     }
     tell(&overview);
-    Ok(if args.fail_on_gap && overview.gaps() > 0 { Exit::PolicyFailed } else { Exit::Done })
+    Ok(if fails_on_gap(args, environment) && overview.gaps() > 0 { Exit::PolicyFailed } else { Exit::Done })
+}
+
+/// Whether what is missing fails the job. What else a policy of the project asks for is for its gates.
+fn fails_on_gap(args: &OverviewArgs, environment: &Environment) -> bool {
+    let mut alternatives =
+        environment.get("PLIMSOLL_FAIL_ON").unwrap_or_default().split("||").flat_map(|one| one.split(','));
+    args.fail_on_gap || args.fail_on.is_some() || alternatives.any(|one| one.trim() == "coverage_gap")
 }
 
 fn client(environment: &Environment) -> Result<Arc<GitLab>, Diagnosis> {

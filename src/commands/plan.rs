@@ -156,11 +156,16 @@ impl Child<'_> {
             "" => String::new(),
             image => format!("  image:\n    name: '{image}'\n    entrypoint: [\"\"]\n"),
         };
+        // That there is a gate is remembered with each image.
+        let variables = match self.policy {
+            NO_POLICY => String::new(),
+            policy => format!("  variables: {{PLIMSOLL_JOB_FAIL_ON: '{policy}'}}\n"),
+        };
         for (index, names) in shards.iter().enumerate() {
             let number = index + 1;
             let _ = write!(
                 text,
-                "retest_{number}:\n  stage: retest\n{image}  script:\n    - |\n      {} --out plimsoll-shards/{number} -- \\\n        \
+                "retest_{number}:\n  stage: retest\n{image}{variables}  script:\n    - |\n      {} --out plimsoll-shards/{number} -- \\\n        \
                  {}\n  artifacts:\n    when: always\n    access: developer\n    paths: [plimsoll-shards/{number}/]\n\n",
                 self.retest(),
                 names.join(" \\\n        ")

@@ -17,6 +17,7 @@ mod sbom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -28,6 +29,7 @@ use crate::cli::{NotifyArgs, OutputArgs, RetestArgs};
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::inventory::{self, LayerCache};
+use crate::matching::Memo;
 use crate::model::{
     Code, Diagnosis, ImageSnapshot, Limits, Outcome, Platform, RuleUse, SeverityCounts, ShardName, SnapshotChanges,
 };
@@ -38,6 +40,7 @@ use crate::state::{Finish, State, folder, verdict_file};
 use super::connection::Connection;
 use super::images::listing::{self, Listing};
 use super::judgement::Judgement;
+use super::section::Section;
 use super::{alert, base, database, parallel, platforms, scan, terminal};
 use alert::{Notified, Wish};
 use collect::{Changes, Collector};
@@ -87,6 +90,7 @@ pub(super) fn run(
         state,
         platform,
         judgement,
+        policy: policy(environment),
         started,
         jobs,
         collector: Collector::new(&out)?,
@@ -110,6 +114,8 @@ struct Retest {
     limits: Limits,
     platform: Platform,
     judgement: Judgement,
+    /// What a gate fails for, where one is asked for.
+    policy: Option<String>,
     started: Timestamp,
     today: Date,
     jobs: usize,
@@ -148,11 +154,13 @@ impl Retest {
         let mut pairs: Vec<(Known<'_>, Looked)> = known.into_iter().zip(looked).collect();
         let to_read: Vec<usize> =
             pairs.iter().enumerate().filter(|(_, (_, looked))| looked.is_to_read()).map(|(index, _)| index).collect();
-        if !to_read.is_empty() {
+        let section = (!to_read.is_empty()).then(|| {
             info!("{} images are read, as they are new or have moved", to_read.len());
-        }
+            Section::open(environment, "read", &format!("{} images are read", to_read.len()))
+        });
         let read =
             parallel::map(&to_read, READERS, |index| pairs.get(*index).map(|(known, looked)| self.read(known, looked)));
+        drop(section);
         for (index, read) in to_read.iter().zip(read) {
             if let (Some((_, looked)), Some(read)) = (pairs.get_mut(*index), read) {
                 *looked = read;
@@ -196,10 +204,14 @@ impl Retest {
         if let Some(database) = database {
             database.keep(BLOCKS_KEPT);
         }
-        let judging = Judging { database, gaps, sboms: &sboms };
+        let number: usize = groups.iter().map(Vec::len).sum();
+        let (memo, judged) = (Memo::new(FOUND_KEPT), AtomicUsize::new(0));
+        let judging = Judging { database, gaps, sboms: &sboms, memo: &memo, progress: (&judged, number) };
+        let section = Section::open(environment, "judged", &format!("{number} images are judged"));
         let done = parallel::map(groups, self.jobs.min(JUDGED_AT_ONCE), |group| self.judge_group(group, &judging));
         let mut done: Vec<Done> = done.into_iter().flatten().collect();
-        drop(opened);
+        drop(section);
+        drop((memo, opened));
         memory::tell(&self.state);
         done.sort_by_key(|done| done.order);
 
@@ -323,6 +335,12 @@ impl Retest {
     }
 }
 
+/// The policy that a gate enforces on what is judged here: the project's, else the one of the component.
+fn policy(environment: &Environment) -> Option<String> {
+    let named = ["PLIMSOLL_FAIL_ON", "PLIMSOLL_JOB_FAIL_ON"].into_iter().find_map(|name| environment.get(name));
+    named.filter(|text| !matches!(*text, "" | "never")).map(|text| text.chars().take(LONGEST_POLICY).collect())
+}
+
 /// Who is told at the end; nobody unless the command line says so. A setting would make each job of a plan tell its part.
 fn wish(args: &RetestArgs, environment: &Environment) -> Result<Option<Wish>, Diagnosis> {
     if args.notify.is_empty() {
@@ -417,4 +435,7 @@ const MOST_JOBS: usize = 64;
 const JUDGED_AT_ONCE: usize = 4;
 /// Bytes of the database that are kept unpacked.
 const BLOCKS_KEPT: usize = 32 << 20;
+/// Bytes of findings that are kept for the next image with the same packages.
+const FOUND_KEPT: usize = 16 << 20;
+const LONGEST_POLICY: usize = 500;
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);

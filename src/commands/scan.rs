@@ -15,7 +15,7 @@ use crate::context::{Environment, Job};
 use crate::exit::Exit;
 use crate::image::{self, InvalidSource, Source};
 use crate::inventory;
-use crate::matching;
+use crate::matching::{self, Memo};
 use crate::model::{
     Code, CoverageStatus, Diagnosis, Digest, Gap, GapKind, ImageReference, ImageScan, Inventory, Outcome, PackageKind,
     Platform, ScanDocument, Tool,
@@ -30,6 +30,7 @@ use super::import_log::{Entry, ImportLog};
 use super::judgement::Judgement;
 use super::output::Reports;
 use super::progress::Reading;
+use super::section::Section;
 use super::{
     base, bill_of_materials, built, database, doctor, gate, images, limits, page, platforms, preflight, sources,
     terminal,
@@ -72,9 +73,12 @@ pub(super) fn run(
     }
     let (names, out_of_reach) = preflight::images(names, &mut connection);
     let mut read_in = HashMap::new();
-    for name in &names {
+    for (index, name) in names.iter().enumerate() {
         let begun = Instant::now();
+        let title = format!("{name} ({} of {})", index + 1, names.len());
+        let section = (names.len() > 1).then(|| Section::open(environment, &format!("image_{}", index + 1), &title));
         let read = take_inventories(name, &platforms, &mut connection, output);
+        drop(section);
         read_in.extend(read.iter().map(|image| (image.name.clone(), begun.elapsed())));
         document.images.extend(read);
     }
@@ -350,7 +354,7 @@ fn can_be_judged(kind: PackageKind) -> bool {
 fn match_image(image: &mut ImageScan, database: &Database, today: Date) {
     let known = image.inventory.as_ref().map_or(0, |inventory| inventory.gaps.len());
     let before = image.diagnosis.clone();
-    judge(image, database, today);
+    judge(image, database, None, today);
     for gap in image.inventory.iter().flat_map(|inventory| inventory.gaps.iter().skip(known)) {
         warn!("{gap}");
     }
@@ -360,9 +364,9 @@ fn match_image(image: &mut ImageScan, database: &Database, today: Date) {
 }
 
 /// The same without a word.
-pub(super) fn judge(image: &mut ImageScan, database: &Database, today: Date) {
+pub(super) fn judge(image: &mut ImageScan, database: &Database, memo: Option<&Memo>, today: Date) {
     let Some(inventory) = &mut image.inventory else { return };
-    let matched = match matching::match_inventory(inventory, database) {
+    let matched = match matching::match_with(inventory, database, memo) {
         Ok(matched) => matched,
         Err(error) => {
             image.outcome = Outcome::Failure;

@@ -16,6 +16,11 @@ pub(super) fn error(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", neutralised(line));
 }
 
+/// Writes to standard error what is ours, steering characters included.
+pub(super) fn raw_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Text without control characters, so that nothing from an image or a server moves the cursor.
 pub(super) fn neutralised(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()

@@ -68,6 +68,9 @@ pub struct OverviewImage {
     /// When the advisories were put together that it was judged by, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisories: Option<Timestamp>,
+    /// The policy that a gate enforced on it then; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Findings that count; absent where it was never judged, which is not none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<SeverityCounts>,

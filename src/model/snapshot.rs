@@ -41,6 +41,9 @@ pub struct ImageSnapshot {
     /// When the advisories were put together that it was last judged by, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisories: Option<Timestamp>,
+    /// The policy that a gate enforced on it then; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// When it was first missed in the registry, UTC; absent while it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Timestamp>,
@@ -314,6 +317,7 @@ mod tests {
             last_seen: now,
             last_scanned: Some(now),
             advisories: None,
+            policy: None,
             gone: None,
             failure: None,
             failure_untold: false,

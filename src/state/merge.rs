@@ -120,6 +120,7 @@ mod tests {
             last_seen: at(seen),
             last_scanned: Some(at(seen)),
             advisories: None,
+            policy: None,
             gone: None,
             failure: None,
             failure_untold: false,

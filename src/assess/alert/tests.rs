@@ -45,6 +45,7 @@ fn image(tag: &str, content: u8, findings: &[KnownFinding]) -> ImageSnapshot {
         last_seen: now,
         last_scanned: Some(now),
         advisories: None,
+        policy: None,
         gone: None,
         failure: None,
         failure_untold: false,

@@ -151,6 +151,7 @@ impl Gathering {
                 distribution: image.distribution.clone(),
                 last_scanned: image.last_scanned,
                 advisories: image.advisories,
+                policy: image.policy.clone(),
                 counts: verdict.map(|verdict| verdict.counts),
                 fixable: verdict.map_or(0, |verdict| verdict.fixable),
                 kev: verdict.map_or(0, |verdict| verdict.kev),

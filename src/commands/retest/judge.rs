@@ -1,5 +1,6 @@
 //! One image judged by today's advisories, and what that changes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tracing::warn;
@@ -12,6 +13,7 @@ use super::{compare, memory};
 use crate::advisories::Database;
 use crate::assess::verdict::verdict;
 use crate::commands::scan;
+use crate::matching::Memo;
 use crate::model::{Code, Diagnosis, Digest, Gap, ImageScan, ImageSnapshot, Inventory, RuleUse, ScanDocument};
 use crate::state::{StateError, folder, verdict_file};
 
@@ -34,6 +36,10 @@ pub(super) struct Judging<'a> {
     /// What is missing in it.
     pub(super) gaps: &'a [Gap],
     pub(super) sboms: &'a Sboms,
+    /// What was found for the packages of other images.
+    pub(super) memo: &'a Memo,
+    /// How many are judged, of how many.
+    pub(super) progress: (&'a AtomicUsize, usize),
 }
 
 impl Retest {
@@ -43,7 +49,7 @@ impl Retest {
         let Some((_, first, looked)) = group.first_mut() else { return Vec::new() };
         let inventory = looked.take_inventory();
         let matched = match (looked.config(), judging.database) {
-            (Some(config), Some(database)) => self.matched(first, looked, inventory, config, database, judging.gaps),
+            (Some(config), Some(database)) => self.matched(first, looked, inventory, config, database, judging),
             (Some(_), None) => Err(Diagnosis::new(
                 Code::DatabaseUnavailable,
                 format!("{} could not be judged", first.name),
@@ -63,7 +69,8 @@ impl Retest {
             });
             let mut done = result.unwrap_or_else(|diagnosis| self.failed(*order, known, looked, diagnosis));
             done.entry.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            done.entry.line();
+            let (number, all_images) = judging.progress;
+            done.entry.line(number.fetch_add(1, Ordering::Relaxed) + 1, all_images);
             all.push(done);
         }
         all
@@ -77,16 +84,16 @@ impl Retest {
         inventory: Option<Inventory>,
         config: &Digest,
         database: &Database,
-        gaps: &[Gap],
+        judging: &Judging<'_>,
     ) -> Result<ImageScan, Diagnosis> {
         let inventory = match inventory {
             Some(inventory) => inventory,
             None => self.stored(known, looked, config)?,
         };
         let mut scan = scan::whether_complete(known.name.clone(), inventory);
-        scan::judge(&mut scan, database, self.today);
+        scan::judge(&mut scan, database, Some(judging.memo), self.today);
         if let Some(inventory) = &mut scan.inventory {
-            inventory.gaps.extend_from_slice(gaps);
+            inventory.gaps.extend_from_slice(judging.gaps);
         }
         Ok(scan)
     }
@@ -141,6 +148,7 @@ impl Retest {
             snapshot = snapshot.described(inventory, looked.shards(known).to_vec());
         }
         snapshot.last_scanned = Some(self.started);
+        snapshot.policy.clone_from(&self.policy);
         snapshot.advisories = judging.database.map(|database| database.info().built);
         snapshot.failure.clone_from(&scan.diagnosis);
         snapshot.failure_untold = is_untold(known.before, &snapshot);

@@ -53,6 +53,7 @@ impl<'a> Known<'a> {
             first_seen: before.map_or(now, |before| before.first_seen),
             last_seen: now,
             last_scanned: same.and_then(|before| before.last_scanned),
+            policy: same.and_then(|before| before.policy.clone()),
             advisories: same.and_then(|before| before.advisories),
             gone: None,
             failure: None,

@@ -48,13 +48,15 @@ impl Entry {
         Self { reason, digest: Some(snapshot.digest.clone()), ..Self::new(&snapshot.name, Result::Gone) }
     }
 
-    /// The image's line in the job's log.
-    pub(super) fn line(&self) {
+    /// The image's line in the job's log: the `number`th that is done, of all.
+    pub(super) fn line(&self, number: usize, all: usize) {
         let reason = self.reason.as_deref().unwrap_or_default();
         match (&self.diagnosis, &self.counts) {
-            (Some(diagnosis), _) => warn!("{}: {diagnosis}", self.name),
-            (None, Some(counts)) => info!("{}: {reason}: {}", self.name, super::in_words(counts)),
-            (None, None) => info!("{}: {reason}", self.name),
+            (Some(diagnosis), _) => warn!("{}: {diagnosis} ({number} of {all})", self.name),
+            (None, Some(counts)) => {
+                info!("{}: {reason}: {} ({number} of {all})", self.name, super::in_words(counts));
+            }
+            (None, None) => info!("{}: {reason} ({number} of {all})", self.name),
         }
     }
 }

@@ -97,11 +97,13 @@ impl Retest {
             // Read in part: what could be read is judged, and the next retest reads it again.
             return Ok(Looked::Read { digest, config, shards, inventory: Some(Box::new(inventory)) });
         }
+        // Recorded first, so that nothing is ever stored that no index names: whoever is killed in between leaves an image to be
+        // read again, and no file that nobody would find when the tag has moved.
+        let snapshot = known.snapshot(&digest, Some(&config), self.started).described(&inventory, shards.clone());
+        self.state.record(snapshot, true).map_err(|error| memory::diagnosis(&error))?;
         self.state
             .keep_inventory(known.repository, &config, &self.revision, &inventory)
             .map_err(|error| memory::diagnosis(&error))?;
-        let snapshot = known.snapshot(&digest, Some(&config), self.started).described(&inventory, shards.clone());
-        self.state.record(snapshot, true).map_err(|error| memory::diagnosis(&error))?;
         Ok(Looked::Read { digest, config, shards, inventory: None })
     }
 

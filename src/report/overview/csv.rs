@@ -10,14 +10,14 @@ use crate::report::text::{date_time, line};
 
 pub(super) fn write(overview: &Overview, out: &mut dyn Write) -> io::Result<()> {
     let mut text = String::from("\u{feff}");
-    let header = "project,image,owner,owner source,life cycle,deployed to,distribution,last scanned,advisories of,critical,high,medium,\
+    let header = "project,image,owner,owner source,life cycle,deployed to,distribution,last scanned,advisories of,policy,critical,high,medium,\
                   low,info,unknown,fixable,exploited,gap,gap in words";
     row(&mut text, header.split(',').map(str::to_owned));
     for project in &overview.projects {
         if let Some(gap) = &project.gap {
-            let mut cells = vec![String::new(); 19];
+            let mut cells = vec![String::new(); 20];
             cells.splice(0..1, [project.path.clone()]);
-            cells.splice(17..19, [gap.reason.label().to_owned(), gap.detail.clone()]);
+            cells.splice(18..20, [gap.reason.label().to_owned(), gap.detail.clone()]);
             row(&mut text, cells);
         }
         for image in &project.images {
@@ -31,6 +31,7 @@ pub(super) fn write(overview: &Overview, out: &mut dyn Write) -> io::Result<()> 
                 image.distribution.clone().unwrap_or_default(),
                 image.last_scanned.and_then(date_time).unwrap_or_default(),
                 image.advisories.and_then(date_time).unwrap_or_default(),
+                image.policy.clone().unwrap_or_default(),
             ];
             // What was never counted is empty, not 0.
             let number = |value: usize| image.counts.map_or_else(String::new, |_| value.to_string());

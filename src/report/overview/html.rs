@@ -114,7 +114,12 @@ fn row(project: &OverviewProject, image: &OverviewImage) -> String {
     let advisories = image.advisories.map(day).filter(|day| *day != scanned);
     let advisories = advisories.map_or_else(String::new, |day| format!("<small>by advisories of {day}</small>"));
     let distribution = escape(image.distribution.as_deref().unwrap_or_default());
-    let _ = write!(html, "<td>{scanned}{advisories}<small>{distribution}</small></td>");
+    let policy = match (&image.policy, image.last_scanned) {
+        (Some(policy), _) => format!("<small>by policy: {}</small>", escape(policy)),
+        (None, Some(_)) => "<small>by no policy</small>".to_owned(),
+        (None, None) => String::new(),
+    };
+    let _ = write!(html, "<td>{scanned}{advisories}{policy}<small>{distribution}</small></td>");
     for severity in [Severity::Critical, Severity::High, Severity::Medium, Severity::Low] {
         let class = severity.label().to_lowercase();
         match image.counts.map(|counts| counts.get(severity)) {

@@ -89,12 +89,12 @@ fn every_row_of_the_list_has_all_cells() {
                 quoted ^= *c == '"';
                 *c == ',' && !quoted
             });
-            assert_eq!(commas.count(), 18, "{row}");
+            assert_eq!(commas.count(), 19, "{row}");
         }
     }
     assert!(
         written(OverviewFormat::Csv, "shop")
-            .contains("g/shop,reg.io/g/p:shop,\"'@shop\",CODEOWNERS,,shop,,2026-11-20T06:00:00Z,2026-11-19T05:00:00Z,1,12,0,0,0,0,0,1,,")
+            .contains("g/shop,reg.io/g/p:shop,\"'@shop\",CODEOWNERS,,shop,,2026-11-20T06:00:00Z,2026-11-19T05:00:00Z,,1,12,0,0,0,0,0,1,,")
     );
 }
 
