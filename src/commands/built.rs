@@ -188,7 +188,8 @@ mod tests {
             ("", "it is empty"),
             ("sha256:12", "`sha256:12` has no digest"),
             ("1.2.3", "has no digest"),
-            ("what is it?", "is no digest"),
+            ("what is it?", "`what` has no digest"),
+            ("?", "`?` is no digest"),
             (r#"{"name": "package"}"#, "it has no `containerimage.digest`"),
             ("{", "EOF"),
         ] {

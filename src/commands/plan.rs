@@ -156,11 +156,8 @@ impl Child<'_> {
             "" => String::new(),
             image => format!("  image:\n    name: '{image}'\n    entrypoint: [\"\"]\n"),
         };
-        // That there is a gate is remembered with each image.
-        let variables = match self.policy {
-            NO_POLICY => String::new(),
-            policy => format!("  variables: {{PLIMSOLL_JOB_FAIL_ON: '{policy}'}}\n"),
-        };
+        // Whether there is a gate is remembered with each image.
+        let variables = format!("  variables: {{PLIMSOLL_JOB_FAIL_ON: '{}'}}\n", self.policy);
         for (index, names) in shards.iter().enumerate() {
             let number = index + 1;
             let _ = write!(

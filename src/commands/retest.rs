@@ -335,9 +335,10 @@ impl Retest {
     }
 }
 
-/// The policy that a gate enforces on what is judged here: the project's, else the one of the component.
+/// The policy that a gate enforces on what is judged here: the one of the component, which calls the gate with it, else the
+/// project's.
 fn policy(environment: &Environment) -> Option<String> {
-    let named = ["PLIMSOLL_FAIL_ON", "PLIMSOLL_JOB_FAIL_ON"].into_iter().find_map(|name| environment.get(name));
+    let named = ["PLIMSOLL_JOB_FAIL_ON", "PLIMSOLL_FAIL_ON"].into_iter().find_map(|name| environment.get(name));
     named.filter(|text| !matches!(*text, "" | "never")).map(|text| text.chars().take(LONGEST_POLICY).collect())
 }
 

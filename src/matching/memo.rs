@@ -186,10 +186,26 @@ impl Unit {
         let findings = self.findings.iter().map(|(_, finding)| finding).chain(doubtful);
         let text = |finding: &Finding| {
             let references: usize = finding.references.iter().map(|one| one.url.len() + EACH).sum();
-            finding.description.len() + finding.title.len() + references + finding.statements.len() * 4 * EACH
+            let package =
+                finding.package.name.len() + finding.package.version.len() + finding.package.purl.as_str().len();
+            package + finding.description.len() + finding.title.len() + references + finding.statements.len() * 4 * EACH
         };
         let findings: usize = findings.map(|finding| size_of::<Finding>() + 10 * EACH + text(finding)).sum();
-        self.packages.len() * (size_of::<Package>() + 6 * EACH) + self.gaps.len() * 4 * EACH + findings + 2 * EACH
+        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let package = |one: &Package| {
+            let source = one.source.as_ref().map_or(0, |source| source.name.len() + source.version.len());
+            let others = [&one.arch, &one.vendor, &one.module, &one.section, &one.owned_by, &one.origin];
+            size_of::<Package>()
+                + 6 * EACH
+                + one.name.len()
+                + one.version.len()
+                + source
+                + others.map(long).iter().sum::<usize>()
+        };
+        let packages: usize = self.packages.iter().map(package).sum();
+        let explained: usize = self.doubtful.iter().map(|(_, one)| one.explanation.len()).sum();
+        let gaps: usize = self.gaps.iter().map(|(_, gap)| 2 * EACH + gap.subject.len() + gap.reason.len()).sum();
+        packages + gaps + explained + findings + 2 * EACH
     }
 }
 
@@ -261,7 +277,7 @@ fn units<'a>(inventory: &'a Inventory, indexes: &[usize]) -> Vec<Vec<(usize, &'a
                 parents.push(parents.len());
                 parents.len() - 1
             });
-            let number = root(&parents, number);
+            let number = root(&mut parents, number);
             match own {
                 None => own = Some(number),
                 Some(first) if first == number => {}
@@ -276,14 +292,19 @@ fn units<'a>(inventory: &'a Inventory, indexes: &[usize]) -> Vec<Vec<(usize, &'a
     }
     let mut units: BTreeMap<usize, Vec<(usize, &Package)>> = BTreeMap::new();
     for (number, index, package) in members {
-        units.entry(root(&parents, number)).or_default().push((index, package));
+        units.entry(root(&mut parents, number)).or_default().push((index, package));
     }
     units.into_values().collect()
 }
 
-fn root(parents: &[usize], mut number: usize) -> usize {
+/// The unit that one has become a part of. Halves the way there for whoever asks next.
+fn root(parents: &mut [usize], mut number: usize) -> usize {
     while let Some(parent) = parents.get(number).copied().filter(|parent| *parent != number) {
-        number = parent;
+        let above = parents.get(parent).copied().unwrap_or(parent);
+        if let Some(known) = parents.get_mut(number) {
+            *known = above;
+        }
+        number = above;
     }
     number
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write};
@@ -207,21 +207,32 @@ fn failed(diagnosis: &Diagnosis) -> TestResult<'_> {
 
 /// The names of all tests, by the hash of class and name: that two names share one makes a number too many and no harm.
 #[derive(Debug, Default)]
-pub(super) struct Names(RefCell<HashSet<u64>>);
+pub(super) struct Names(RefCell<HashMap<u64, u64>>);
 
 impl Names {
     /// The name, numbered where the class has it already: two tags of one image may be scanned.
     pub(super) fn unique(&self, class: &str, name: String) -> String {
-        let is_new = |name: &str| {
+        let key = |name: &str| {
             let mut hasher = DefaultHasher::new();
             (class, name).hash(&mut hasher);
-            self.0.borrow_mut().insert(hasher.finish())
+            hasher.finish()
         };
-        if is_new(&name) {
+        let mut known = self.0.borrow_mut();
+        let own = key(&name);
+        let Some(next) = known.get(&own).copied() else {
+            known.insert(own, 2);
             return name;
+        };
+        // Where the last one ended, as many packages of a hostile database may have one name.
+        let mut number = next;
+        loop {
+            let numbered = format!("{name} ({number})");
+            number += 1;
+            if known.insert(key(&numbered), 2).is_none() {
+                known.insert(own, number);
+                return numbered;
+            }
         }
-        let numbered = (2..).map(|number: u64| format!("{name} ({number})")).find(|numbered| is_new(numbered));
-        numbered.unwrap_or(name)
     }
 }
 

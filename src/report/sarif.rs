@@ -118,8 +118,14 @@ impl Facts {
     fn of(document: &ScanDocument) -> Self {
         let mut remarks = wording::messages(document);
         // They stand in every run.
-        if let Some(more @ 1..) = remarks.len().checked_sub(MOST_REMARKS) {
-            remarks.truncate(MOST_REMARKS);
+        let mut bytes = 0;
+        let fits = |remark: &&wording::Message| {
+            bytes += remark.text.len();
+            bytes <= LONGEST_REMARKS
+        };
+        let kept = remarks.iter().take(MOST_REMARKS).take_while(fits).count();
+        if let Some(more @ 1..) = remarks.len().checked_sub(kept) {
+            remarks.truncate(kept);
             let text = format!("and {more} more remarks; plimsoll.json has them all");
             remarks.push(wording::Message { level: Level::Warning, text });
         }
@@ -232,6 +238,8 @@ const LARGEST: usize = 9_990_000;
 const FEW: usize = 1_000;
 
 const MOST_REMARKS: usize = 200;
+/// Bytes of all remarks, which every run repeats.
+const LONGEST_REMARKS: usize = 100_000;
 const MOST_RUNS: usize = 20;
 const MOST_RESULTS: usize = 5_000;
 const LONGEST_MESSAGE: usize = 2048;

@@ -10,7 +10,7 @@ use crate::model::{Finding, ScanDocument, Severity};
 /// How many findings of each level may still be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Selection {
-    /// Findings by severity, then suppressed ones.
+    /// Findings by severity, then suppressed ones by severity.
     left: [usize; LEVELS],
     taken: usize,
     all: usize,
@@ -79,47 +79,69 @@ pub(super) fn stated(document: &ScanDocument) -> impl Iterator<Item = (&Finding,
 /// What `render` makes of as many of the findings as fit into `limit` bytes. What is more than that without any finding
 /// stays as it is.
 pub(super) fn fit(
-    mut selection: Selection,
+    selection: Selection,
     limit: usize,
     mut render: impl FnMut(Selection, &mut Bounded) -> io::Result<()>,
 ) -> io::Result<Vec<u8>> {
-    loop {
-        let mut out = Bounded { held: Vec::new(), size: 0, limit };
-        render(selection, &mut out)?;
-        if out.size <= limit {
-            return Ok(out.held);
-        }
-        selection.shrink(fewer(selection.len(), out.size, limit));
-        if selection.len() == 0 {
-            let mut out = Bounded { held: Vec::new(), size: 0, limit: usize::MAX };
-            render(selection, &mut out)?;
-            return Ok(out.held);
-        }
+    let mut out = Bounded { held: Vec::new(), size: 0, limit };
+    render(selection, &mut out)?;
+    if out.size <= limit {
+        return Ok(out.held);
     }
+    let selection = largest(selection, out.size, limit, |selection| {
+        let mut out = Bounded { held: Vec::new(), size: 0, limit: 0 };
+        render(selection, &mut out).map(|()| out.size)
+    })?;
+    let mut out = Bounded { held: Vec::new(), size: 0, limit: usize::MAX };
+    render(selection, &mut out)?;
+    Ok(out.held)
 }
 
 /// The same for what is too large to be held: as many of the findings as fit, by what `render` writes of them.
 pub(super) fn measured(
-    mut selection: Selection,
+    selection: Selection,
     limit: usize,
     mut render: impl FnMut(Selection, &mut dyn io::Write) -> io::Result<()>,
 ) -> io::Result<Selection> {
-    loop {
+    let mut size = |selection| {
         let mut out = Bounded { held: Vec::new(), size: 0, limit: 0 };
-        render(selection, &mut out)?;
-        if out.size <= limit || selection.len() == 0 {
-            return Ok(selection);
-        }
-        selection.shrink(fewer(selection.len(), out.size, limit));
-    }
+        render(selection, &mut out).map(|()| out.size)
+    };
+    let all = size(selection)?;
+    if all <= limit { Ok(selection) } else { largest(selection, all, limit, size) }
 }
 
-/// How many of `number` findings that take `size` bytes could fit: fewer each time.
-fn fewer(number: usize, size: usize, limit: usize) -> usize {
-    let share = limit as f64 / size.max(1) as f64;
-    // Those that are left may be longer than the others.
-    ((number as f64 * share * 0.99) as usize).min(number.saturating_sub(1))
+/// As many of the findings as fit, where all of them take `all` bytes, more than `limit`. The severe ones may be short and the
+/// others long, so what fits is looked for between what does and what does not.
+fn largest(
+    selection: Selection,
+    all: usize,
+    limit: usize,
+    mut size: impl FnMut(Selection) -> io::Result<usize>,
+) -> io::Result<Selection> {
+    let cut = |number| {
+        let mut fewer = selection;
+        fewer.shrink(number);
+        fewer
+    };
+    let (mut fits, mut too_many) = (0, selection.len());
+    // By the average first, which is nearly right for most.
+    let mut first = Some((selection.len() as f64 * (limit as f64 / all.max(1) as f64) * 0.99) as usize);
+    for _ in 0..MOST_TRIES {
+        if too_many - fits <= 1 + fits / NEAR {
+            break;
+        }
+        let middle = fits + (too_many - fits) / 2;
+        let number = first.take().filter(|number| (fits + 1..too_many).contains(number)).unwrap_or(middle);
+        if size(cut(number))? <= limit { fits = number } else { too_many = number }
+    }
+    Ok(cut(fits))
 }
+
+/// Each costs a rendering of what is in question.
+const MOST_TRIES: usize = 24;
+/// As near as a part in so many is near enough.
+const NEAR: usize = 200;
 
 /// Holds what is written up to a limit, and counts all of it.
 #[derive(Debug)]
@@ -146,13 +168,11 @@ impl io::Write for Bounded {
 }
 
 fn level(finding: &Finding, is_suppressed: bool) -> usize {
-    if is_suppressed {
-        return LEVELS - 1;
-    }
-    Severity::ALL.iter().position(|severity| *severity == finding.severity).unwrap_or(0)
+    let severity = Severity::ALL.iter().position(|severity| *severity == finding.severity).unwrap_or(0);
+    if is_suppressed { Severity::ALL.len() + severity } else { severity }
 }
 
-const LEVELS: usize = Severity::ALL.len() + 1;
+const LEVELS: usize = 2 * Severity::ALL.len();
 
 #[cfg(test)]
 pub(in crate::report) mod tests {
@@ -218,6 +238,41 @@ pub(in crate::report) mod tests {
             let mildest = taken.iter().map(|(finding, gone)| level(finding, *gone)).max();
             assert!(mildest.zip(worst_left).is_none_or(|(taken, left)| taken <= left), "{number}");
         }
+    }
+
+    /// However long the mild ones are, the severe ones that fit are there.
+    #[test]
+    fn long_mild_findings_push_no_severe_one_out() {
+        let document = document(1, 600);
+        let all = Selection::all_of(&document);
+        let render = |mut selection: Selection, out: &mut dyn io::Write| {
+            for (finding, gone) in stated(&document).filter(|(finding, gone)| selection.takes(finding, *gone)) {
+                let length = if finding.severity <= Severity::Medium || gone { 10_000 } else { 10 };
+                out.write_all(&vec![b'x'; length])?;
+            }
+            Ok(())
+        };
+        for limit in [2_000, 3_000, 100_000, 1_000_000] {
+            let mut selection = measured(all, limit, render).unwrap();
+            let severe = stated(&document)
+                .filter(|(finding, gone)| selection.takes(finding, *gone) && finding.severity >= Severity::High)
+                .count();
+            assert!(severe >= (limit / 10).min(200) * 95 / 100, "{limit}: {severe} of 200");
+        }
+    }
+
+    #[test]
+    fn suppressed_ones_go_mildest_first_too() {
+        let mut document = document(2, 0);
+        let [low, critical] = document.images.as_mut_slice() else { panic!("two images") };
+        low.suppressed[0].finding.severity = Severity::Low;
+        critical.suppressed[0].finding.severity = Severity::Critical;
+        let mut one = Selection::of(stated(&document), 1);
+        let taken: Vec<Severity> = stated(&document)
+            .filter(|(finding, gone)| one.takes(finding, *gone))
+            .map(|(one, _)| one.severity)
+            .collect();
+        assert_eq!(taken, [Severity::Critical]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::memory;
 use crate::commands::{database, scan};
 use crate::image::{self, NoProgress, Source};
 use crate::inventory;
-use crate::model::{Code, Diagnosis, Digest, ImageReference, ImageSnapshot, Inventory, ShardName};
+use crate::model::{Base, Code, Diagnosis, Digest, ImageReference, ImageSnapshot, Inventory, ShardName};
 
 impl Retest {
     /// Asks what a tag points to: one request.
@@ -81,7 +81,9 @@ impl Retest {
             _ => {
                 let mut inventory = inventory::take_cached(&image, &limits, &NoProgress, self.layers.as_ref());
                 let mut clients = |_: &ImageReference| Ok(Arc::clone(&self.registry));
-                inventory.base = self.hints.base(&source, &image, &self.platform, &mut clients, &limits);
+                // That it could not be told today is not kept for ever.
+                let base = self.hints.base(&source, &image, &self.platform, &mut clients, &limits);
+                inventory.base = base.filter(|base| matches!(base, Base::Known(_)));
                 inventory
             }
         };

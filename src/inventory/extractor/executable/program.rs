@@ -145,15 +145,15 @@ fn version(data: &[u8]) -> Option<(&str, &[u8])> {
     }
     if end == digits {
         let rest = data.get(end..).unwrap_or_default();
-        let suffix = match EARLY.iter().find(|early| rest.starts_with(early)) {
+        let (mark, number) = match EARLY.iter().find(|early| rest.starts_with(early)) {
             Some(early) => {
                 let rest = rest.iter().skip(early.len());
-                early.len() + rest.take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count()
+                (early.len(), rest.take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count())
             }
-            None => rest.iter().take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()).count(),
+            None => (0, rest.iter().take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()).count()),
         };
-        if suffix <= LONGEST_SUFFIX {
-            end += suffix;
+        if number <= LONGEST_SUFFIX {
+            end += mark + number;
         }
     }
     let version = std::str::from_utf8(data.get(..end)?).ok()?;
