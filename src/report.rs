@@ -17,7 +17,6 @@ mod html;
 mod identifier;
 mod image_name;
 mod json;
-mod json_writer;
 mod junit;
 mod license;
 mod markdown;

@@ -411,7 +411,6 @@ fn sarif_logs_are_valid_and_within_limits() {
         ..documents::document()
     };
     let more = [("12,000", documents::many(12_000)), ("25 images", twenty_five_images)];
-    let many = ["12,000", "many"];
     for (what, document) in all().into_iter().chain(more) {
         let log = json("sarif", &document);
         assert_valid(&validator, &log, what);
@@ -440,7 +439,11 @@ fn sarif_logs_are_valid_and_within_limits() {
             }
         }
         let suppressed: usize = document.images.iter().map(|image| image.suppressed.len()).sum();
-        assert!(results == document.findings().count() + suppressed || many.contains(&what), "{what}: {results}");
+        let stated = document.findings().count() + suppressed;
+        let said = format!("the {results} most severe of {stated} findings are here");
+        let is_cut = log["runs"][0]["invocations"].to_string().contains(&said);
+        assert_eq!(is_cut, results != stated, "{what}: {results} of {stated}");
+        assert!(results >= stated / 4, "{what}: {results} of {stated}");
         let successful = &log["runs"][0]["invocations"][0]["executionSuccessful"];
         assert_eq!(*successful, document.outcome == plimsoll::model::Outcome::Success, "{what}");
     }

@@ -244,7 +244,8 @@ pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), D
         .map_err(|error| not_written(path, &error))
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+/// Writes beside the target and renames.
+pub(super) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(directory) = directory {
         fs::create_dir_all(directory)?;

@@ -49,7 +49,7 @@ pub(super) fn settled(
         pipeline_images(environment).into_iter().find(|image| image.is_guess && names == [image.image.as_str()]);
     let Some(guess) = guess.and_then(|guess| guess.image.parse::<ImageReference>().ok()) else {
         let current = |image: &ImageReference| connection.registry(image).ok()?.digest(image).ok()?;
-        return (pinned(names, &said, current), Vec::new());
+        return (pinned(&names, &said, current), Vec::new());
     };
     let (of_build, mut missed) = images_of_build(&guess, &said, environment, connection);
     if !of_build.is_empty() {
@@ -77,7 +77,7 @@ pub(super) fn settled(
 /// The images with the digests that were pushed under their names. A digest that is told without a tag, or without a name, is
 /// that of an image only if there is no other that it may be of; without a name also only if it is what the tag is now.
 fn pinned(
-    names: Vec<String>,
+    names: &[String],
     said: &[&Built],
     mut current: impl FnMut(&ImageReference) -> Option<Digest>,
 ) -> Vec<String> {
@@ -114,16 +114,14 @@ fn pinned(
         }
         is_it.then_some(*one)
     };
-    let found: Vec<Option<&Built>> = references.iter().map(|image| image.as_ref().and_then(&mut digest)).collect();
-    let pin = |((name, image), found): ((String, Option<ImageReference>), Option<&Built>)| match (image, found) {
-        (Some(image), Some(one)) => {
-            info!("{name} is {} (from {})", one.digest, one.origin);
-            image.at(one.digest.clone()).to_string()
-        }
-        _ => name,
+    let pinned = |(name, image): (&String, &Option<ImageReference>)| {
+        let Some((image, one)) = image.as_ref().and_then(|image| Some((image, digest(image)?))) else {
+            return name.clone();
+        };
+        info!("{name} is {} (from {})", one.digest, one.origin);
+        image.at(one.digest.clone()).to_string()
     };
-    let references = references.clone();
-    names.clone().into_iter().zip(references).zip(found).map(pin).collect()
+    names.iter().zip(&references).map(pinned).collect()
 }
 
 /// What the build names, and what it pushed without a name to the place of the guess or of the project; and what is in
@@ -216,7 +214,7 @@ mod tests {
         ] {
             let said: Vec<&Built> = built.iter().collect();
             let current = |_: &ImageReference| digest("a").parse().ok();
-            assert_eq!(pinned(names, &said, current), expected, "{what}");
+            assert_eq!(pinned(&names, &said, current), expected, "{what}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `plimsoll.json`: the scan document itself, from which every other report can be made again.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use crate::model::ScanDocument;
 
-use super::renderer::only_part;
-use super::{Renderer, json_writer};
+use super::Renderer;
+use super::renderer::{buffered, only_part};
 
 /// The scan document as JSON, indented for people and diffs.
 pub(super) struct Json;
@@ -21,7 +21,9 @@ impl Renderer for Json {
 
     fn render(&self, document: &ScanDocument, part: usize, out: &mut dyn io::Write) -> io::Result<()> {
         only_part(self.format(), part)?;
-        json_writer::pretty(document, out)?;
-        out.write_all(b"\n")
+        let mut out = buffered(out);
+        serde_json::to_writer_pretty(&mut out, document)?;
+        out.write_all(b"\n")?;
+        out.flush()
     }
 }

@@ -13,7 +13,6 @@ use super::dotenv::Dotenv;
 use super::gitlab::GitLab;
 use super::html::Html;
 use super::json::Json;
-use super::json_writer;
 use super::junit::JUnit;
 use super::markdown::Markdown;
 use super::sarif::Sarif;
@@ -52,8 +51,16 @@ pub(super) fn only_part(format: &str, part: usize) -> io::Result<()> {
 
 /// Writes JSON for programs: one line.
 pub(super) fn write_json(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
-    json_writer::compact(value, out)?;
-    out.write_all(b"\n")
+    let mut out = buffered(out);
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Serializers write a few bytes at a time; nothing but full buffers goes through `out`, which is not known when they
+/// are compiled.
+pub(super) fn buffered(out: &mut dyn io::Write) -> io::BufWriter<&mut dyn io::Write> {
+    io::BufWriter::with_capacity(BUFFER, out)
 }
 
 /// Writes a JSON object in one line, and as its last member the name that `name` makes of the id of all that stands
@@ -64,32 +71,46 @@ pub(super) fn write_named_json(
     name: impl FnOnce(StableId) -> String,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let mut hashed = Hashed { out, hash: Sha256::new() };
-    let mut end = json_writer::all_but_the_end(value, &mut hashed)?;
+    let mut hashed = Hashed { out, hash: Sha256::new(), held: Vec::with_capacity(BUFFER) };
+    serde_json::to_writer(&mut hashed, value)?;
     // The object is opened again.
-    end.pop();
-    hashed.write_all(&end)?;
-    let Hashed { out, hash } = hashed;
+    hashed.held.pop();
+    hashed.pass_on()?;
+    let Hashed { out, hash, .. } = hashed;
     writeln!(out, ",\"{member}\":{}}}", serde_json::Value::String(name(StableId::of_hash(hash))))
 }
 
-/// Hashes what it writes.
+/// Hashes what it writes, but never lets go of the last byte.
 struct Hashed<'a> {
     out: &'a mut dyn io::Write,
     hash: Sha256,
+    held: Vec<u8>,
+}
+
+impl Hashed<'_> {
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.hash.update(&self.held);
+        self.out.write_all(&self.held)?;
+        self.held.clear();
+        Ok(())
+    }
 }
 
 impl io::Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write_all(bytes)?;
-        self.hash.update(bytes);
+        if self.held.len() + bytes.len() > BUFFER && !bytes.is_empty() {
+            self.pass_on()?;
+        }
+        self.held.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        Ok(())
     }
 }
+
+const BUFFER: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -102,7 +123,7 @@ mod tests {
             write_named_json(&serde_json::json!({ "text": text }), "name", |id| id.uuid(), &mut out).unwrap();
             serde_json::from_slice::<serde_json::Value>(&out).unwrap()
         };
-        for length in [0, 1, 65_524, 65_525, 65_526, 65_527, 65_536, 200_000] {
+        for length in [0, 1, BUFFER - 12, BUFFER - 11, BUFFER - 10, BUFFER - 9, BUFFER, 3 * BUFFER] {
             let (one, other) = (written(&"x".repeat(length)), written(&"x".repeat(length + 1)));
             assert_eq!(one["text"].as_str().map(str::len), Some(length));
             assert_eq!(one, written(&"x".repeat(length)));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,13 +15,11 @@ use tracing::info;
 
 use super::sbom;
 use crate::cli::{OutputArgs, RetestArgs, ScanArgs};
-use crate::commands::output::Reports;
+use crate::commands::output::{Reports, not_written, replace};
 use crate::commands::scan;
 use crate::context::Environment;
 use crate::exit::Exit;
-use crate::model::{
-    Code, Diagnosis, ImageScan, ImageSnapshot, Inventory, RuleState, RuleUse, ScanDocument, SnapshotChanges,
-};
+use crate::model::{Diagnosis, ImageScan, ImageSnapshot, Inventory, RuleState, RuleUse, ScanDocument, SnapshotChanges};
 use crate::report::RENDERERS;
 
 /// Results of images, in a file.
@@ -46,7 +44,7 @@ impl Collector {
     /// A collector for results that go into `out`.
     pub(super) fn new(out: &Path) -> Result<Self, Diagnosis> {
         let path = out.join(format!(".plimsoll-{}.tmp", std::process::id()));
-        let file = nameless(out, &path).map_err(|error| unwritten(&path, &error))?;
+        let file = nameless(out, &path).map_err(|error| not_written(&path, &error))?;
         let spill = Spill { file, end: 0, places: Vec::new(), findings: 0, images: 0 };
         Ok(Self { path, spill: Mutex::new(spill) })
     }
@@ -59,7 +57,7 @@ impl Collector {
     /// Adds an image's result at a place of the document.
     pub(super) fn add(&self, order: usize, mut image: ImageScan) -> Result<(), Diagnosis> {
         keep_affected(&mut image);
-        let failed = |error: &io::Error| unwritten(&self.path, error);
+        let failed = |error: &io::Error| not_written(&self.path, error);
         if self.spill.lock().unwrap_or_else(PoisonError::into_inner).end > MOST_BYTES {
             // No report will be written that shows it.
             shorten(&mut image);
@@ -91,8 +89,8 @@ impl Collector {
         let findings = spill.findings;
         if findings <= MOST_FINDINGS && spill.end <= MOST_BYTES {
             for (_, start, length) in places {
-                let json = read(&mut spill.file, start, length).map_err(|error| unwritten(&self.path, &error))?;
-                let image = serde_json::from_slice(&json).map_err(|error| unwritten(&self.path, &error.into()))?;
+                let json = read(&mut spill.file, start, length).map_err(|error| not_written(&self.path, &error))?;
+                let image = serde_json::from_slice(&json).map_err(|error| not_written(&self.path, &error.into()))?;
                 document.images.push(image);
             }
             let scan = ScanArgs { formats: formats(), out: Some(out.to_owned()), ..args.scan() };
@@ -104,7 +102,7 @@ impl Collector {
             places.len()
         );
         let path = out.join("plimsoll.json");
-        write_whole(&path, |file| {
+        replace(&path, |file| {
             // The document ends with a list of images that is empty here.
             let shell = serde_json::to_string(&document)?;
             let (before, after) =
@@ -121,7 +119,7 @@ impl Collector {
             file.write_all(b"]")?;
             file.write_all(after.as_bytes())
         })
-        .map_err(|error| unwritten(&path, &error))?;
+        .map_err(|error| not_written(&path, &error))?;
         Ok(scan::exit(&document))
     }
 }
@@ -145,7 +143,7 @@ impl Changes {
     pub(super) fn new(out: &Path) -> Result<Self, Diagnosis> {
         let list = |name: &str| {
             let path = out.join(format!(".plimsoll-{name}-{}.tmp", std::process::id()));
-            let file = nameless(out, &path).map_err(|error| unwritten(&path, &error))?;
+            let file = nameless(out, &path).map_err(|error| not_written(&path, &error))?;
             Ok(Mutex::new(List { path, file, any: false }))
         };
         Ok(Self { before: list("before")?, after: list("after")? })
@@ -161,7 +159,7 @@ impl Changes {
 
     /// Writes the document: `shell`, whose lists are empty, with the lists.
     pub(super) fn write(&self, path: &Path, shell: &SnapshotChanges) -> Result<(), Diagnosis> {
-        write_whole(path, |file| {
+        replace(path, |file| {
             let shell = serde_json::to_string(shell)?;
             let none = || io::Error::other("the document has no such list");
             let (head, rest) = shell.split_once("\"before\":[]").ok_or_else(none)?;
@@ -175,7 +173,7 @@ impl Changes {
             }
             file.write_all(tail.as_bytes())
         })
-        .map_err(|error| unwritten(path, &error))
+        .map_err(|error| not_written(path, &error))
     }
 }
 
@@ -185,7 +183,7 @@ impl List {
         let written = serde_json::to_writer(&mut json, document).map_err(io::Error::from);
         let written = written.and_then(|()| self.file.write_all(&json));
         self.any = true;
-        written.map_err(|error| unwritten(&self.path, &error))
+        written.map_err(|error| not_written(&self.path, &error))
     }
 }
 
@@ -265,38 +263,11 @@ fn formats() -> Vec<String> {
     names.filter(|name| !sbom::FORMATS.contains(name)).map(str::to_owned).collect()
 }
 
-/// Writes a document of ours.
-pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), Diagnosis> {
-    write_whole(path, |file| serde_json::to_writer(file as &mut dyn Write, document).map_err(io::Error::from))
-        .map_err(|error| unwritten(path, &error))
-}
-
-/// Writes beside the target and renames, so that a reader never meets half a file.
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        write(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
 fn read(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Diagnosis {
-    let what = format!("cannot write `{}`", path.display());
-    let fix = "give a directory that can be written with --out";
-    Diagnosis::new(Code::ReportNotWritten, what, error.to_string(), fix)
 }
 
 const IMAGES: &str = "\"images\":[]";

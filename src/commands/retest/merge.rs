@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
-use super::collect::{self, Collector, Rules};
+use super::collect::{Collector, Rules};
 use super::log::{Entry, ImportLog, Result as LogResult};
 use super::sbom;
 use crate::cli::{OutputArgs, RetestArgs};
@@ -74,7 +74,7 @@ pub(super) fn run(
     let failed = document.outcome == Outcome::Failure;
     let exit = collector.write(document, args, output, environment, out)?;
     if let Some(changes) = changes {
-        collect::write_json(&out.join(SnapshotChanges::FILE), &changes)?;
+        output::write_json(&out.join(SnapshotChanges::FILE), &changes)?;
     }
     let mut any = false;
     if let Some(import) = import {

@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{Finding, ImageScan, ScanDocument, Severity};
 use crate::report::identifier::{Identifier, Url};
+use crate::report::renderer::buffered;
 use crate::report::subject::{Subject, instruction};
-use crate::report::{json_writer, text, wording};
+use crate::report::{text, wording};
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -47,7 +48,10 @@ struct Row<'a> {
 /// Writes JSON that can stand in a `script` element: without `<`, nothing in it ends the element or starts a comment.
 pub(super) fn write(document: &ScanDocument, out: &mut dyn Write) -> io::Result<()> {
     let images = document.images.iter().map(|image| text::short(&image.name, LONGEST)).collect();
-    json_writer::compact(&Data { images, findings: document }, &mut Inert(out))
+    let mut inert = Inert(out);
+    let mut out = buffered(&mut inert);
+    serde_json::to_writer(&mut out, &Data { images, findings: document })?;
+    out.flush()
 }
 
 /// One row at a time: there may be many.
