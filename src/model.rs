@@ -26,6 +26,7 @@ mod rule;
 mod secret;
 mod severity;
 mod snapshot;
+mod totals;
 
 pub use advisory::{
     Advisory, AdvisoryDetails, Constraint, CveFacts, Cvss, Epss, Event, FeedId, FixState, Kev, Range, Reference,
@@ -58,3 +59,4 @@ pub use severity::Severity;
 pub use snapshot::{
     DayCounts, ImageSnapshot, KnownFinding, KnownGap, SeverityCounts, SnapshotChanges, StateIndex, Told, Verdict,
 };
+pub use totals::Totals;

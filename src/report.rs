@@ -6,6 +6,7 @@
 
 mod action;
 pub mod alert;
+mod attention;
 mod change;
 mod code_quality;
 pub mod comment;
@@ -35,4 +36,5 @@ mod wording;
 
 pub use image_name::version_tag;
 pub use renderer::{RENDERERS, Renderer};
+pub use selection::Selection;
 pub use text::count;

@@ -1013,6 +1013,32 @@ fn the_gate_warns_fails_and_leaves_a_test_report() {
         assert_eq!(run.code, 2, "{policy}: {}", run.stdout);
         assert!(run.stderr.contains("the policy given by --warn-on is wrong"), "{policy}: {}", run.stderr);
     }
+    // What could not be judged is no finding, and can fail a gate all the same.
+    let (run, _) = gate(&["--fail-on", "coverage_gap"]);
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 1), "{}", run.stdout);
+    let mut document = pipeline.document.clone();
+    document.images[0].coverage[0].status = plimsoll::model::CoverageStatus::NoData;
+    let report = pipeline.directory.join("plimsoll-report/plimsoll.json");
+    std::fs::write(report, serde_json::to_vec(&document).unwrap()).unwrap();
+    let (run, xml) = gate(&["--fail-on", "critical || coverage_gap"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let missing = "2 packages could not be judged, which is not \"no vulnerabilities\"";
+    assert!(
+        run.stdout.contains(&format!("  not judged whole: {image}: no data for npm: {missing}\n")),
+        "{}",
+        run.stdout
+    );
+    let last = run.stdout.trim_end().lines().last().unwrap_or_default();
+    let expected = "1 finding and 1 image with a coverage gap match `critical || coverage_gap` (--fail-on)";
+    assert_eq!(last, format!("gate: failed: {expected}"));
+    assert!(
+        xml.contains("name=\"everything could be judged\">\n   <failure") && xml.contains("no data for npm"),
+        "{xml}"
+    );
+    let (run, xml) = gate(&["--fail-on", "never", "--warn-on", "coverage_gap"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(run.stdout.contains("gate: warning: 0 findings and 1 image with a coverage gap match"), "{}", run.stdout);
+    assert_eq!(xml.matches("<skipped").count(), 1, "{xml}");
     // A wrong policy stops the scan before any work.
     let run = run_in(&pipeline.directory, &["scan", &image], &[("PLIMSOLL_FAIL_ON", "sevrity>=high")]).expect(2);
     assert!(run.stderr.contains("did you mean `severity`") && !run.stderr.contains("layers"), "{}", run.stderr);

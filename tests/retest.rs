@@ -662,7 +662,29 @@ fn a_scheduled_pipeline_keeps_its_memory_in_the_project() {
     assert!(uploads <= 4 && requests.len() <= 6 + 20, "{requests:?}");
     assert!(pipeline.desk.registry.take_requests().iter().filter(|one| one.starts_with("HEAD")).count() == 6);
     // Duplicates are taken away.
-    assert_eq!(pipeline.files().iter().filter(|name| name.contains("/index/")).count(), 2);
+    let files = pipeline.files();
+    assert_eq!(files.iter().filter(|name| name.contains("/index/")).count(), 2);
+    // Others read it with what is written for them.
+    let page = include_str!("../docs/retest.md");
+    let (_, commands) = page.split_once("```sh\ncurl").unwrap();
+    let (commands, _) = commands.split_once("```").unwrap();
+    let (index, file) = commands.split_once("\ncurl").unwrap();
+    let curl = |command: &str, file: &str| -> Value {
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", &format!("curl --fail --silent --show-error {command}")]);
+        bash.env("FILE", file.trim_start_matches("plimsoll-state/")).envs(schedule.iter().cloned());
+        let output = bash.output().expect("bash");
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(curl(index, "")["images"].as_object().unwrap().len(), 6);
+    let of_all = |end: &str| files.iter().filter(|name| name.ends_with(end)).collect::<Vec<_>>();
+    for name in of_all(".inventory.zst") {
+        assert!(!curl(file, name)["inventory"]["packages"].as_array().unwrap().is_empty(), "{name}");
+    }
+    for name in of_all(".verdict.zst") {
+        assert!(curl(file, name)["findings"].is_array(), "{name}");
+    }
 }
 
 #[test]

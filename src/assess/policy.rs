@@ -8,9 +8,10 @@
 //! ```
 //! A bare severity means "at least": `high` is `severity>=high`. `none` and `never` match nothing. `new` is what the baseline does
 //! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. `base` is what the base
-//! image is known to bring, `own` everything else. Texts after `==` may have the wildcards of ignore rules. Names that are not
+//! image is known to bring, `own` everything else. `coverage_gap` is no finding but an image that could not be judged whole. Texts after `==` may have the wildcards of ignore rules. Names that are not
 //! known are errors that name the nearest known one, before any finding is read.
 
+mod coverage;
 mod parse;
 
 use std::cmp::Ordering;
@@ -64,6 +65,8 @@ enum Flag {
     Existing,
     Base,
     Own,
+    /// Of an image, never of a finding.
+    CoverageGap,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +163,23 @@ impl<'a> Around<'a> {
         let base = image.inventory.as_ref().and_then(|inventory| inventory.base_layers(dockerfile));
         Self { image: Some(image), base, now: Some(document.started) }
     }
+
+    /// Whether the image, or its owner, bears a name.
+    fn is_called(&self, field: TextField, wanted: &str) -> bool {
+        match (field, self.image) {
+            (TextField::Image, Some(image)) => {
+                [&image.name, image.source_name()].iter().any(|name| glob::matches(wanted, name))
+            }
+            (TextField::Owner, _) => self.owner().is_some_and(|owner| glob::matches(wanted, owner)),
+            _ => false,
+        }
+    }
+
+    /// Whom the image's labels name.
+    fn owner(&self) -> Option<&'a str> {
+        let labels = &self.image?.inventory.as_ref()?.image.config.labels;
+        OWNER_LABELS.iter().find_map(|label| labels.get(*label)).map(|owner| owner.trim()).filter(|o| !o.is_empty())
+    }
 }
 
 struct Case<'a> {
@@ -186,12 +206,6 @@ impl<'a> Case<'a> {
         let age = self.around.now?.duration_since(self.finding.published?);
         Some(age.as_secs_f64() / 86_400.0)
     }
-
-    /// Whom the image's labels name.
-    fn owner(&self) -> Option<&'a str> {
-        let labels = &self.around.image?.inventory.as_ref()?.image.config.labels;
-        OWNER_LABELS.iter().find_map(|label| labels.get(*label)).map(|owner| owner.trim()).filter(|o| !o.is_empty())
-    }
 }
 
 impl fmt::Display for Policy {
@@ -216,6 +230,7 @@ impl Node {
             Self::Not(node) => node.needs_scan(),
             Self::Flag(Flag::Base) => Some("base"),
             Self::Flag(Flag::Own) => Some("own"),
+            Self::Flag(Flag::CoverageGap) => Some("coverage_gap"),
             Self::Number(NumberField::Cvss, ..) => Some("cvss"),
             Self::Number(NumberField::Epss, ..) => Some("epss"),
             Self::Number(NumberField::Age, ..) => Some("age"),
@@ -242,6 +257,7 @@ impl Node {
             Self::Flag(Flag::Base) => case.is_base(),
             // What nobody knows to be the base image's is ours to answer for.
             Self::Flag(Flag::Own) => !case.is_base(),
+            Self::Flag(Flag::CoverageGap) => false,
             Self::Severity(operator, severity) => operator.holds(finding.severity.cmp(severity)),
             Self::Number(field, operator, wanted) => {
                 let value = match field {
@@ -257,20 +273,22 @@ impl Node {
                     TextField::Id => finding.identifiers.iter().any(|id| id.eq_ignore_ascii_case(wanted)),
                     TextField::Package => glob::matches(wanted, &finding.package.name),
                     TextField::Path => case.locations().iter().any(|location| glob::matches(wanted, &location.path)),
-                    TextField::Image => case.around.image.is_some_and(|image| {
-                        [&image.name, image.source_name()].iter().any(|name| glob::matches(wanted, name))
-                    }),
-                    TextField::Owner => case.owner().is_some_and(|owner| glob::matches(wanted, owner)),
+                    TextField::Image | TextField::Owner => case.around.is_called(*field, wanted),
                     TextField::Kind => finding.package.kind.purl_type() == wanted,
                     TextField::Fix => fix_name(finding.fix.state) == wanted,
                 };
-                equal == (*operator == Operator::Equal)
+                operator.is_met(equal)
             }
         }
     }
 }
 
 impl Operator {
+    /// Whether a text that is, or is not, the wanted one is what was asked for.
+    fn is_met(self, equal: bool) -> bool {
+        equal == (self == Self::Equal)
+    }
+
     fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),

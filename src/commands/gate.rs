@@ -1,5 +1,6 @@
 //! `plimsoll gate`: the verdict, in a job of its own because GitLab drops the security report of a failed job.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,8 @@ use crate::cli::GateArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::model::{Code, Diagnosis, Finding, ImageScan, Outcome, ScanDocument};
-use crate::report::gate::GateReport;
+use crate::report::count;
+use crate::report::gate::{GateReport, what_is_missing};
 
 use super::{output, terminal};
 
@@ -18,15 +20,21 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     let document = read_document(&args.report)?;
     let failing = policies.fail.concerned(&document);
     // What fails is not warned of as well.
-    let is_failing = |finding: &Finding| failing.iter().any(|(_, known)| std::ptr::eq(*known, finding));
-    let mut warned = policies.warn.as_ref().map(|(policy, _)| policy.concerned(&document)).unwrap_or_default();
-    warned.retain(|(_, finding)| !is_failing(finding));
+    let known: HashSet<*const Finding> = failing.iter().map(|(_, finding)| std::ptr::from_ref(*finding)).collect();
+    let warn = policies.warn.as_ref().map(|(policy, _)| policy);
+    let mut warned = warn.map(|policy| policy.concerned(&document)).unwrap_or_default();
+    warned.retain(|(_, finding)| !known.contains(&std::ptr::from_ref(*finding)));
+    let gaps = policies.fail.gaps(&document);
+    let mut warned_gaps = warn.map(|policy| policy.gaps(&document)).unwrap_or_default();
+    warned_gaps.retain(|image| !gaps.iter().any(|known| std::ptr::eq(*known, *image)));
     if let Some(path) = &args.junit {
         let report = GateReport {
             policy: policies.fail.to_string(),
             failing: &failing,
+            gaps: &gaps,
             warning: policies.warn.as_ref().map(|(policy, _)| policy.to_string()),
             warned: &warned,
+            warned_gaps: &warned_gaps,
         };
         output::write_file(path, |out| report.junit(&document, out))
             .map_err(|error| output::not_written(path, &error))?;
@@ -34,9 +42,12 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     let mut text = String::new();
     if let Some((policy, origin)) = &policies.warn {
         list(&mut text, &warned);
-        let _ = writeln!(text, "gate: warning: {} match `{policy}` ({origin})", number(warned.len()));
+        missing(&mut text, &warned_gaps);
+        let number = number(warned.len(), warned_gaps.len());
+        let _ = writeln!(text, "gate: warning: {number} match `{policy}` ({origin})");
     }
     list(&mut text, &failing);
+    missing(&mut text, &gaps);
     let asked =
         |asks: fn(&Policy) -> bool| asks(&policies.fail) || policies.warn.iter().any(|(policy, _)| asks(policy));
     if asked(Policy::needs_baseline) {
@@ -53,19 +64,24 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     let Policies { fail: policy, origin, .. } = &policies;
     let incomplete = document.outcome == Outcome::Failure;
     let total = document.findings().count();
-    if failing.is_empty() && incomplete {
+    let passed = failing.is_empty() && gaps.is_empty();
+    if passed && incomplete {
         let of_images = document.images.iter().filter_map(|image| image.diagnosis.as_ref());
         for diagnosis in document.diagnoses.iter().chain(of_images) {
             let _ = writeln!(text, "  {diagnosis}");
         }
         let _ = writeln!(text, "gate: undecided: no finding matches `{policy}` ({origin}), but the scan is incomplete");
-    } else if failing.is_empty() {
+    } else if passed {
         let _ = writeln!(text, "gate: passed: none of {total} findings matches `{policy}` ({origin})");
     } else {
-        let _ = writeln!(text, "gate: failed: {} of {total} findings match `{policy}` ({origin})", failing.len());
+        let number = match gaps.len() {
+            0 => format!("{} of {total} findings", failing.len()),
+            gaps => number(failing.len(), gaps),
+        };
+        let _ = writeln!(text, "gate: failed: {number} match `{policy}` ({origin})");
     }
     terminal::print(terminal::neutralised(&text).as_bytes());
-    Ok(match (failing.is_empty(), incomplete) {
+    Ok(match (passed, incomplete) {
         (false, _) => Exit::PolicyFailed,
         (true, true) => Exit::Incomplete,
         (true, false) => Exit::Done,
@@ -150,8 +166,19 @@ fn list(text: &mut String, findings: &[(&ImageScan, &Finding)]) {
     }
 }
 
-fn number(findings: usize) -> String {
-    if findings == 1 { "1 finding".into() } else { format!("{findings} findings") }
+/// The images that could not be judged whole, and why.
+fn missing(text: &mut String, gaps: &[&ImageScan]) {
+    for image in gaps.iter().take(SHOWN) {
+        let _ = writeln!(text, "  not judged whole: {}: {}", image.name, what_is_missing(image));
+    }
+    if let Some(more @ 1..) = gaps.len().checked_sub(SHOWN) {
+        let _ = writeln!(text, "  … and {more} more images that were not judged whole");
+    }
+}
+
+fn number(findings: usize, gaps: usize) -> String {
+    let findings = count(findings, "finding");
+    if gaps == 0 { findings } else { format!("{findings} and {} with a coverage gap", count(gaps, "image")) }
 }
 
 fn is_base_known(document: &ScanDocument) -> bool {

@@ -16,11 +16,12 @@ use crate::gitlab::{GitLab, Repository};
 use crate::model::{Code, Diagnosis, Overview, Secret, Tool};
 use crate::report::overview::OverviewFormat;
 
-use super::{parallel, terminal};
+use super::{gate, parallel, terminal};
 use gather::{Gathered, Gathering};
 
 pub(super) fn run(args: &OverviewArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let stale_after = days(&args.stale_after)?;
+    let fails_on_gap = fails_on_gap(args, environment)?;
     let scope = args.group.as_deref().or_else(|| environment.get("CI_PROJECT_ROOT_NAMESPACE"));
     let Some(scope) = scope else {
         let fix = "name a group with --group, by path or id";
@@ -73,14 +74,13 @@ pub(super) fn run(args: &OverviewArgs, environment: &Environment) -> Result<Exit
         write(&overview, format, &out)?;
     }
     tell(&overview);
-    Ok(if fails_on_gap(args, environment) && overview.gaps() > 0 { Exit::PolicyFailed } else { Exit::Done })
+    Ok(if fails_on_gap && overview.gaps() > 0 { Exit::PolicyFailed } else { Exit::Done })
 }
 
 /// Whether what is missing fails the job. What else a policy of the project asks for is for its gates.
-fn fails_on_gap(args: &OverviewArgs, environment: &Environment) -> bool {
-    let mut alternatives =
-        environment.get("PLIMSOLL_FAIL_ON").unwrap_or_default().split("||").flat_map(|one| one.split(','));
-    args.fail_on_gap || args.fail_on.is_some() || alternatives.any(|one| one.trim() == "coverage_gap")
+fn fails_on_gap(args: &OverviewArgs, environment: &Environment) -> Result<bool, Diagnosis> {
+    let (policy, _) = gate::policy(args.fail_on.as_deref(), environment)?;
+    Ok(args.fail_on_gap || policy.needs_coverage())
 }
 
 fn client(environment: &Environment) -> Result<Arc<GitLab>, Diagnosis> {

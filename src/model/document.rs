@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Diagnosis, Dockerfile, Finding, Inventory, PackageKind, Platform, RuleUse, Severity, ShardName, Suppressed,
-};
+use super::{Diagnosis, Dockerfile, Finding, Inventory, PackageKind, Platform, RuleUse, ShardName, Suppressed, Totals};
 
 /// `plimsoll.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +121,10 @@ pub struct ImageScan {
     pub suppressed: Vec<Suppressed>,
     /// What there was advisory data for, and what not.
     pub coverage: Vec<Coverage>,
+    /// What it has in all, where only the most severe findings are listed: reports of many images have an end.
+    /// `plimsoll.json` has none, so this is no part of it.
+    #[serde(skip)]
+    pub totals: Option<Box<Totals>>,
 }
 
 /// What a scan was compared with, both sides judged by the same advisories.
@@ -182,6 +184,12 @@ impl ScanDocument {
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.images.iter().flat_map(|image| &image.findings)
     }
+
+    /// The numbers of all images together.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.images.iter().fold(Totals::default(), |sum, image| sum.and(&image.totals()))
+    }
 }
 
 impl ImageScan {
@@ -196,6 +204,7 @@ impl ImageScan {
             findings: Vec::new(),
             suppressed: Vec::new(),
             coverage: Vec::new(),
+            totals: None,
         }
     }
 
@@ -205,10 +214,23 @@ impl ImageScan {
         Platform::split_name(&self.name).0
     }
 
-    /// The number of findings of each severity, in the order of [`Severity::ALL`].
+    /// What it has in all, whether or not it is listed.
     #[must_use]
-    pub fn counts(&self) -> [(Severity, usize); 6] {
-        Severity::ALL.map(|severity| (severity, self.findings.iter().filter(|f| f.severity == severity).count()))
+    pub fn totals(&self) -> Totals {
+        self.totals.as_deref().copied().unwrap_or_else(|| Totals::listed(self))
+    }
+
+    /// Whether it has findings, whether or not they are listed.
+    #[must_use]
+    pub fn has_findings(&self) -> bool {
+        !self.findings.is_empty() || self.totals.as_ref().is_some_and(|totals| totals.findings() > 0)
+    }
+
+    /// The number of its packages. Of an image of a retest only packages with findings are listed; its coverage counts all.
+    #[must_use]
+    pub fn package_count(&self) -> usize {
+        let listed = self.inventory.as_ref().map_or(0, |inventory| inventory.packages.len());
+        listed.max(self.coverage.iter().map(|coverage| coverage.packages).sum())
     }
 
     /// Whether everything that was found could be judged: no finding then means clean.

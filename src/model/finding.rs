@@ -185,3 +185,17 @@ pub enum SuppressionReason {
     /// The report was made of other findings only.
     Filter,
 }
+
+impl SuppressionReason {
+    /// All reasons, in the order in which they are told.
+    pub const ALL: [Self; 8] = [
+        Self::OwnedByOsPackage,
+        Self::ThirdPartyPackage,
+        Self::KernelHeaders,
+        Self::NotComparable,
+        Self::Vex,
+        Self::IgnoreRule,
+        Self::Setting,
+        Self::Filter,
+    ];
+}

@@ -36,29 +36,25 @@ impl Renderer for Dotenv {
                 || (matches!(Verdict::of(document, image), Verdict::Vulnerable) && image.is_fully_covered())
         });
         let complete = document.outcome == Outcome::Success && judged && !images.is_empty();
-        let suppressed: usize = images.iter().map(|image| image.suppressed.len()).sum();
         let gaps: usize = images.iter().map(|image| wording::gaps(image).count()).sum();
-        let fixable = document.findings().filter(|finding| finding.fix.is_available()).count();
-        let exploited = document.findings().filter(|finding| finding.kev.is_some()).count();
-        let worst = document.findings().map(|finding| finding.severity).max();
-        let count = |severity| document.findings().filter(|finding| finding.severity == severity).count();
+        let totals = document.totals();
         writeln!(out, "PLIMSOLL_STATUS={status}")?;
         writeln!(out, "PLIMSOLL_COMPLETE={complete}")?;
         writeln!(out, "PLIMSOLL_EXAMPLE_DATA={}", wording::is_example(document))?;
         writeln!(out, "PLIMSOLL_IMAGES={}", images.len())?;
-        writeln!(out, "PLIMSOLL_FINDINGS={}", document.findings().count())?;
-        for severity in Severity::ALL {
-            writeln!(out, "PLIMSOLL_{}={}", severity.label().to_uppercase(), count(severity))?;
+        writeln!(out, "PLIMSOLL_FINDINGS={}", totals.findings())?;
+        for (severity, number) in totals.by_severity() {
+            writeln!(out, "PLIMSOLL_{}={number}", severity.label().to_uppercase())?;
         }
-        writeln!(out, "PLIMSOLL_FIXABLE={fixable}")?;
-        writeln!(out, "PLIMSOLL_EXPLOITED={exploited}")?;
-        writeln!(out, "PLIMSOLL_SUPPRESSED={suppressed}")?;
+        writeln!(out, "PLIMSOLL_FIXABLE={}", totals.fixable)?;
+        writeln!(out, "PLIMSOLL_EXPLOITED={}", totals.exploited)?;
+        writeln!(out, "PLIMSOLL_SUPPRESSED={}", totals.suppressed())?;
         writeln!(out, "PLIMSOLL_GAPS={gaps}")?;
         if let Some(total) = change::total(document) {
             writeln!(out, "PLIMSOLL_NEW={}", total.introduced.len())?;
             writeln!(out, "PLIMSOLL_FIXED={}", change::fixed(document))?;
         }
-        writeln!(out, "PLIMSOLL_WORST={}", worst.map_or("none", Severity::label).to_lowercase())?;
+        writeln!(out, "PLIMSOLL_WORST={}", totals.worst().map_or("none", Severity::label).to_lowercase())?;
         match document.database.as_ref().and_then(|database| date_time(database.built)) {
             Some(built) => writeln!(out, "PLIMSOLL_DATABASE_BUILT={built}"),
             None => Ok(()),

@@ -9,6 +9,9 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 use super::image_name::ImageName;
 use super::junit::{self, Names, Suite, Test, TestResult};
 use super::selection::{Selection, fit};
+use super::text::count;
+use super::verdict::uncovered;
+use super::wording;
 
 /// What the gate found.
 pub struct GateReport<'a> {
@@ -16,10 +19,25 @@ pub struct GateReport<'a> {
     pub policy: String,
     /// What it concerns.
     pub failing: &'a [(&'a ImageScan, &'a Finding)],
+    /// Images that it concerns because they could not be judged whole.
+    pub gaps: &'a [&'a ImageScan],
     /// The policy that only warns.
     pub warning: Option<String>,
     /// What that concerns.
     pub warned: &'a [(&'a ImageScan, &'a Finding)],
+    /// And of images.
+    pub warned_gaps: &'a [&'a ImageScan],
+}
+
+/// What could not be judged of an image, in a line.
+#[must_use]
+pub fn what_is_missing(image: &ImageScan) -> String {
+    let diagnosis = image.diagnosis.iter().map(|diagnosis| diagnosis.what.clone());
+    let unjudged = uncovered(image).map(|coverage| wording::no_data(&coverage.shard.to_string(), coverage.packages));
+    let mut gaps = wording::gaps(image);
+    let first = gaps.next().map(ToString::to_string);
+    let more = Some(gaps.count()).filter(|more| *more > 0).map(|more| format!("and {}", count(more, "more gap")));
+    diagnosis.chain(unjudged).chain(first).chain(more).collect::<Vec<_>>().join("; ")
 }
 
 impl GateReport<'_> {
@@ -40,7 +58,7 @@ impl GateReport<'_> {
             of_images.entry(std::ptr::from_ref(image)).or_default().push((finding, is_warned));
         }
         let of_image = |image| of_images.get(&std::ptr::from_ref(image)).into_iter().flatten().copied();
-        let all = Selection::of(document.images.iter().flat_map(of_image), usize::MAX);
+        let all = Selection::of(document.images.iter().flat_map(of_image));
         fit(all, limit, |mut selection, out| {
             let mut first = vec![self.verdict(document)];
             first.extend(selection.remark().map(junit::left_out));
@@ -48,18 +66,33 @@ impl GateReport<'_> {
             let mut suites = vec![Suite::of_tests("gate", "gate".into(), first)];
             for image in &document.images {
                 let class = format!("gate: {}", ImageName::of(image).identity());
+                let coverage = self.coverage(image).map(|result| Test {
+                    name: names.unique(&class, "everything could be judged".into()),
+                    result: Some(result),
+                });
                 let tests = of_image(image).filter_map(|(finding, is_warned)| {
                     let name = names.unique(&class, junit::name(image, finding));
                     let result = || if is_warned { self.warned_of(finding) } else { junit::failing(image, finding) };
                     selection.takes(finding, is_warned).then(|| Test { name, result: Some(result()) })
                 });
-                let tests: Vec<Test<'_>> = tests.collect();
+                let tests: Vec<Test<'_>> = coverage.into_iter().chain(tests).collect();
                 if !tests.is_empty() {
                     suites.push(Suite::of_tests(&image.name, class.into(), tests));
                 }
             }
             junit::write(document, suites, out)
         })
+    }
+
+    /// What becomes of an image that could not be judged whole.
+    fn coverage(&self, image: &ImageScan) -> Option<TestResult<'static>> {
+        let is_one = |gaps: &[&ImageScan]| gaps.iter().any(|gap| std::ptr::eq(*gap, image));
+        let element = match (is_one(self.gaps), is_one(self.warned_gaps)) {
+            (true, _) => "failure",
+            (false, true) => "skipped",
+            (false, false) => return None,
+        };
+        Some(TestResult { element, kind: "coverage_gap", message: what_is_missing(image).into(), text: String::new() })
     }
 
     fn warned_of(&self, finding: &Finding) -> TestResult<'_> {
@@ -74,13 +107,12 @@ impl GateReport<'_> {
 
     /// One test with the same name in every pipeline.
     fn verdict(&self, document: &ScanDocument) -> Test<'_> {
-        let failing = self.failing.len();
-        let result = if failing > 0 {
-            Some((
-                "failure",
-                "policy",
-                format!("{failing} of {} findings match {}", document.findings().count(), self.policy),
-            ))
+        let (failing, gaps) = (self.failing.len(), self.gaps.len());
+        let result = if failing + gaps > 0 {
+            let gaps =
+                if gaps > 0 { format!(" and {} with a coverage gap", count(gaps, "image")) } else { String::new() };
+            let all = document.findings().count();
+            Some(("failure", "policy", format!("{failing} of {all} findings{gaps} match {}", self.policy)))
         } else if document.outcome == Outcome::Failure {
             Some(("error", "incomplete", "the scan is incomplete, so that nothing is decided".to_owned()))
         } else {
@@ -110,7 +142,8 @@ mod tests {
             .flat_map(|image| image.findings.iter().map(move |finding| (image, finding)))
             .collect();
         let (failing, warned) = all.split_at(60);
-        let report = GateReport { policy: "p".into(), failing, warning: Some("w".into()), warned };
+        let report =
+            GateReport { policy: "p".into(), failing, gaps: &[], warning: Some("w".into()), warned, warned_gaps: &[] };
         let text = |limit| String::from_utf8(report.within(&document, limit).unwrap()).unwrap();
         let whole = text(junit::LARGEST);
         assert_eq!((whole.matches("<failure ").count(), whole.matches("<skipped ").count()), (61, 60));

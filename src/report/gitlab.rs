@@ -62,7 +62,7 @@ fn write_report(document: &ScanDocument, limit: usize, out: &mut dyn io::Write) 
         images.push((image, place, ids));
     }
     drop(occurrences);
-    let mut selection = Selection::of(document.findings().map(|finding| (finding, false)), usize::MAX);
+    let mut selection = Selection::findings_of(document);
     let mut write = |selection: Selection, out: &mut dyn io::Write| {
         let vulnerabilities = Vulnerabilities { images: &images, selection };
         let mut taken = selection;

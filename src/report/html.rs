@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::ScanDocument;
 
 use super::Renderer;
+use super::attention;
 use super::renderer::only_part;
 use super::text::{count, date_time, thousands};
 use super::wording;
@@ -50,7 +51,12 @@ impl Renderer for Html {
             "BANNER" => out.write_all(banner(document).as_bytes()),
             "HEAD" => out.write_all(head(document).as_bytes()),
             "IMAGES" => {
-                document.images.iter().try_for_each(|image| out.write_all(image::section(document, image).as_bytes()))
+                let (images, more) = attention::first(document, MOST_IMAGES);
+                images.into_iter().try_for_each(|image| out.write_all(image::section(document, image).as_bytes()))?;
+                if more > 0 {
+                    write!(out, "<p class=\"meta\">and {}; plimsoll.json has all</p>", count(more, "more image"))?;
+                }
+                Ok(())
             }
             "FINDINGS" => out.write_all(findings(document).as_bytes()),
             "DATA" => data::write(document, out),
@@ -98,6 +104,8 @@ fn findings(document: &ScanDocument) -> String {
     if document.findings().next().is_none() { String::new() } else { FINDINGS.to_owned() }
 }
 
+/// More than that nobody reads, and they take long to draw.
+const MOST_IMAGES: usize = 200;
 const PAGE: &str = include_str!("html/page.html");
 const FINDINGS: &str = include_str!("html/findings.html");
 pub(super) const STYLE: &str = include_str!("html/style.css");

@@ -11,6 +11,7 @@ use crate::model::{CoverageStatus, ImageScan, Outcome, ScanDocument, Severity};
 
 use super::Renderer;
 use super::action::{Action, actions, actions_for};
+use super::attention;
 use super::change::{self, Changes};
 use super::renderer::only_part;
 use super::text::{count, day};
@@ -43,11 +44,12 @@ impl Renderer for Markdown {
         if !document.images.is_empty() {
             overview(document, out)?;
         }
-        for image in document.images.iter().take(MOST_IMAGES) {
+        let (images, more) = attention::first(document, MOST_IMAGES);
+        for image in images {
             about(document, image, out)?;
         }
-        if let Some(more @ 1..) = document.images.len().checked_sub(MOST_IMAGES) {
-            writeln!(out, "\nand {more} more images; `plimsoll.json` has all")?;
+        if more > 0 {
+            writeln!(out, "\nand {}; `plimsoll.json` has all", count(more, "more image"))?;
         }
         match &document.database {
             Some(database) => writeln!(out, "\nAdvisories of {} from {}.", day(database.built), code(&database.origin)),
@@ -64,11 +66,11 @@ fn headline(document: &ScanDocument) -> String {
     match (judged, document.outcome) {
         (0, _) => "Container scan: nothing could be judged".into(),
         (_, Outcome::Failure) => {
-            format!("Container scan, incomplete: {}", count(document.findings().count(), "finding"))
+            format!("Container scan, incomplete: {}", count(document.totals().findings(), "finding"))
         }
         (_, Outcome::Success) => {
             let news = change::total(document).map(|total| format!(", {}", change::news(total.introduced.len())));
-            format!("Container scan: {}{}", count(document.findings().count(), "finding"), news.unwrap_or_default())
+            format!("Container scan: {}{}", count(document.totals().findings(), "finding"), news.unwrap_or_default())
         }
     }
 }
@@ -82,7 +84,7 @@ fn overview(document: &ScanDocument, out: &mut dyn Write) -> io::Result<()> {
     for image in &document.images {
         let verdict = Verdict::of(document, image);
         write!(out, "| {} | {} {} |", code(&image.name), mark(verdict), verdict.word())?;
-        for (_, number) in image.counts() {
+        for (_, number) in image.totals().by_severity() {
             if verdict.is_judged() || number > 0 {
                 write!(out, " {number} |")?
             } else {
@@ -147,8 +149,9 @@ fn about(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io:
         more(unfixed.len(), MOST_ACTIONS, "package", out)?;
         writeln!(out, "\n</details>")?;
     }
-    if !image.suppressed.is_empty() {
-        writeln!(out, "\nSuppressed {}: {}.", image.suppressed.len(), wording::suppressed(image))?;
+    let suppressed = image.totals().suppressed();
+    if suppressed > 0 {
+        writeln!(out, "\nSuppressed {suppressed}: {}.", wording::suppressed(image))?;
     }
     gaps(image, out)
 }

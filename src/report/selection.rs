@@ -1,15 +1,15 @@
-//! Which findings a report has where its readers take no more than so many bytes: the most severe ones, and it says so.
+//! Which findings a report has where its readers, or the memory, take no more than so many: the most severe ones, and it says so.
 //!
 //! The document's order stays. Findings count before suppressed ones, each by severity; of the last level that does not
 //! fit whole, the first ones.
 
 use std::io;
 
-use crate::model::{Finding, ScanDocument, Severity};
+use crate::model::{Finding, ImageScan, ScanDocument, Severity, Totals};
 
 /// How many findings of each level may still be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Selection {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Selection {
     /// Findings by severity, then suppressed ones by severity.
     left: [usize; LEVELS],
     taken: usize,
@@ -17,31 +17,69 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// The `number` most severe of these findings, each with whether it is suppressed.
-    pub(super) fn of<'a>(findings: impl IntoIterator<Item = (&'a Finding, bool)>, number: usize) -> Self {
-        let mut left = [0; LEVELS];
-        for (finding, is_suppressed) in findings {
-            if let Some(count) = left.get_mut(level(finding, is_suppressed)) {
-                *count += 1;
+    /// All findings and suppressed findings that a document lists, of all that it has.
+    pub(super) fn all_of(document: &ScanDocument) -> Self {
+        let mut selection = Self::default();
+        for image in &document.images {
+            selection.count(image);
+            if let Some(totals) = &image.totals {
+                let listed = image.findings.len() + image.suppressed.len();
+                selection.all += (totals.findings() + totals.suppressed()).saturating_sub(listed);
             }
         }
-        let mut all = Self { left, taken: 0, all: left.iter().sum() };
-        all.shrink(number);
-        all
+        selection
     }
 
-    /// All findings and suppressed findings of a document.
-    pub(super) fn all_of(document: &ScanDocument) -> Self {
-        Self::of(stated(document), usize::MAX)
+    /// The same without suppressed findings.
+    pub(super) fn findings_of(document: &ScanDocument) -> Self {
+        let mut selection = Self::of(document.findings().map(|finding| (finding, false)));
+        for image in &document.images {
+            if let Some(totals) = &image.totals {
+                selection.all += totals.findings().saturating_sub(image.findings.len());
+            }
+        }
+        selection
+    }
+
+    /// Some findings, each with whether the others go first.
+    pub(super) fn of<'a>(findings: impl Iterator<Item = (&'a Finding, bool)>) -> Self {
+        let mut selection = Self::default();
+        selection.count_all(findings);
+        selection
+    }
+
+    /// Takes what an image lists too.
+    pub fn count(&mut self, image: &ImageScan) {
+        self.count_all(stated(image));
+    }
+
+    fn count_all<'a>(&mut self, findings: impl Iterator<Item = (&'a Finding, bool)>) {
+        for (finding, is_suppressed) in findings {
+            if let Some(count) = self.left.get_mut(level(finding, is_suppressed)) {
+                *count += 1;
+                self.taken += 1;
+                self.all += 1;
+            }
+        }
+    }
+
+    /// Leaves in an image only what it lists of the selection, and its numbers. All images that were counted have to be cut, in
+    /// the document's order.
+    pub fn cut(&mut self, image: &mut ImageScan) {
+        let totals = Totals::listed(image);
+        image.findings.retain(|finding| self.takes(finding, false));
+        image.suppressed.retain(|suppressed| self.takes(&suppressed.finding, true));
+        image.totals = Some(Box::new(totals));
     }
 
     /// How many it has.
-    pub(super) fn len(&self) -> usize {
+    #[must_use]
+    pub fn taken(&self) -> usize {
         self.taken
     }
 
     /// Leaves only the `number` most severe ones.
-    pub(super) fn shrink(&mut self, number: usize) {
+    pub fn shrink(&mut self, number: usize) {
         let mut room = number;
         for count in &mut self.left {
             *count = room.min(*count);
@@ -61,19 +99,15 @@ impl Selection {
     pub(super) fn remark(&self) -> Option<String> {
         let Self { taken, all, .. } = self;
         (taken < all).then(|| {
-            format!(
-                "the {taken} most severe of {all} findings are here, as GitLab takes no more; plimsoll.json has all"
-            )
+            format!("the {taken} most severe of {all} findings are here, as more are not taken; plimsoll.json has all")
         })
     }
 }
 
-/// The findings of a document, and whether each is suppressed.
-pub(super) fn stated(document: &ScanDocument) -> impl Iterator<Item = (&Finding, bool)> {
-    document.images.iter().flat_map(|image| {
-        let suppressed = image.suppressed.iter().map(|suppressed| (&suppressed.finding, true));
-        image.findings.iter().map(|finding| (finding, false)).chain(suppressed)
-    })
+/// The findings that an image lists, and whether each is suppressed.
+fn stated(image: &ImageScan) -> impl Iterator<Item = (&Finding, bool)> {
+    let suppressed = image.suppressed.iter().map(|suppressed| (&suppressed.finding, true));
+    image.findings.iter().map(|finding| (finding, false)).chain(suppressed)
 }
 
 /// What `render` makes of as many of the findings as fit into `limit` bytes. What is more than that without any finding
@@ -124,9 +158,9 @@ fn largest(
         fewer.shrink(number);
         fewer
     };
-    let (mut fits, mut too_many) = (0, selection.len());
+    let (mut fits, mut too_many) = (0, selection.taken());
     // By the average first, which is nearly right for most.
-    let mut first = Some((selection.len() as f64 * (limit as f64 / all.max(1) as f64) * 0.99) as usize);
+    let mut first = Some((selection.taken() as f64 * (limit as f64 / all.max(1) as f64) * 0.99) as usize);
     for _ in 0..MOST_TRIES {
         if too_many - fits <= 1 + fits / NEAR {
             break;
@@ -206,6 +240,10 @@ pub(in crate::report) mod tests {
         .unwrap()
     }
 
+    fn every(document: &ScanDocument) -> impl Iterator<Item = (&Finding, bool)> {
+        document.images.iter().flat_map(stated)
+    }
+
     /// How many findings of each level a report has, by what it calls them.
     pub(in crate::report) fn levels(text: &str, of: impl Fn(&str) -> String) -> Vec<usize> {
         Severity::ALL.iter().map(|severity| text.matches(&of(severity.label())).count()).collect()
@@ -221,17 +259,17 @@ pub(in crate::report) mod tests {
     fn the_most_severe_come_first_and_the_order_stays() {
         let document = document(2, 12);
         let all = Selection::all_of(&document);
-        assert_eq!((all.len(), all.remark()), (26, None));
+        assert_eq!((all.taken(), all.remark()), (26, None));
         for number in [0, 1, 4, 5, 23, 24, 25, 26, 99] {
             let mut selection = all;
             selection.shrink(number);
             let expected = number.min(26);
-            assert_eq!(selection.len(), expected);
+            assert_eq!(selection.taken(), expected);
             assert_eq!(selection.remark().is_some(), number < 26, "{number}");
             let mut asked = selection;
-            let taken: Vec<_> = stated(&document).filter(|(finding, gone)| asked.takes(finding, *gone)).collect();
+            let taken: Vec<_> = every(&document).filter(|(finding, gone)| asked.takes(finding, *gone)).collect();
             assert_eq!(taken.len(), expected);
-            let worst_left = stated(&document)
+            let worst_left = every(&document)
                 .filter(|(finding, gone)| !taken.iter().any(|(one, is)| std::ptr::eq(*one, *finding) && is == gone))
                 .map(|(finding, gone)| level(finding, gone))
                 .min();
@@ -246,7 +284,7 @@ pub(in crate::report) mod tests {
         let document = document(1, 600);
         let all = Selection::all_of(&document);
         let render = |mut selection: Selection, out: &mut dyn io::Write| {
-            for (finding, gone) in stated(&document).filter(|(finding, gone)| selection.takes(finding, *gone)) {
+            for (finding, gone) in every(&document).filter(|(finding, gone)| selection.takes(finding, *gone)) {
                 let length = if finding.severity <= Severity::Medium || gone { 10_000 } else { 10 };
                 out.write_all(&vec![b'x'; length])?;
             }
@@ -254,7 +292,7 @@ pub(in crate::report) mod tests {
         };
         for limit in [2_000, 3_000, 100_000, 1_000_000] {
             let mut selection = measured(all, limit, render).unwrap();
-            let severe = stated(&document)
+            let severe = every(&document)
                 .filter(|(finding, gone)| selection.takes(finding, *gone) && finding.severity >= Severity::High)
                 .count();
             assert!(severe >= (limit / 10).min(200) * 95 / 100, "{limit}: {severe} of 200");
@@ -267,24 +305,48 @@ pub(in crate::report) mod tests {
         let [low, critical] = document.images.as_mut_slice() else { panic!("two images") };
         low.suppressed[0].finding.severity = Severity::Low;
         critical.suppressed[0].finding.severity = Severity::Critical;
-        let mut one = Selection::of(stated(&document), 1);
-        let taken: Vec<Severity> = stated(&document)
-            .filter(|(finding, gone)| one.takes(finding, *gone))
-            .map(|(one, _)| one.severity)
-            .collect();
+        let mut one = Selection::all_of(&document);
+        one.shrink(1);
+        let taken: Vec<Severity> =
+            every(&document).filter(|(finding, gone)| one.takes(finding, *gone)).map(|(one, _)| one.severity).collect();
         assert_eq!(taken, [Severity::Critical]);
+    }
+
+    /// Of images that are seen twice, one after the other, the same is left as of the document; and every number stays.
+    #[test]
+    fn images_are_cut_to_the_most_severe() {
+        let whole = document(3, 12);
+        let mut images = Selection::default();
+        whole.images.iter().for_each(|image| images.count(image));
+        assert_eq!(images, Selection::all_of(&whole));
+        for number in [0, 7, 20, 36, 38, 39] {
+            let (mut images, mut cut) = (images, whole.clone());
+            images.shrink(number);
+            let mut takes = images;
+            let taken: Vec<Finding> =
+                every(&whole).filter(|(one, gone)| takes.takes(one, *gone)).map(|(one, _)| one.clone()).collect();
+            cut.images.iter_mut().for_each(|image| images.cut(image));
+            assert_eq!(every(&cut).map(|(one, _)| one.clone()).collect::<Vec<_>>(), taken, "{number}");
+            assert_eq!(cut.totals(), whole.totals(), "{number}");
+            let again = Selection::all_of(&cut);
+            assert_eq!((again.taken(), again.remark().is_some()), (number, number < 39), "{number}");
+            assert_eq!(Selection::findings_of(&cut).remark().is_some(), number < 36, "{number}");
+            let text = format!("SHORTENED — the {number} most severe of 39 findings are listed; plimsoll.json has all");
+            let banners = crate::report::wording::banners(&cut);
+            assert_eq!(banners, if number < 39 { vec![text] } else { Vec::new() }, "{number}");
+        }
     }
 
     #[test]
     fn what_fits_is_written_and_what_cannot_is_too() {
         let all = Selection::all_of(&document(1, 99));
         let lines =
-            |selection: Selection, out: &mut dyn io::Write| out.write_all(&b"12345678\n".repeat(selection.len() + 1));
+            |selection: Selection, out: &mut dyn io::Write| out.write_all(&b"12345678\n".repeat(selection.taken() + 1));
         for limit in [0, 8, 9, 100, 899, 900, 909, 10_000] {
             let text = fit(all, limit, |selection, out| lines(selection, out)).unwrap();
             assert!(text.len() <= limit.max(9), "{limit}: {}", text.len());
             assert!(limit > 909 || text.len() + 30 > limit, "{limit}: {}", text.len());
-            assert_eq!(9 * (measured(all, limit, lines).unwrap().len() + 1), text.len(), "{limit}");
+            assert_eq!(9 * (measured(all, limit, lines).unwrap().taken() + 1), text.len(), "{limit}");
         }
     }
 }

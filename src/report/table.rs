@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{ScanDocument, Severity};
 
+use super::attention;
 use super::text::{count, day, thousands};
 use super::verdict::Verdict;
 use super::wording;
@@ -24,6 +25,8 @@ pub struct TableOptions {
     pub width: usize,
     /// Whether to use colours and bold type (ANSI escape sequences).
     pub color: bool,
+    /// Images shown, those that want attention most; the rest is counted.
+    pub images: usize,
     /// Packages to upgrade shown per image; the rest is counted.
     pub upgrades: usize,
     /// Packages without a fix shown per image; the rest is counted.
@@ -38,7 +41,7 @@ pub struct TableOptions {
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { width: 100, color: false, upgrades: 25, unfixed: 10, gaps: 10, ids: 6, suppressed: false }
+        Self { width: 100, color: false, images: 100, upgrades: 25, unfixed: 10, gaps: 10, ids: 6, suppressed: false }
     }
 }
 
@@ -50,9 +53,19 @@ impl Default for TableOptions {
 pub fn render(document: &ScanDocument, options: &TableOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(options, out);
     head(document, &mut page)?;
-    for image in &document.images {
+    let (images, more) = attention::first(document, options.images);
+    for image in images {
         page.blank()?;
         image::render(document, image, options, &mut page)?;
+    }
+    if more > 0 {
+        page.blank()?;
+        page.paragraph(0, |line| {
+            line.words(
+                &format!("and {} that want less attention; the reports have all", count(more, "more image")),
+                DIM,
+            );
+        })?;
     }
     for diagnosis in &document.diagnoses {
         page.blank()?;
@@ -88,11 +101,9 @@ fn head(document: &ScanDocument, page: &mut Page<'_>) -> io::Result<()> {
 
 /// The last lines of a log are read first.
 fn total(document: &ScanDocument, page: &mut Page<'_>) -> io::Result<()> {
-    let counts =
-        Severity::ALL.map(|severity| (severity, document.findings().filter(|f| f.severity == severity).count()));
     page.paragraph(0, |line| {
         line.words(&format!("{}:", count(document.images.len(), "image")), BOLD);
-        image::counts(counts, line);
+        image::counts(document.totals().by_severity(), line);
         let unjudged = document.images.iter().filter(|image| !Verdict::of(document, image).is_judged()).count();
         if unjudged > 0 {
             line.words(&format!("· {} could not be judged", count(unjudged, "image")), FAILURE);

@@ -1,7 +1,5 @@
 //! What may be said about an image as a whole. Only one of the answers is "clean".
 
-use std::collections::HashSet;
-
 use crate::model::{Coverage, CoverageStatus, Diagnosis, ImageScan, Outcome, ScanDocument};
 
 use super::text::count;
@@ -26,7 +24,7 @@ impl<'a> Verdict<'a> {
         let covered = image.coverage.iter().any(|coverage| coverage.status == CoverageStatus::Covered);
         if image.outcome == Outcome::Failure {
             Self::Failed(image.diagnosis.as_ref())
-        } else if !image.findings.is_empty() {
+        } else if image.has_findings() {
             Self::Vulnerable
         } else if document.database.is_none() || image.inventory.is_none() || !covered {
             Self::NotJudged
@@ -39,25 +37,23 @@ impl<'a> Verdict<'a> {
 
     /// The verdict in a sentence.
     pub(super) fn sentence(self, image: &ImageScan) -> String {
-        let packages = count(image.inventory.as_ref().map_or(0, |inventory| inventory.packages.len()), "package");
+        let packages = count(image.package_count(), "package");
         let unjudged = uncovered(image).map(|coverage| coverage.packages).sum::<usize>();
         match self {
             Self::Failed(_) => "the scan could not be completed".into(),
             Self::NotJudged => format!("there is no advisory data for its {packages}"),
             Self::Vulnerable => {
-                let fixable = image.findings.iter().filter(|finding| finding.fix.is_available()).count();
-                let ids: HashSet<&str> = image.findings.iter().map(|finding| finding.id.as_str()).collect();
-                let affected: HashSet<usize> = image.findings.iter().map(|finding| finding.package.index).collect();
+                let totals = image.totals();
                 let total = format!(
                     "{} ({} in {})",
-                    count(image.findings.len(), "finding"),
-                    count(ids.len(), "vulnerability"),
-                    count(affected.len(), "package")
+                    count(totals.findings(), "finding"),
+                    count(totals.vulnerabilities, "vulnerability"),
+                    count(totals.packages, "package")
                 );
-                match fixable {
+                match totals.fixable {
                     0 => format!("{total}, none has a fix yet"),
-                    _ if fixable == image.findings.len() => format!("{total}, upgrading removes all"),
-                    _ => format!("{total}, upgrading removes {fixable}"),
+                    all if all == totals.findings() => format!("{total}, upgrading removes all"),
+                    some => format!("{total}, upgrading removes {some}"),
                 }
             }
             Self::Incomplete if unjudged > 0 => {

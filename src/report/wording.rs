@@ -7,7 +7,7 @@ use crate::model::{
     Statement, SuppressionReason,
 };
 
-use super::text::{self, count, day};
+use super::text::{self, count, day, thousands};
 use super::verdict::uncovered;
 
 /// What every report of example data says.
@@ -22,7 +22,18 @@ pub(super) fn banners(document: &ScanDocument) -> Vec<String> {
         let text = format!("FILTERED — {} left out: {}", count(filtered.len(), "finding"), first.explanation);
         text::short(text, LONGEST_MESSAGE).into_owned()
     });
-    example.into_iter().chain(filter).collect()
+    example.into_iter().chain(filter).chain(shortened(document)).collect()
+}
+
+/// That only the most severe findings are listed, of more than a report can show.
+fn shortened(document: &ScanDocument) -> Option<String> {
+    let images = || document.images.iter().filter(|image| image.totals.is_some());
+    let all: usize = images().map(|image| image.totals()).map(|totals| totals.findings() + totals.suppressed()).sum();
+    let listed: usize = images().map(|image| image.findings.len() + image.suppressed.len()).sum();
+    (listed < all).then(|| {
+        let (listed, all) = (thousands(listed as u64), thousands(all as u64));
+        format!("SHORTENED — the {listed} most severe of {all} findings are listed; plimsoll.json has all")
+    })
 }
 
 /// Whether the findings come from the example data.
@@ -160,20 +171,9 @@ pub(super) fn suppression(reason: SuppressionReason) -> &'static str {
 
 /// Suppressed findings by reason, for example `3 owned by an OS package, 1 ignored by rule`.
 pub(super) fn suppressed(image: &ImageScan) -> String {
-    let reasons = [
-        SuppressionReason::OwnedByOsPackage,
-        SuppressionReason::ThirdPartyPackage,
-        SuppressionReason::KernelHeaders,
-        SuppressionReason::NotComparable,
-        SuppressionReason::Vex,
-        SuppressionReason::IgnoreRule,
-        SuppressionReason::Setting,
-        SuppressionReason::Filter,
-    ];
-    let parts = reasons.into_iter().filter_map(|reason| {
-        let number = image.suppressed.iter().filter(|suppressed| suppressed.reason == reason).count();
-        (number > 0).then(|| format!("{number} {}", suppression(reason)))
-    });
+    let numbers = image.totals().suppressed;
+    let parts = SuppressionReason::ALL.into_iter().zip(numbers).filter(|(_, number)| *number > 0);
+    let parts = parts.map(|(reason, number)| format!("{number} {}", suppression(reason)));
     parts.collect::<Vec<_>>().join(", ")
 }
 

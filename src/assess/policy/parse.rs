@@ -181,7 +181,7 @@ enum Field {
 
 const MAX_DEPTH: usize = 32;
 
-const FLAGS: [(&str, Flag); 10] = [
+const FLAGS: [(&str, Flag); 11] = [
     ("fixable", Flag::Fixable),
     ("kev", Flag::Kev),
     ("os", Flag::Os),
@@ -192,6 +192,7 @@ const FLAGS: [(&str, Flag); 10] = [
     ("existing", Flag::Existing),
     ("base", Flag::Base),
     ("own", Flag::Own),
+    ("coverage_gap", Flag::CoverageGap),
 ];
 
 const FIELDS: [(&str, Field); 11] = [

@@ -1,8 +1,8 @@
 //! The results of many images on their way into one document, without all being in memory at once.
 //!
 //! Each image is written to a file as soon as it is done, with only those packages that have findings. At the end
-//! `plimsoll.json` is put together from that file; the other reports are written too unless there are too many findings
-//! for anybody to read.
+//! `plimsoll.json` is put together from that file. The other reports are made of a document with the most severe findings and
+//! the numbers of all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use tracing::info;
 
 use super::sbom;
 use crate::cli::{OutputArgs, RetestArgs, ScanArgs};
@@ -20,7 +19,7 @@ use crate::commands::scan;
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::model::{Diagnosis, ImageScan, ImageSnapshot, Inventory, RuleState, RuleUse, ScanDocument, SnapshotChanges};
-use crate::report::RENDERERS;
+use crate::report::{RENDERERS, Selection};
 
 /// Results of images, in a file.
 #[derive(Debug)]
@@ -35,7 +34,8 @@ struct Spill {
     end: u64,
     /// Where each image is: its place in the document, start and length.
     places: Vec<(usize, u64, u64)>,
-    findings: usize,
+    /// All findings.
+    selection: Selection,
     /// Images of which there is a result.
     images: usize,
 }
@@ -45,7 +45,7 @@ impl Collector {
     pub(super) fn new(out: &Path) -> Result<Self, Diagnosis> {
         let path = out.join(format!(".plimsoll-{}.tmp", std::process::id()));
         let file = nameless(out, &path).map_err(|error| not_written(&path, &error))?;
-        let spill = Spill { file, end: 0, places: Vec::new(), findings: 0, images: 0 };
+        let spill = Spill { file, end: 0, places: Vec::new(), selection: Selection::default(), images: 0 };
         Ok(Self { path, spill: Mutex::new(spill) })
     }
 
@@ -59,7 +59,6 @@ impl Collector {
         keep_affected(&mut image);
         let failed = |error: &io::Error| not_written(&self.path, error);
         if self.spill.lock().unwrap_or_else(PoisonError::into_inner).end > MOST_BYTES {
-            // No report will be written that shows it.
             shorten(&mut image);
         }
         let json = serde_json::to_vec(&image).map_err(|error| failed(&error.into()))?;
@@ -68,13 +67,13 @@ impl Collector {
         spill.file.seek(SeekFrom::Start(start)).map_err(|error| failed(&error))?;
         spill.file.write_all(&json).map_err(|error| failed(&error))?;
         spill.end += json.len() as u64;
-        spill.findings += image.findings.len() + image.suppressed.len();
+        spill.selection.count(&image);
         spill.images += 1;
         spill.places.push((order, start, json.len() as u64));
         Ok(())
     }
 
-    /// Writes the document and, unless it is too large, the reports.
+    /// Writes the document and the reports.
     pub(super) fn write(
         &self,
         mut document: ScanDocument,
@@ -85,42 +84,51 @@ impl Collector {
     ) -> Result<Exit, Diagnosis> {
         let mut spill = self.spill.lock().unwrap_or_else(PoisonError::into_inner);
         spill.places.sort_unstable();
-        let places = spill.places.clone();
-        let findings = spill.findings;
-        if findings <= MOST_FINDINGS && spill.end <= MOST_BYTES {
-            for (_, start, length) in places {
-                let json = read(&mut spill.file, start, length).map_err(|error| not_written(&self.path, &error))?;
-                let image = serde_json::from_slice(&json).map_err(|error| not_written(&self.path, &error.into()))?;
-                document.images.push(image);
-            }
-            let scan = ScanArgs { formats: formats(), out: Some(out.to_owned()), ..args.scan() };
-            Reports::chosen(&scan, output, environment)?.write(&document)?;
-            return Ok(scan::exit(&document));
-        }
-        info!(
-            "{findings} findings in {} images are more than a report can show: all are in plimsoll.json",
-            places.len()
-        );
-        let path = out.join("plimsoll.json");
-        replace(&path, |file| {
-            // The document ends with a list of images that is empty here.
-            let shell = serde_json::to_string(&document)?;
-            let (before, after) =
-                shell.split_once(IMAGES).ok_or_else(|| io::Error::other("the document has no list of images"))?;
-            file.write_all(before.as_bytes())?;
-            file.write_all(IMAGES.trim_end_matches(']').as_bytes())?;
-            for (index, (_, start, length)) in places.iter().enumerate() {
-                if index > 0 {
-                    file.write_all(b",\n")?;
-                }
-                spill.file.seek(SeekFrom::Start(*start))?;
-                io::copy(&mut (&mut spill.file).take(*length), file)?;
-            }
-            file.write_all(b"]")?;
-            file.write_all(after.as_bytes())
-        })
-        .map_err(|error| not_written(&path, &error))?;
+        let path = out.join(DOCUMENT);
+        let written = replace(&path, |file| spill.write_document(&document, file));
+        written.map_err(|error| not_written(&path, &error))?;
+        document.images = spill.most_severe().map_err(|error| not_written(&self.path, &error))?;
+        let scan = ScanArgs { formats: formats(), out: Some(out.to_owned()), ..args.scan() };
+        Reports::chosen(&scan, output, environment)?.write(&document)?;
         Ok(scan::exit(&document))
+    }
+}
+
+impl Spill {
+    /// Writes a document, whose list of images is empty, with all images.
+    fn write_document(&mut self, document: &ScanDocument, out: &mut impl Write) -> io::Result<()> {
+        let shell = serde_json::to_string(document)?;
+        let (before, after) =
+            shell.split_once(IMAGES).ok_or_else(|| io::Error::other("the document has no list of images"))?;
+        out.write_all(before.as_bytes())?;
+        out.write_all(IMAGES.trim_end_matches(']').as_bytes())?;
+        for (index, (_, start, length)) in self.places.iter().enumerate() {
+            if index > 0 {
+                out.write_all(b",\n")?;
+            }
+            self.file.seek(SeekFrom::Start(*start))?;
+            io::copy(&mut (&mut self.file).take(*length), out)?;
+        }
+        out.write_all(b"]")?;
+        out.write_all(after.as_bytes())?;
+        out.write_all(b"\n")
+    }
+
+    /// All images with the most severe findings.
+    fn most_severe(&mut self) -> io::Result<Vec<ImageScan>> {
+        let mut selection = self.selection;
+        selection.shrink(MOST_FINDINGS);
+        let is_cut = selection.taken() < self.selection.taken();
+        let mut images = Vec::new();
+        for (_, start, length) in &self.places {
+            let mut image: ImageScan = serde_json::from_slice(&read(&mut self.file, *start, *length)?)?;
+            if is_cut {
+                selection.cut(&mut image);
+                keep_affected(&mut image);
+            }
+            images.push(image);
+        }
+        Ok(images)
     }
 }
 
@@ -257,10 +265,10 @@ fn nameless(out: &Path, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// All reports but those that list all packages, which each image has of its own.
+/// All reports but the document, and those that list all packages, which each image has of its own.
 fn formats() -> Vec<String> {
     let names = RENDERERS.iter().map(|renderer| renderer.format());
-    names.filter(|name| !sbom::FORMATS.contains(name)).map(str::to_owned).collect()
+    names.filter(|name| *name != "json" && !sbom::FORMATS.contains(name)).map(str::to_owned).collect()
 }
 
 fn read(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {
@@ -271,6 +279,97 @@ fn read(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {
 }
 
 const IMAGES: &str = "\"images\":[]";
-/// Findings up to which all reports are written.
+const DOCUMENT: &str = "plimsoll.json";
+/// Findings that the reports list; in memory they take some 2 kB each.
 const MOST_FINDINGS: usize = 20_000;
+/// Bytes of results up to which they keep what can be asked for again.
 const MOST_BYTES: u64 = 24 << 20;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cli::Color;
+    use crate::commands::scan::empty_document;
+
+    fn image(number: usize, findings: usize) -> ImageScan {
+        let finding = |index: usize| {
+            let severity = ["low", "medium", "high", "critical"][index * 4 / findings.max(1)];
+            json!({
+                "id": format!("CVE-2026-{index:05}"), "identifiers": [format!("CVE-2026-{index:05}")],
+                "package": { "index": 1, "kind": "deb", "name": "a", "version": "1", "purl": "pkg:deb/debian/a@1" },
+                "fix": { "state": "fixed", "version": "2" }, "severity": severity, "severity_source": "osv",
+                "statements": [], "description": "What is wrong. ".repeat(100),
+            })
+        };
+        serde_json::from_value(json!({
+            "name": format!("reg.example.com/shop/app:{number:03}"), "outcome": "success",
+            "findings": (0..findings).rev().map(finding).collect::<Vec<_>>(),
+            "coverage": [{ "kind": "deb", "shard": "debian-12", "packages": 88, "status": "covered" }],
+        }))
+        .unwrap()
+    }
+
+    fn collected(images: usize, findings: usize) -> tempfile::TempDir {
+        let out = tempfile::tempdir().unwrap();
+        let collector = Collector::new(out.path()).unwrap();
+        // They come as they are done.
+        (0..images).rev().for_each(|number| collector.add(number, image(number, findings)).unwrap());
+        let output = OutputArgs { log_level: None, quiet: true, color: Color::Never };
+        let document = empty_document("2026-11-21T07:00:00Z".parse().unwrap());
+        let environment = Environment::default();
+        collector.write(document, &RetestArgs::default(), &output, &environment, out.path()).unwrap();
+        out
+    }
+
+    fn text(out: &tempfile::TempDir, name: &str) -> String {
+        fs::read_to_string(out.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn value(out: &tempfile::TempDir, name: &str) -> Value {
+        serde_json::from_slice(text(out, name).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn reports_have_the_most_severe_findings_and_the_numbers_of_all() {
+        let out = collected(300, 100);
+        let document: ScanDocument = serde_json::from_slice(text(&out, DOCUMENT).as_bytes()).unwrap();
+        assert_eq!(document.findings().count(), 30_000);
+        let names: Vec<&str> = document.images.iter().map(|image| image.name.as_str()).collect();
+        assert!(names.is_sorted() && names.len() == 300, "{names:?}");
+        let variables = text(&out, "plimsoll.env");
+        for line in ["IMAGES=300", "FINDINGS=30000", "CRITICAL=7500", "LOW=7500", "FIXABLE=30000"] {
+            assert!(variables.lines().any(|one| one.strip_prefix("PLIMSOLL_") == Some(line)), "{line}: {variables}");
+        }
+        let report = value(&out, "gl-container-scanning-report.json");
+        let severity = |wanted: &str| {
+            report["vulnerabilities"].as_array().unwrap().iter().filter(|one| one["severity"] == wanted).count()
+        };
+        assert_eq!(["Critical", "High", "Medium", "Low"].map(severity), [7500, 7500, 5000, 0]);
+        let said = "the 20,000 most severe of 30,000 findings are listed; plimsoll.json has all";
+        for name in ["gl-container-scanning-report.json", "gl-code-quality-report.json", "index.html", "summary.md"] {
+            assert!(text(&out, name).contains(said), "{name}");
+        }
+        for name in ["plimsoll.sarif", "plimsoll-junit.xml"] {
+            assert!(text(&out, name).contains(" most severe of 30000 findings are here"), "{name}");
+        }
+        // The last image lists no medium ones, which count all the same.
+        let page = text(&out, "index.html");
+        assert!(
+            page.contains("and 100 more images") && page.contains("100 findings (100 vulnerabilities in 1 package)")
+        );
+        assert!(
+            text(&out, "summary.md").contains("| `reg.example.com/shop/app:299` | 🔶 vulnerable | 25 | 25 | 25 | 25 |")
+        );
+    }
+
+    #[test]
+    fn few_findings_are_all_there() {
+        let out = collected(3, 4);
+        assert!(!text(&out, "summary.md").contains("SHORTENED"));
+        assert_eq!(value(&out, "gl-container-scanning-report.json")["vulnerabilities"].as_array().unwrap().len(), 12);
+        // Packages without findings are not listed; that an image has none would be wrong all the same.
+        assert!(text(&collected(2, 0), "summary.md").contains("there is no advisory data for its 88 packages"));
+    }
+}

@@ -17,8 +17,9 @@ use super::markup::escape;
 pub(super) fn section(document: &ScanDocument, image: &ImageScan) -> String {
     let verdict = Verdict::of(document, image);
     let mut html = String::from("<section class=\"image\">");
-    let _ = write!(html, "<h2>{}</h2>", escape(&image.name));
-    html.push_str(&image.inventory.as_ref().map(identity).unwrap_or_default());
+    let name = if image.name.trim().is_empty() { "an image without a name" } else { &image.name };
+    let _ = write!(html, "<h2>{}</h2>", escape(name));
+    html.push_str(&image.inventory.as_ref().map(|inventory| identity(image, inventory)).unwrap_or_default());
     let class = verdict.word().replace(' ', "-");
     let _ = write!(
         html,
@@ -29,9 +30,9 @@ pub(super) fn section(document: &ScanDocument, image: &ImageScan) -> String {
     if let Some(diagnosis) = &image.diagnosis {
         html.push_str(&self::diagnosis(diagnosis));
     }
-    if !image.findings.is_empty() {
+    if image.has_findings() {
         html.push_str("<ul class=\"counts\">");
-        for (severity, number) in image.counts() {
+        for (severity, number) in image.totals().by_severity() {
             let class = severity.label().to_lowercase();
             let zero = if number == 0 { " zero" } else { "" };
             let _ = write!(html, "<li class=\"{class}{zero}\"><b>{number}</b> {severity}</li>");
@@ -73,7 +74,7 @@ fn changes(document: &ScanDocument, image: &ImageScan, html: &mut String) {
             item(action, html);
         }
         html.push_str("</ol>");
-        more(actions.len(), "package", html);
+        more(actions.len(), MOST, "package", html);
         html.push_str("</details>");
     }
 }
@@ -89,7 +90,7 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis) -> String {
     )
 }
 
-fn identity(inventory: &Inventory) -> String {
+fn identity(image: &ImageScan, inventory: &Inventory) -> String {
     let os = inventory.distribution.as_ref().map_or("no operating system recognised", |distribution| {
         if distribution.name.is_empty() { &distribution.id } else { &distribution.name }
     });
@@ -98,7 +99,7 @@ fn identity(inventory: &Inventory) -> String {
     let digest = inventory.image.manifest_digest.as_ref().or(inventory.image.config_digest.as_ref());
     facts.extend(digest.map(|digest| format!("<code title=\"{digest}\">sha256:{}</code>", digest.short())));
     facts.push(count(inventory.layers.len(), "layer"));
-    facts.push(count(inventory.packages.len(), "package"));
+    facts.push(count(image.package_count(), "package"));
     format!("<p class=\"meta\">{}</p>", facts.join(" · "))
 }
 
@@ -139,7 +140,7 @@ fn upgrades(upgrades: &[Action<'_>], html: &mut String) {
             item(action, html);
         }
         html.push_str("</ol>");
-        more(rest.len(), "upgrade", html);
+        more(rest.len(), MOST, "upgrade", html);
         html.push_str("</details>");
     }
 }
@@ -162,7 +163,7 @@ fn unfixed(unfixed: &[Action<'_>], html: &mut String) {
         item(action, html);
     }
     html.push_str("</ol>");
-    more(unfixed.len(), "package", html);
+    more(unfixed.len(), MOST, "package", html);
     html.push_str("</details>");
 }
 
@@ -215,7 +216,8 @@ fn link(id: &str) -> String {
 }
 
 fn suppressed(image: &ImageScan, html: &mut String) {
-    if image.suppressed.is_empty() {
+    let all = image.totals().suppressed();
+    if all == 0 {
         return;
     }
     let _ = write!(
@@ -236,7 +238,7 @@ fn suppressed(image: &ImageScan, html: &mut String) {
         );
     }
     html.push_str("</ul>");
-    more(image.suppressed.len(), "suppressed finding", html);
+    more(all, image.suppressed.len().min(MOST), "suppressed finding", html);
     html.push_str("</details>");
 }
 
@@ -257,12 +259,12 @@ fn gaps(image: &ImageScan, html: &mut String) {
         );
     }
     html.push_str("</ul>");
-    more(gaps.len(), "gap", html);
+    more(gaps.len(), MOST, "gap", html);
     html.push_str("</details>");
 }
 
-fn more(all: usize, noun: &str, html: &mut String) {
-    if let Some(more @ 1..) = all.checked_sub(MOST) {
+fn more(all: usize, shown: usize, noun: &str, html: &mut String) {
+    if let Some(more @ 1..) = all.checked_sub(shown) {
         let _ =
             write!(html, "<p class=\"meta\">and {}; plimsoll.json has all</p>", count(more, &format!("more {noun}")));
     }

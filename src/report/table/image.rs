@@ -20,11 +20,11 @@ pub(super) fn render(
 ) -> io::Result<()> {
     page.paragraph(0, |line| line.words(&image.name, BOLD))?;
     if let Some(inventory) = &image.inventory {
-        page.paragraph(2, |line| identity(inventory, line))?;
+        page.paragraph(2, |line| identity(image, inventory, line))?;
     }
     let verdict = Verdict::of(document, image);
-    if !image.findings.is_empty() {
-        page.paragraph(2, |line| counts(image.counts(), line))?;
+    if image.has_findings() {
+        page.paragraph(2, |line| counts(image.totals().by_severity(), line))?;
     }
     page.paragraph(2, |line| {
         let (mark, style) = match verdict {
@@ -52,10 +52,11 @@ pub(super) fn render(
     let (upgrades, unfixed): (Vec<_>, Vec<_>) = actions(image).into_iter().partition(|action| action.fix.is_some());
     self::upgrades(&upgrades, options, page)?;
     self::unfixed(&unfixed, options, page)?;
-    if !image.suppressed.is_empty() {
+    let suppressed = image.totals().suppressed();
+    if suppressed > 0 {
         page.blank()?;
         page.paragraph(2, |line| {
-            line.words(&format!("Suppressed {}:", image.suppressed.len()), BOLD);
+            line.words(&format!("Suppressed {}:", suppressed), BOLD);
             line.words(&wording::suppressed(image), DIM);
             if !options.suppressed {
                 line.words("(--show-suppressed lists them)", DIM);
@@ -93,7 +94,7 @@ pub(super) fn counts(counts: [(Severity, usize); 6], line: &mut Words) {
     }
 }
 
-fn identity(inventory: &Inventory, line: &mut Words) {
+fn identity(image: &ImageScan, inventory: &Inventory, line: &mut Words) {
     let os = inventory.distribution.as_ref().map_or("no operating system recognised", |distribution| {
         if distribution.name.is_empty() { &distribution.id } else { &distribution.name }
     });
@@ -105,7 +106,7 @@ fn identity(inventory: &Inventory, line: &mut Words) {
         line.words(&format!("· sha256:{}", digest.short()), DIM);
     }
     line.words(&format!("· {}", count(inventory.layers.len(), "layer")), DIM);
-    line.words(&format!("· {}", count(inventory.packages.len(), "package")), DIM);
+    line.words(&format!("· {}", count(image.package_count(), "package")), DIM);
 }
 
 fn coverage(image: &ImageScan, page: &mut Page<'_>) -> io::Result<()> {
