@@ -59,4 +59,4 @@ pub use severity::Severity;
 pub use snapshot::{
     DayCounts, ImageSnapshot, KnownFinding, KnownGap, SeverityCounts, SnapshotChanges, StateIndex, Told, Verdict,
 };
-pub use totals::Totals;
+pub use totals::{Distinct, Summary, Totals};

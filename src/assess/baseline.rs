@@ -229,7 +229,7 @@ mod tests {
             findings: log,
             suppressed: vec![],
             coverage: vec![],
-            totals: None,
+            summary: None,
         }
     }
 

@@ -318,7 +318,7 @@ pub(in crate::assess) mod tests {
             inventory: Some(inventory),
             suppressed: vec![],
             coverage: vec![],
-            totals: None,
+            summary: None,
         };
         ScanDocument {
             format: ScanDocument::FORMAT.into(),

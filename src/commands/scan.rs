@@ -280,7 +280,7 @@ pub(super) fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inve
         findings: Vec::new(),
         suppressed: Vec::new(),
         coverage: Vec::new(),
-        totals: None,
+        summary: None,
     }
 }
 

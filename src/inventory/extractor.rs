@@ -199,6 +199,8 @@ impl<'a> File<'a> {
             return Err(ExtractError::TooLarge { size: self.size, limit });
         }
         self.buffer.clear();
+        // In one piece: to grow means to copy.
+        self.buffer.reserve(usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVE));
         self.buffer.extend_from_slice(beginning);
         while self.left > 0 {
             let chunk = self.content.fill_buf()?;
@@ -255,6 +257,8 @@ pub fn extract_bytes(path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractErr
     }
 }
 
+/// Bytes of a file that memory is made ready for, whatever it says of its size.
+const LARGEST_RESERVE: usize = 64 << 20;
 /// Packages that one file may name: several times what the largest real database has.
 const MOST_PACKAGES: usize = 100_000;
 

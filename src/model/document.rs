@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Dockerfile, Finding, Inventory, PackageKind, Platform, RuleUse, ShardName, Suppressed, Totals};
+use super::{
+    Diagnosis, Distinct, Dockerfile, Finding, Inventory, PackageKind, Platform, RuleUse, ShardName, Summary,
+    Suppressed, Totals,
+};
 
 /// `plimsoll.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +127,7 @@ pub struct ImageScan {
     /// What it has in all, where only the most severe findings are listed: reports of many images have an end.
     /// `plimsoll.json` has none, so this is no part of it.
     #[serde(skip)]
-    pub totals: Option<Box<Totals>>,
+    pub summary: Option<Box<Summary>>,
 }
 
 /// What a scan was compared with, both sides judged by the same advisories.
@@ -204,7 +207,7 @@ impl ImageScan {
             findings: Vec::new(),
             suppressed: Vec::new(),
             coverage: Vec::new(),
-            totals: None,
+            summary: None,
         }
     }
 
@@ -217,13 +220,19 @@ impl ImageScan {
     /// What it has in all, whether or not it is listed.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.totals.as_deref().copied().unwrap_or_else(|| Totals::listed(self))
+        self.summary.as_ref().map_or_else(|| Totals::listed(self), |summary| summary.totals)
+    }
+
+    /// What its findings are about, whether or not they are listed.
+    #[must_use]
+    pub fn distinct(&self) -> Distinct {
+        self.summary.as_ref().map_or_else(|| Distinct::listed(self), |summary| summary.distinct)
     }
 
     /// Whether it has findings, whether or not they are listed.
     #[must_use]
     pub fn has_findings(&self) -> bool {
-        !self.findings.is_empty() || self.totals.as_ref().is_some_and(|totals| totals.findings() > 0)
+        !self.findings.is_empty() || self.summary.as_ref().is_some_and(|summary| summary.totals.findings() > 0)
     }
 
     /// The number of its packages. Of an image of a retest only packages with findings are listed; its coverage counts all.

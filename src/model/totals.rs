@@ -15,10 +15,42 @@ pub struct Totals {
     pub fixable: usize,
     /// Findings that are known to be exploited.
     pub exploited: usize,
-    /// Different vulnerabilities; of several images the sum.
+}
+
+/// How many different things the findings of an image are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Distinct {
+    /// Vulnerabilities.
     pub vulnerabilities: usize,
     /// Packages with a finding.
     pub packages: usize,
+}
+
+/// The numbers of an image that lists only a part of its findings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Findings.
+    pub totals: Totals,
+    /// What they are about.
+    pub distinct: Distinct,
+}
+
+impl Summary {
+    /// That of the findings that an image lists.
+    #[must_use]
+    pub fn listed(image: &ImageScan) -> Self {
+        Self { totals: Totals::listed(image), distinct: Distinct::listed(image) }
+    }
+}
+
+impl Distinct {
+    /// Those of the findings that an image lists.
+    #[must_use]
+    pub fn listed(image: &ImageScan) -> Self {
+        let ids: HashSet<&str> = image.findings.iter().map(|finding| finding.id.as_str()).collect();
+        let packages: HashSet<usize> = image.findings.iter().map(|finding| finding.package.index).collect();
+        Self { vulnerabilities: ids.len(), packages: packages.len() }
+    }
 }
 
 impl Totals {
@@ -26,18 +58,15 @@ impl Totals {
     #[must_use]
     pub fn listed(image: &ImageScan) -> Self {
         let mut totals = Self::default();
-        let (mut ids, mut packages) = (HashSet::new(), HashSet::new());
         for finding in &image.findings {
             count(&Severity::ALL, finding.severity, &mut totals.severities);
             totals.fixable += usize::from(finding.fix.is_available());
             totals.exploited += usize::from(finding.kev.is_some());
-            ids.insert(finding.id.as_str());
-            packages.insert(finding.package.index);
         }
         for suppressed in &image.suppressed {
             count(&SuppressionReason::ALL, suppressed.reason, &mut totals.suppressed);
         }
-        Self { vulnerabilities: ids.len(), packages: packages.len(), ..totals }
+        totals
     }
 
     /// The number of findings.
@@ -73,8 +102,6 @@ impl Totals {
         add(&mut self.suppressed, &other.suppressed);
         self.fixable += other.fixable;
         self.exploited += other.exploited;
-        self.vulnerabilities += other.vulnerabilities;
-        self.packages += other.packages;
         self
     }
 }

@@ -25,14 +25,15 @@ pub(super) fn first(document: &ScanDocument, most: usize) -> (Vec<&ImageScan>, u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Code, Diagnosis, Outcome, Totals};
+    use crate::model::{Code, Diagnosis, Outcome, Summary, Totals};
     use crate::report::selection::tests::document;
 
     #[test]
     fn failures_come_before_what_is_severe() {
         let mut document = document(5, 0);
         let mut has = |index: usize, severities| {
-            document.images[index].totals = Some(Box::new(Totals { severities, ..Totals::default() }));
+            let totals = Totals { severities, ..Totals::default() };
+            document.images[index].summary = Some(Box::new(Summary { totals, ..Summary::default() }));
         };
         has(1, [0, 9, 9, 9, 9, 9]);
         has(2, [1, 0, 0, 0, 0, 0]);

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crate::model::{Finding, ImageScan, ScanDocument, Severity, Totals};
+use crate::model::{Finding, ImageScan, ScanDocument, Severity, Summary};
 
 /// How many findings of each level may still be taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Selection {
         let mut selection = Self::default();
         for image in &document.images {
             selection.count(image);
-            if let Some(totals) = &image.totals {
+            if let Some(Summary { totals, .. }) = image.summary.as_deref() {
                 let listed = image.findings.len() + image.suppressed.len();
                 selection.all += (totals.findings() + totals.suppressed()).saturating_sub(listed);
             }
@@ -34,7 +34,7 @@ impl Selection {
     pub(super) fn findings_of(document: &ScanDocument) -> Self {
         let mut selection = Self::of(document.findings().map(|finding| (finding, false)));
         for image in &document.images {
-            if let Some(totals) = &image.totals {
+            if let Some(Summary { totals, .. }) = image.summary.as_deref() {
                 selection.all += totals.findings().saturating_sub(image.findings.len());
             }
         }
@@ -66,10 +66,13 @@ impl Selection {
     /// Leaves in an image only what it lists of the selection, and its numbers. All images that were counted have to be cut, in
     /// the document's order.
     pub fn cut(&mut self, image: &mut ImageScan) {
-        let totals = Totals::listed(image);
+        let summary = Summary::listed(image);
         image.findings.retain(|finding| self.takes(finding, false));
         image.suppressed.retain(|suppressed| self.takes(&suppressed.finding, true));
-        image.totals = Some(Box::new(totals));
+        // There may be thousands of images, each with room for all that it had.
+        image.findings.shrink_to_fit();
+        image.suppressed.shrink_to_fit();
+        image.summary = Some(Box::new(summary));
     }
 
     /// How many it has.

@@ -43,12 +43,12 @@ impl<'a> Verdict<'a> {
             Self::Failed(_) => "the scan could not be completed".into(),
             Self::NotJudged => format!("there is no advisory data for its {packages}"),
             Self::Vulnerable => {
-                let totals = image.totals();
+                let (totals, distinct) = (image.totals(), image.distinct());
                 let total = format!(
                     "{} ({} in {})",
                     count(totals.findings(), "finding"),
-                    count(totals.vulnerabilities, "vulnerability"),
-                    count(totals.packages, "package")
+                    count(distinct.vulnerabilities, "vulnerability"),
+                    count(distinct.packages, "package")
                 );
                 match totals.fixable {
                     0 => format!("{total}, none has a fix yet"),

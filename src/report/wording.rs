@@ -27,7 +27,7 @@ pub(super) fn banners(document: &ScanDocument) -> Vec<String> {
 
 /// That only the most severe findings are listed, of more than a report can show.
 fn shortened(document: &ScanDocument) -> Option<String> {
-    let images = || document.images.iter().filter(|image| image.totals.is_some());
+    let images = || document.images.iter().filter(|image| image.summary.is_some());
     let all: usize = images().map(|image| image.totals()).map(|totals| totals.findings() + totals.suppressed()).sum();
     let listed: usize = images().map(|image| image.findings.len() + image.suppressed.len()).sum();
     (listed < all).then(|| {
@@ -187,7 +187,13 @@ pub(super) fn exploited(kev: &Kev) -> String {
 /// `97.5 % within 30 days (higher than 99.9 % of all), 2026-11-20`.
 pub(super) fn likelihood(epss: &Epss) -> String {
     let date = epss.date.map(|date| format!(", {date}")).unwrap_or_default();
-    format!("{:.1} % within 30 days (higher than {:.1} % of all){date}", epss.score * 100.0, epss.percentile * 100.0)
+    // Tenths of a percent as whole numbers: writing fractions exactly took a fiftieth of all reports.
+    let percent = |share: f64| {
+        let tenths = (share.clamp(0.0, 1.0) * 1000.0).round() as u32;
+        (tenths / 10, tenths % 10)
+    };
+    let ((score, tenth), (percentile, other)) = (percent(epss.score), percent(epss.percentile));
+    format!("{score}.{tenth} % within 30 days (higher than {percentile}.{other} % of all){date}")
 }
 
 /// `known to be exploited (+1, at least High): CISA's catalogue, since 2021-12-10`.

@@ -103,7 +103,7 @@ pub(crate) fn debian(name: &str) -> ImageScan {
             status: CoverageStatus::Covered,
             date: Some(time("2026-11-19T22:00:00Z")),
         }],
-        totals: None,
+        summary: None,
     }
 }
 
@@ -307,7 +307,7 @@ pub(crate) fn failure() -> ScanDocument {
         findings: Vec::new(),
         suppressed: Vec::new(),
         coverage: Vec::new(),
-        totals: None,
+        summary: None,
     };
     ScanDocument { outcome: Outcome::Failure, database: None, images: vec![image], ..document() }
 }

@@ -244,6 +244,7 @@ fn keep_affected(image: &mut ImageScan) {
         index += 1;
         kept.contains_key(&(index - 1))
     });
+    packages.shrink_to_fit();
 }
 
 /// Leaves out what is long and can be asked for again.

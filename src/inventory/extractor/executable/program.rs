@@ -43,6 +43,8 @@ enum Form {
 
 /// How far words may be from a version, for those that say so.
 const NEAR: usize = 1000;
+/// Marks whose neighbourhood is looked at; a file may consist of them.
+const MOST_MARKS: usize = 10_000;
 /// What a form looks at together at most: words, version, and what lies between.
 pub(super) const LONGEST: usize = NEAR + 128;
 
@@ -103,7 +105,7 @@ impl Form {
                 found.map(str::to_owned)
             }
             Self::Alone(start) => alone(start, parts, data).map(|(version, _)| version.to_owned()).next(),
-            Self::Near(start, words) => alone(start, parts, data).find_map(|(version, end)| {
+            Self::Near(start, words) => alone(start, parts, data).take(MOST_MARKS).find_map(|(version, end)| {
                 let behind = data.get(end..(end + NEAR).min(data.len()))?;
                 let is_near = words.iter().any(|word| memmem::find(behind, word.as_bytes()).is_some());
                 is_near.then(|| version.to_owned())
@@ -267,7 +269,7 @@ fn redis(_: &str, data: &[u8]) -> Option<String> {
 
 /// `12.2.0` in the driver, in front of who packaged it and of the words that it prints: `12.2.0`, `(GNU) `, `gcc version …`.
 fn gcc(_: &str, data: &[u8]) -> Option<String> {
-    memmem::find_iter(data, "gcc version %s").find_map(|at| {
+    memmem::find_iter(data, "gcc version %s").take(MOST_MARKS).find_map(|at| {
         let before = data.get(at.saturating_sub(NEAR)..at)?;
         let texts: Vec<&[u8]> = before.split(|&byte| byte == 0).filter(|text| !text.is_empty()).collect();
         let [.., found, packager] = texts.as_slice() else { return None };
