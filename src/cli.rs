@@ -211,7 +211,7 @@ pub struct GateArgs {
     /// The scan document
     #[arg(long, value_name = "FILE", default_value = "plimsoll.json")]
     pub report: PathBuf,
-    /// What fails the gate, such as `high`, `critical && fixable` or `kev` [default: PLIMSOLL_FAIL_ON, or `new && critical`]
+    /// What fails the gate, such as `high`, `critical && fixable`, `kev` or `coverage_gap` [default: PLIMSOLL_FAIL_ON, or `new && critical`]
     #[arg(long, value_name = "EXPR")]
     pub fail_on: Option<String>,
     /// What the gate only warns of [default: PLIMSOLL_WARN_ON, or nothing]

@@ -503,4 +503,17 @@ fn a_report_can_be_made_of_some_findings_and_says_so() {
     assert!(none.stdout.contains(&format!("FILTERED — {all} findings left out")), "{}", none.stdout);
     let wrong = report(&["--where", "severty>=high"]).expect(2);
     assert!(wrong.stderr.contains("the policy given by --where is wrong"), "{}", wrong.stderr);
+    let gap = report(&["--where", "high || coverage_gap"]).expect(2);
+    assert!(gap.stderr.contains("which is no finding"), "{}", gap.stderr);
+
+    // A document that does not list all packages, as a retest writes it, makes no bill of materials.
+    let mut partial = scan.document.clone();
+    partial.images[0].packages = Some(999);
+    std::fs::write(folder.join("partial.json"), serde_json::to_vec(&partial).unwrap()).unwrap();
+    report(&["--report", "partial.json", "--out", "partial"]).expect(0);
+    let files = std::fs::read_dir(folder.join("partial")).expect("the folder").flatten();
+    let names: Vec<String> = files.map(|entry| entry.file_name().display().to_string()).collect();
+    assert!(names.len() >= 8 && !names.iter().any(|name| name.contains("sbom")), "{names:?}");
+    let refused = report(&["--report", "partial.json", "--format", "spdx"]).expect(2);
+    assert!(refused.stderr.contains("lists packages with findings only"), "{}", refused.stderr);
 }

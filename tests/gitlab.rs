@@ -730,7 +730,7 @@ fn nothing_is_injected_into_a_comment() {
             }
             let context = CommentContext {
                 marker: comment::marker("job\n/close -->"),
-                gate: Some(GateVerdict { policy: "id==\"` @all\"".into(), failing: 1 }),
+                gate: Some(GateVerdict { policy: "id==\"` @all\"".into(), failing: 1, gaps: 0 }),
                 job_url: Some("javascript:alert(1)".into()),
                 report_url: Some("https://x/) @all".into()),
                 commit: Some("`@all`".into()),
@@ -776,7 +776,7 @@ fn the_comment_reads_well() {
     document = documents::compared(document);
     let context = CommentContext {
         marker: comment::marker("container_scanning"),
-        gate: Some(GateVerdict { policy: "new && critical".into(), failing: 1 }),
+        gate: Some(GateVerdict { policy: "new && critical".into(), failing: 1, gaps: 0 }),
         job_url: Some("https://gitlab.example.com/shop/web/-/jobs/99".into()),
         report_url: Some(
             "https://gitlab.example.com/shop/web/-/jobs/99/artifacts/file/plimsoll-report/index.html".into(),
@@ -784,6 +784,16 @@ fn the_comment_reads_well() {
         commit: Some("0a1b2c3d".into()),
     };
     insta::assert_snapshot!("comment", comment::render(&document, &context));
+    // A gate that fails for what could not be judged does not pass in the comment.
+    let gaps = CommentContext {
+        gate: Some(GateVerdict { policy: "coverage_gap".into(), failing: 0, gaps: 1 }),
+        ..context.clone()
+    };
+    let said = "0 findings and 1 image with a coverage gap";
+    assert!(comment::render(&document, &gaps).contains(&format!("**The gate fails**: {said} match `coverage_gap`.")));
+    let unjudged = documents::not_judged();
+    let thread = comment::render_thread(&gaps, &[], &[&unjudged.images[0]]);
+    assert!(thread.contains(said) && thread.contains("- `dir:/` was not judged whole: `no data for "), "{thread}");
     document.comparison = None;
     insta::assert_snapshot!("comment_first", comment::render(&document, &context));
 }

@@ -280,6 +280,7 @@ fn gaps_can_fail_the_job_and_pages_are_followed() {
         ("coverage_gap", &[], 1),
         ("new && critical || coverage_gap", &[], 1),
         ("new && critical", &[], 0),
+        ("coverage_gap && image == reg.example.com/shop/prod/**", &[], 0),
     ] {
         let variables: &[(&str, &str)] = if variable.is_empty() { &[] } else { &[("PLIMSOLL_FAIL_ON", variable)] };
         self::overview(&gitlab, variables, arguments).0.expect(code);

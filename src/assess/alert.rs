@@ -14,9 +14,9 @@ use jiff::civil::Date;
 
 use super::policy::Policy;
 use crate::model::{
-    Alert, AlertReport, AlertSummary, Change, Finding, Fix, GapKind, ImageIdentity, ImageScan, ImageSnapshot,
-    Inventory, KnownFinding, Location, News, Package, PackageRef, Purl, RuleState, RuleUse, Severity, SnapshotChanges,
-    Tool, Verdict,
+    Alert, AlertReport, AlertSummary, Change, Finding, Fix, ImageIdentity, ImageScan, ImageSnapshot, Inventory,
+    KnownFinding, Location, News, Package, PackageRef, Purl, RuleState, RuleUse, Severity, SnapshotChanges, Tool,
+    Verdict,
 };
 
 pub use sla::{Sla, SlaError};
@@ -98,7 +98,7 @@ fn of_image(before: &ImageSnapshot, after: &ImageSnapshot, policy: &Policy, aler
     }
     // Without a verdict from before there is nothing to compare with: the one of today is the baseline.
     let (Some(known), Some(now)) = (&before.verdict, &after.verdict) else { return };
-    for gap in now.gaps.iter().filter(|gap| is_coverage(gap.kind) && !known.gaps.contains(gap)) {
+    for gap in now.gaps.iter().filter(|gap| gap.kind.hides_findings() && !known.gaps.contains(gap)) {
         add(News::Gap { gap: gap.clone() });
     }
     let known: HashMap<_, _> = known.findings.iter().map(|finding| (identity(finding), finding)).collect();
@@ -158,11 +158,6 @@ fn of_rule(rule: &RuleUse, policy: &AlertPolicy, alerts: &mut Collected) {
 /// What makes a finding the same one from day to day.
 fn identity(finding: &KnownFinding) -> (&str, &str, &str) {
     (&finding.package, &finding.id, &finding.path)
-}
-
-/// Whether such a gap means that findings may be missed, as opposed to a file that nobody could have read.
-fn is_coverage(kind: GapKind) -> bool {
-    !matches!(kind, GapKind::UnreadableFile | GapKind::NotComparable)
 }
 
 /// The image as the policy sees it: its name, its labels, and where its packages lie.

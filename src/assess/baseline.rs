@@ -229,6 +229,7 @@ mod tests {
             findings: log,
             suppressed: vec![],
             coverage: vec![],
+            packages: None,
             summary: None,
         }
     }

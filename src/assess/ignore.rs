@@ -318,6 +318,7 @@ pub(in crate::assess) mod tests {
             inventory: Some(inventory),
             suppressed: vec![],
             coverage: vec![],
+            packages: None,
             summary: None,
         };
         ScanDocument {

@@ -105,6 +105,12 @@ impl Policy {
     /// The expression does not follow the grammar or uses an unknown name or value.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let root = parse::Parser::parse(text)?;
+        if root.misuses_coverage() {
+            let before = text.find("coverage_gap").and_then(|at| text.get(..at)).unwrap_or_default();
+            let problem =
+                "`coverage_gap` is about images: it goes with `image` and `owner` only, and without `!`".to_owned();
+            return Err(PolicyError { text: text.to_owned(), problem, position: before.chars().count() + 1 });
+        }
         Ok(Self { text: text.to_owned(), root })
     }
 

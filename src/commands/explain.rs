@@ -54,6 +54,12 @@ pub(super) fn run(args: &ExplainArgs, output: &OutputArgs, environment: &Environ
         }
         Page { text: &mut text, inventory: &inventory, database: database.info() }
             .explanation(&image.name, &explanation);
+        if let Some(all) = image.packages {
+            let listed = inventory.packages.len();
+            let what =
+                format!("only {listed} of its {} were asked for: a retest lists those with findings", packages(all));
+            line(&mut text, "unsure", &what);
+        }
         gaps(&matched, &inventory, &mut text);
     }
     if text.is_empty() {

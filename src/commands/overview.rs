@@ -80,7 +80,7 @@ pub(super) fn run(args: &OverviewArgs, environment: &Environment) -> Result<Exit
 /// Whether what is missing fails the job. What else a policy of the project asks for is for its gates.
 fn fails_on_gap(args: &OverviewArgs, environment: &Environment) -> Result<bool, Diagnosis> {
     let (policy, _) = gate::policy(args.fail_on.as_deref(), environment)?;
-    Ok(args.fail_on_gap || policy.needs_coverage())
+    Ok(args.fail_on_gap || policy.concerns_every_gap())
 }
 
 fn client(environment: &Environment) -> Result<Arc<GitLab>, Diagnosis> {

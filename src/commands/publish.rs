@@ -39,7 +39,11 @@ pub(super) fn run(args: &PublishArgs, environment: &Environment) -> Result<Exit,
     {
         let context = CommentContext {
             marker: comment::marker(&job.name),
-            gate: Some(GateVerdict { policy: policy.to_string(), failing: policy.concerned(&document).len() }),
+            gate: Some(GateVerdict {
+                policy: policy.to_string(),
+                failing: policy.concerned(&document).len(),
+                gaps: policy.gaps(&document).len(),
+            }),
             job_url: job.url.clone(),
             report_url: report_url(args, environment, &job),
             commit: job.commit.clone(),
@@ -146,7 +150,8 @@ fn comment_on(
         let thread = Thread { gitlab: &gitlab, project, iid: *iid, author: author.id, dockerfile };
         let failing: Vec<&Finding> = wish.policy.concerned(document).into_iter().map(|(_, finding)| finding).collect();
         let purpose = format!("merge request !{iid} gets no thread");
-        thread.keep(&job.name, &wish.context, &failing).map_err(|error| error.diagnosis(&purpose))?;
+        let gaps = wish.policy.gaps(document);
+        thread.keep(&job.name, &wish.context, &failing, &gaps).map_err(|error| error.diagnosis(&purpose))?;
     }
     debug!("{} to the API", count(gitlab.requests() as usize, "request"));
     Ok(())

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 
 use crate::assess::filter;
+use crate::assess::policy::Policy;
 use crate::cli::{OutputArgs, ReportArgs, ScanArgs};
 use crate::context::Environment;
 use crate::exit::Exit;
@@ -17,11 +18,24 @@ use crate::report::{self, RENDERERS};
 
 use super::gate;
 use super::output::Reports;
+use super::retest::sbom;
 
 pub(super) fn run(args: &ReportArgs, output: &OutputArgs, environment: &Environment) -> Result<Exit, Diagnosis> {
     let policy = args.filter.as_deref().map(|text| gate::parse(text, "--where")).transpose()?;
-    let reports = Reports::chosen(&wanted(args), output, environment)?;
+    if policy.as_ref().is_some_and(Policy::needs_coverage) {
+        let what = "--where asks for `coverage_gap`, which is no finding";
+        let why = "a report can be made of some of the findings; what could not be judged stands in each";
+        return Err(Diagnosis::new(Code::InvalidInput, what, why, "leave `coverage_gap` out of --where"));
+    }
     let mut document = gate::read_document(&args.report)?;
+    // A retest lists the packages with findings: a bill of materials of those would be wrong.
+    let is_partial = document.images.iter().any(|image| image.packages.is_some());
+    if let Some(name) = args.formats.iter().find(|name| is_partial && sbom::FORMATS.contains(&name.as_str())) {
+        let what = format!("`{}` lists packages with findings only, as those of a retest do", args.report.display());
+        let why = format!("a report in the format {name} lists all packages");
+        return Err(Diagnosis::new(Code::InvalidInput, what, why, "take the one that the retest or a scan wrote"));
+    }
+    let reports = Reports::chosen(&wanted(args, is_partial), output, environment)?;
     if let Some(policy) = &policy {
         if let Some(path) = targets(args).find(|path| is_same_file(path, &args.report)) {
             let what = format!("`{}` is the scan document itself", path.display());
@@ -36,16 +50,17 @@ pub(super) fn run(args: &ReportArgs, output: &OutputArgs, environment: &Environm
     Ok(Exit::Done)
 }
 
-/// The same reports as for a scan; without a place the table, and with a filter all but the scan document.
-fn wanted(args: &ReportArgs) -> ScanArgs {
+/// The same reports as for a scan; without a place the table, with a filter all but the scan document, and of a document that does
+/// not list all packages no bill of materials.
+fn wanted(args: &ReportArgs, is_partial: bool) -> ScanArgs {
     let formats = match (&args.out, &args.filter) {
         _ if !args.formats.is_empty() || !args.outputs.is_empty() => args.formats.clone(),
         (None, _) => vec!["table".to_owned()],
-        (Some(_), None) => Vec::new(),
-        (Some(_), Some(_)) => RENDERERS
+        (Some(_), filter) => RENDERERS
             .iter()
             .map(|renderer| renderer.format())
-            .filter(|name| *name != "json")
+            .filter(|name| filter.is_none() || *name != "json")
+            .filter(|name| !is_partial || !sbom::FORMATS.contains(name))
             .map(str::to_owned)
             .collect(),
     };

@@ -12,7 +12,7 @@ mod log;
 pub(super) mod memory;
 mod merge;
 mod read;
-mod sbom;
+pub(super) mod sbom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

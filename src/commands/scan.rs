@@ -280,6 +280,7 @@ pub(super) fn failure(name: String, diagnosis: Diagnosis, inventory: Option<Inve
         findings: Vec::new(),
         suppressed: Vec::new(),
         coverage: Vec::new(),
+        packages: None,
         summary: None,
     }
 }

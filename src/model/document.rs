@@ -124,6 +124,9 @@ pub struct ImageScan {
     pub suppressed: Vec<Suppressed>,
     /// What there was advisory data for, and what not.
     pub coverage: Vec<Coverage>,
+    /// How many packages it holds, where not all are listed: a retest lists those with findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<usize>,
     /// What it has in all, where only the most severe findings are listed: reports of many images have an end.
     /// `plimsoll.json` has none, so this is no part of it.
     #[serde(skip)]
@@ -207,6 +210,7 @@ impl ImageScan {
             findings: Vec::new(),
             suppressed: Vec::new(),
             coverage: Vec::new(),
+            packages: None,
             summary: None,
         }
     }
@@ -235,11 +239,11 @@ impl ImageScan {
         !self.findings.is_empty() || self.summary.as_ref().is_some_and(|summary| summary.totals.findings() > 0)
     }
 
-    /// The number of its packages. Of an image of a retest only packages with findings are listed; its coverage counts all.
+    /// The number of its packages, whether or not they are listed.
     #[must_use]
     pub fn package_count(&self) -> usize {
-        let listed = self.inventory.as_ref().map_or(0, |inventory| inventory.packages.len());
-        listed.max(self.coverage.iter().map(|coverage| coverage.packages).sum())
+        let listed = || self.inventory.as_ref().map_or(0, |inventory| inventory.packages.len());
+        self.packages.unwrap_or_else(listed)
     }
 
     /// Whether everything that was found could be judged: no finding then means clean.

@@ -46,6 +46,12 @@ pub enum GapKind {
 }
 
 impl GapKind {
+    /// Whether findings may be missing because of it, as opposed to one file that nobody could have read.
+    #[must_use]
+    pub fn hides_findings(self) -> bool {
+        !matches!(self, Self::UnreadableFile | Self::NotComparable)
+    }
+
     /// A short name for people.
     #[must_use]
     pub fn label(self) -> &'static str {

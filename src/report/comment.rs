@@ -9,6 +9,7 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
 use super::action::{Action, actions_for};
 use super::change::{self, Changes};
+use super::gate::what_is_missing;
 use super::markdown::{code, ids, linked};
 use super::text::{count, day, web_url};
 use super::verdict::{Verdict, uncovered};
@@ -36,6 +37,8 @@ pub struct GateVerdict {
     pub policy: String,
     /// How many findings it concerns.
     pub failing: usize,
+    /// How many images it concerns because they could not be judged whole.
+    pub gaps: usize,
 }
 
 /// The hidden line for a key, such as the name of the job: one comment per job and merge request.
@@ -71,11 +74,10 @@ pub fn render(document: &ScanDocument, context: &CommentContext) -> String {
 
 /// The text of a thread that stays open while the gate fails: what it concerns, in a few lines.
 #[must_use]
-pub fn render_thread<'a>(context: &CommentContext, failing: impl Iterator<Item = &'a Finding>) -> String {
+pub fn render_thread(context: &CommentContext, failing: &[&Finding], gaps: &[&ImageScan]) -> String {
     let mut out = format!("{}\n", context.marker);
-    let failing: Vec<&Finding> = failing.collect();
     let policy = context.gate.as_ref().map_or_else(String::new, |gate| format!(" of {}", code(&gate.policy)));
-    line(&mut out, &format!("The gate{policy} stops this image: {}.\n", count(failing.len(), "finding")));
+    line(&mut out, &format!("The gate{policy} stops this image: {}.\n", concerned(failing.len(), gaps.len())));
     for finding in failing.iter().take(MOST_IN_THREAD) {
         let package = &finding.package;
         let fix =
@@ -94,7 +96,15 @@ pub fn render_thread<'a>(context: &CommentContext, failing: impl Iterator<Item =
     if let Some(more @ 1..) = failing.len().checked_sub(MOST_IN_THREAD) {
         line(&mut out, &format!("- and {more} more; the report has all"));
     }
+    for image in gaps.iter().take(MOST_IN_THREAD) {
+        line(&mut out, &format!("- {} was not judged whole: {}", code(&image.name), code(&what_is_missing(image))));
+    }
     out
+}
+
+fn concerned(findings: usize, gaps: usize) -> String {
+    let findings = count(findings, "finding");
+    if gaps == 0 { findings } else { format!("{findings} and {} with a coverage gap", count(gaps, "image")) }
 }
 
 fn text(document: &ScanDocument, context: &CommentContext, rows: usize) -> String {
@@ -141,13 +151,13 @@ fn headline(document: &ScanDocument) -> String {
 
 fn gate_line(document: &ScanDocument, gate: &GateVerdict) -> String {
     let policy = code(&gate.policy);
-    match (gate.failing, document.outcome) {
+    match (gate.failing + gate.gaps, document.outcome) {
         (0, Outcome::Success) => format!("The gate passes: no finding matches {policy}.\n"),
         (0, Outcome::Failure) => {
             format!("The gate is undecided: no finding matches {policy}, but the scan is incomplete.\n")
         }
-        (1, _) => format!("**The gate fails**: 1 finding matches {policy}.\n"),
-        (failing, _) => format!("**The gate fails**: {failing} findings match {policy}.\n"),
+        (1, _) if gate.gaps == 0 => format!("**The gate fails**: 1 finding matches {policy}.\n"),
+        _ => format!("**The gate fails**: {} match {policy}.\n", concerned(gate.failing, gate.gaps)),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct GateReport<'a> {
 pub fn what_is_missing(image: &ImageScan) -> String {
     let diagnosis = image.diagnosis.iter().map(|diagnosis| diagnosis.what.clone());
     let unjudged = uncovered(image).map(|coverage| wording::no_data(&coverage.shard.to_string(), coverage.packages));
-    let mut gaps = wording::gaps(image);
+    let mut gaps = wording::gaps(image).filter(|gap| gap.kind.hides_findings());
     let first = gaps.next().map(ToString::to_string);
     let more = Some(gaps.count()).filter(|more| *more > 0).map(|more| format!("and {}", count(more, "more gap")));
     diagnosis.chain(unjudged).chain(first).chain(more).collect::<Vec<_>>().join("; ")

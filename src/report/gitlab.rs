@@ -125,14 +125,15 @@ fn scan(document: &ScanDocument, left_out: Option<String>) -> Scan<'_> {
         version: version.clone(),
         vendor: Named { name: "Plimsoll".into() },
     };
-    let messages = wording::messages(document).into_iter().map(|message| Message {
-        level: match message.level {
-            Level::Info => "info",
-            Level::Warning => "warn",
-            Level::Fatal => "fatal",
-        },
-        value: message.text.into(),
-    });
+    let messages =
+        wording::messages_within(document, MOST_REMARKS, LONGEST_REMARKS).into_iter().map(|message| Message {
+            level: match message.level {
+                Level::Info => "info",
+                Level::Warning => "warn",
+                Level::Fatal => "fatal",
+            },
+            value: message.text.into(),
+        });
     let left_out = left_out.map(|text| Message { level: "warn", value: text.into() });
     Scan {
         analyzer: program(),
@@ -264,6 +265,9 @@ fn or_unknown<'a>(text: Cow<'a, str>, unknown: &'static str) -> Cow<'a, str> {
 /// The oldest schema that has everything we write.
 const VERSION: &str = "15.0.7";
 
+/// Remarks, and their bytes: of thousands of images each may have some.
+const MOST_REMARKS: usize = 5000;
+const LONGEST_REMARKS: usize = 2_000_000;
 /// What GitLab takes unless somebody has changed it, in bytes.
 const LARGEST: usize = 104_800_000;
 

@@ -115,6 +115,9 @@ fn about(document: &ScanDocument, image: &ImageScan, out: &mut dyn Write) -> io:
         }
         _ => writeln!(out, "{} **{}**", mark(verdict), verdict.sentence(image))?,
     }
+    if let Some(part) = wording::listed_part(image) {
+        writeln!(out, "\n⚠ {part}")?;
+    }
     changed(document, image, out)?;
     let covered = wording::coverage(image, CoverageStatus::Covered);
     if !covered.is_empty() {
@@ -200,7 +203,7 @@ fn gaps(image: &ImageScan, out: &mut dyn Write) -> io::Result<()> {
 
 fn more(all: usize, shown: usize, noun: &str, out: &mut dyn Write) -> io::Result<()> {
     match all.checked_sub(shown) {
-        Some(more @ 1..) => writeln!(out, "\nand {}; `index.html` has all", count(more, &format!("more {noun}"))),
+        Some(more @ 1..) => writeln!(out, "\nand {}; `plimsoll.json` has all", count(more, &format!("more {noun}"))),
         _ => Ok(()),
     }
 }

@@ -116,19 +116,8 @@ struct Facts {
 
 impl Facts {
     fn of(document: &ScanDocument) -> Self {
-        let mut remarks = wording::messages(document);
         // They stand in every run.
-        let mut bytes = 0;
-        let fits = |remark: &&wording::Message| {
-            bytes += remark.text.len();
-            bytes <= LONGEST_REMARKS
-        };
-        let kept = remarks.iter().take(MOST_REMARKS).take_while(fits).count();
-        if let Some(more @ 1..) = remarks.len().checked_sub(kept) {
-            remarks.truncate(kept);
-            let text = format!("and {more} more remarks; plimsoll.json has them all");
-            remarks.push(wording::Message { level: Level::Warning, text });
-        }
+        let remarks = wording::messages_within(document, MOST_REMARKS, LONGEST_REMARKS);
         Self { started: text::date_time(document.started), finished: text::date_time(document.finished), remarks }
     }
 }

@@ -334,9 +334,15 @@ pub(in crate::report) mod tests {
             let again = Selection::all_of(&cut);
             assert_eq!((again.taken(), again.remark().is_some()), (number, number < 39), "{number}");
             assert_eq!(Selection::findings_of(&cut).remark().is_some(), number < 36, "{number}");
-            let text = format!("SHORTENED — the {number} most severe of 39 findings are listed; plimsoll.json has all");
             let banners = crate::report::wording::banners(&cut);
-            assert_eq!(banners, if number < 39 { vec![text] } else { Vec::new() }, "{number}");
+            let suppressed = number.saturating_sub(36);
+            let text = match number {
+                39 => None,
+                36.. => Some(format!("all 36 findings are listed, and {suppressed} of 3 suppressed ones")),
+                _ => Some(format!("the {number} most severe of 36 findings are listed, and 0 of 3 suppressed ones")),
+            };
+            let text = text.map(|text| format!("SHORTENED — {text}; plimsoll.json has all"));
+            assert_eq!(banners, text.into_iter().collect::<Vec<_>>(), "{number}");
         }
     }
 

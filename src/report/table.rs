@@ -62,7 +62,7 @@ pub fn render(document: &ScanDocument, options: &TableOptions, out: &mut dyn Wri
         page.blank()?;
         page.paragraph(0, |line| {
             line.words(
-                &format!("and {} that want less attention; the reports have all", count(more, "more image")),
+                &format!("and {} that want less attention; plimsoll.json has all", count(more, "more image")),
                 DIM,
             );
         })?;

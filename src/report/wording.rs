@@ -1,10 +1,11 @@
 //! Sentences that several formats use, so that they all say the same.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use crate::model::{
     CoverageStatus, Distribution, Epss, Factor, Finding, FixState, Gap, GapKind, ImageScan, Kev, ScanDocument,
-    Statement, SuppressionReason,
+    Statement, SuppressionReason, Totals,
 };
 
 use super::text::{self, count, day, thousands};
@@ -28,12 +29,30 @@ pub(super) fn banners(document: &ScanDocument) -> Vec<String> {
 /// That only the most severe findings are listed, of more than a report can show.
 fn shortened(document: &ScanDocument) -> Option<String> {
     let images = || document.images.iter().filter(|image| image.summary.is_some());
-    let all: usize = images().map(|image| image.totals()).map(|totals| totals.findings() + totals.suppressed()).sum();
-    let listed: usize = images().map(|image| image.findings.len() + image.suppressed.len()).sum();
-    (listed < all).then(|| {
-        let (listed, all) = (thousands(listed as u64), thousands(all as u64));
-        format!("SHORTENED — the {listed} most severe of {all} findings are listed; plimsoll.json has all")
-    })
+    let all = images().fold(Totals::default(), |sum, image| sum.and(&image.totals()));
+    let findings: usize = images().map(|image| image.findings.len()).sum();
+    let suppressed: usize = images().map(|image| image.suppressed.len()).sum();
+    let text = match findings < all.findings() {
+        true => format!("the {} most severe of {} findings are", number(findings), number(all.findings())),
+        false => format!("all {} are", count(findings, "finding")),
+    };
+    let of_suppressed = match suppressed < all.suppressed() {
+        true => format!(", and {} of {} suppressed ones", number(suppressed), number(all.suppressed())),
+        false if findings < all.findings() => String::new(),
+        false => return None,
+    };
+    Some(format!("SHORTENED — {text} listed{of_suppressed}; plimsoll.json has all"))
+}
+
+/// That what is said of an image is said of a part of its findings.
+pub(super) fn listed_part(image: &ImageScan) -> Option<String> {
+    let (listed, all) = (image.findings.len(), image.totals().findings());
+    let text = || format!("what follows is about {} of these {} findings", number(listed), number(all));
+    (listed < all).then(text)
+}
+
+fn number(number: usize) -> String {
+    thousands(number as u64)
 }
 
 /// Whether the findings come from the example data.
@@ -101,6 +120,27 @@ pub(super) fn messages(document: &ScanDocument) -> Vec<Message> {
         ),
     }
     messages
+}
+
+/// Of the remarks at most so many, with so many bytes: those that matter most, in their order.
+pub(super) fn messages_within(document: &ScanDocument, most: usize, bytes: usize) -> Vec<Message> {
+    let mut remarks: Vec<_> = messages(document).into_iter().enumerate().collect();
+    let all = remarks.len();
+    remarks.sort_by_key(|(_, remark)| Reverse(remark.level));
+    let mut size = 0;
+    let fits = |(_, remark): &&(usize, Message)| {
+        size += remark.text.len();
+        size <= bytes
+    };
+    let kept = remarks.iter().take(most).take_while(fits).count();
+    remarks.truncate(kept);
+    remarks.sort_by_key(|(index, _)| *index);
+    let mut remarks: Vec<Message> = remarks.into_iter().map(|(_, remark)| remark).collect();
+    if kept < all {
+        let text = format!("and {} more remarks; plimsoll.json has them all", all - kept);
+        remarks.push(Message { level: Level::Warning, text });
+    }
+    remarks
 }
 
 /// The gaps of an image, without those that its coverage tells already.

@@ -103,6 +103,7 @@ pub(crate) fn debian(name: &str) -> ImageScan {
             status: CoverageStatus::Covered,
             date: Some(time("2026-11-19T22:00:00Z")),
         }],
+        packages: None,
         summary: None,
     }
 }
@@ -307,6 +308,7 @@ pub(crate) fn failure() -> ScanDocument {
         findings: Vec::new(),
         suppressed: Vec::new(),
         coverage: Vec::new(),
+        packages: None,
         summary: None,
     };
     ScanDocument { outcome: Outcome::Failure, database: None, images: vec![image], ..document() }

@@ -5,7 +5,8 @@ use jiff::civil::date;
 
 use super::*;
 use crate::model::{
-    Code, Diagnosis, Digest, FixState, Kev, KnownGap, PackageKind, SeverityCounts, Standing, SuppressionReason, Verdict,
+    Code, Diagnosis, Digest, FixState, GapKind, Kev, KnownGap, PackageKind, SeverityCounts, Standing,
+    SuppressionReason, Verdict,
 };
 
 const TODAY: Date = date(2026, 11, 21);

@@ -1,7 +1,7 @@
 //! What a policy says of images that could not be judged whole: `coverage_gap` is about them, not about a finding.
 
 use super::{Around, Flag, Node, Policy, TextField};
-use crate::model::{ImageScan, ScanDocument};
+use crate::model::{CoverageStatus, ImageScan, Outcome, ScanDocument};
 
 impl Policy {
     /// Whether it is about what could not be judged.
@@ -10,18 +10,56 @@ impl Policy {
         self.root.has_flag(&[Flag::CoverageGap])
     }
 
+    /// Whether it concerns what could not be judged of every image, whatever else it says.
+    #[must_use]
+    pub fn concerns_every_gap(&self) -> bool {
+        let is_gap = |node: &Node| *node == Node::Flag(Flag::CoverageGap);
+        is_gap(&self.root) || matches!(&self.root, Node::Any(nodes) if nodes.iter().any(is_gap))
+    }
+
     /// The images that the policy concerns because they could not be judged whole: a scan that failed, packages without
-    /// advisory data, files that could not be read. What it says about findings holds of none of them.
+    /// advisory data, whatever else hides findings. What it says about findings holds of none of them.
     #[must_use]
     pub fn gaps<'a>(&self, document: &'a ScanDocument) -> Vec<&'a ImageScan> {
         let concerns = |image: &&ImageScan| {
-            !image.is_fully_covered() && self.root.concerns(&Around { image: Some(*image), ..Around::default() })
+            is_gap(image) && self.root.concerns(&Around { image: Some(*image), ..Around::default() })
         };
         if self.needs_coverage() { document.images.iter().filter(concerns).collect() } else { Vec::new() }
     }
 }
 
+fn is_gap(image: &ImageScan) -> bool {
+    let mut gaps = image.inventory.iter().flat_map(|inventory| &inventory.gaps);
+    image.outcome == Outcome::Failure
+        || image.coverage.iter().any(|coverage| coverage.status == CoverageStatus::NoData)
+        || gaps.any(|gap| gap.kind.hides_findings())
+}
+
 impl Node {
+    /// Whether `coverage_gap` stands where it can say nothing: beside what is about findings, or negated.
+    pub(super) fn misuses_coverage(&self) -> bool {
+        let gap = &[Flag::CoverageGap];
+        match self {
+            Self::Any(nodes) => nodes.iter().any(Self::misuses_coverage),
+            Self::All(nodes) => {
+                nodes.iter().any(Self::misuses_coverage)
+                    || nodes.iter().any(|node| node.has_flag(gap))
+                        && nodes.iter().any(|node| !node.has_flag(gap) && !node.is_about_images())
+            }
+            Self::Not(node) => node.has_flag(gap),
+            Self::Never | Self::Flag(_) | Self::Severity(..) | Self::Number(..) | Self::Text(..) => false,
+        }
+    }
+
+    fn is_about_images(&self) -> bool {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().all(Self::is_about_images),
+            Self::Not(node) => node.is_about_images(),
+            Self::Text(field, ..) => matches!(field, TextField::Image | TextField::Owner),
+            Self::Never | Self::Flag(_) | Self::Severity(..) | Self::Number(..) => false,
+        }
+    }
+
     /// Whether it concerns an image with a gap.
     fn concerns(&self, around: &Around<'_>) -> bool {
         match self {
@@ -44,6 +82,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_stands_where_it_can_say_something() {
+        for expression in ["coverage_gap && critical", "high && !coverage_gap", "new && (critical || coverage_gap)"] {
+            let error = Policy::parse(expression).unwrap_err();
+            assert!(error.problem.contains("`image` and `owner`"), "{expression}: {error}");
+            assert_eq!(error.text.get(error.position - 1..).map(|at| at.starts_with("coverage_gap")), Some(true));
+        }
+        for (expression, expected) in [
+            ("coverage_gap", true),
+            ("critical, coverage_gap", true),
+            ("coverage_gap && image == a", false),
+            ("critical", false),
+        ] {
+            assert_eq!(Policy::parse(expression).unwrap().concerns_every_gap(), expected, "{expression}");
+        }
+    }
+
+    #[test]
     fn images_that_are_not_covered_are_concerned() {
         let image = |name: &str, outcome: &str, status: &str| {
             json!({ "name": format!("reg.io/shop/{name}:1"), "outcome": outcome, "findings": [],
@@ -62,8 +117,8 @@ mod tests {
             ("coverage_gap && image == reg.io/shop/part*", "part"),
             ("coverage_gap && image != reg.io/shop/part*", "none"),
             ("coverage_gap && owner == shop", ""),
-            ("coverage_gap && critical", ""),
-            ("high && !coverage_gap", ""),
+            ("(critical || coverage_gap) && image != reg.io/shop/none*", "part"),
+            ("coverage_gap && (owner == a || !(image == reg.io/shop/part*))", "none"),
             ("!kev", ""),
             ("never", ""),
         ] {

@@ -4,7 +4,7 @@
 use tracing::info;
 
 use crate::gitlab::{DiffLine, GitLab, GitLabError};
-use crate::model::Finding;
+use crate::model::{Finding, ImageScan};
 use crate::report::comment::{self, CommentContext};
 
 /// Where the thread is.
@@ -20,29 +20,35 @@ pub(super) struct Thread<'a> {
 
 impl Thread<'_> {
     /// Opens, updates, resolves or opens again what belongs to the job `key`.
-    pub(super) fn keep(&self, key: &str, context: &CommentContext, failing: &[&Finding]) -> Result<(), GitLabError> {
+    pub(super) fn keep(
+        &self,
+        key: &str,
+        context: &CommentContext,
+        failing: &[&Finding],
+        gaps: &[&ImageScan],
+    ) -> Result<(), GitLabError> {
         let Self { gitlab, project, iid, author, .. } = *self;
         let context = CommentContext { marker: comment::marker(&format!("thread {key}")), ..context.clone() };
         let found = gitlab.find_discussion(project, iid, &context.marker, author)?;
         let Some(found) = found else {
-            if failing.is_empty() {
+            if failing.is_empty() && gaps.is_empty() {
                 return Ok(());
             }
-            let body = comment::render_thread(&context, failing.iter().copied());
+            let body = comment::render_thread(&context, failing, gaps);
             self.open(&body)?;
             info!("opened a thread on !{iid}");
             return Ok(());
         };
         let Some(first) = found.notes.first() else { return Ok(()) };
         let is_resolved = first.resolved == Some(true);
-        if failing.is_empty() {
+        if failing.is_empty() && gaps.is_empty() {
             if !is_resolved {
                 gitlab.resolve_discussion(project, iid, &found.id, true)?;
                 info!("resolved the thread on !{iid}");
             }
             return Ok(());
         }
-        let body = comment::render_thread(&context, failing.iter().copied());
+        let body = comment::render_thread(&context, failing, gaps);
         if first.body.trim() != body.trim() {
             gitlab.update_note(project, iid, first.id, &body)?;
             // Somebody may have resolved it by hand; only what is new opens it again.

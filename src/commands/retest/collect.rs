@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+use tracing::info;
 
 use super::sbom;
 use crate::cli::{OutputArgs, RetestArgs, ScanArgs};
@@ -58,7 +59,7 @@ impl Collector {
     pub(super) fn add(&self, order: usize, mut image: ImageScan) -> Result<(), Diagnosis> {
         keep_affected(&mut image);
         let failed = |error: &io::Error| not_written(&self.path, error);
-        if self.spill.lock().unwrap_or_else(PoisonError::into_inner).end > MOST_BYTES {
+        if self.spill.lock().unwrap_or_else(PoisonError::into_inner).end > LARGEST_SPILL {
             shorten(&mut image);
         }
         let json = serde_json::to_vec(&image).map_err(|error| failed(&error.into()))?;
@@ -85,9 +86,13 @@ impl Collector {
         let mut spill = self.spill.lock().unwrap_or_else(PoisonError::into_inner);
         spill.places.sort_unstable();
         let path = out.join(DOCUMENT);
-        let written = replace(&path, |file| spill.write_document(&document, file));
+        let mut listed = Vec::new();
+        let written = replace(&path, |file| {
+            listed = spill.write_document(&document, file)?;
+            Ok(())
+        });
         written.map_err(|error| not_written(&path, &error))?;
-        document.images = spill.most_severe().map_err(|error| not_written(&self.path, &error))?;
+        document.images = listed;
         let scan = ScanArgs { formats: formats(), out: Some(out.to_owned()), ..args.scan() };
         Reports::chosen(&scan, output, environment)?.write(&document)?;
         Ok(scan::exit(&document))
@@ -95,39 +100,42 @@ impl Collector {
 }
 
 impl Spill {
-    /// Writes a document, whose list of images is empty, with all images.
-    fn write_document(&mut self, document: &ScanDocument, out: &mut impl Write) -> io::Result<()> {
+    /// Writes a document, whose list of images is empty, with all images, and gives them with their most severe findings.
+    fn write_document(&mut self, document: &ScanDocument, out: &mut impl Write) -> io::Result<Vec<ImageScan>> {
         let shell = serde_json::to_string(document)?;
         let (before, after) =
             shell.split_once(IMAGES).ok_or_else(|| io::Error::other("the document has no list of images"))?;
         out.write_all(before.as_bytes())?;
         out.write_all(IMAGES.trim_end_matches(']').as_bytes())?;
+        let mut selection = self.selection;
+        selection.shrink(MOST_FINDINGS);
+        let is_cut = selection.taken() < self.selection.taken();
+        let (mut images, mut written) = (Vec::new(), 0);
         for (index, (_, start, length)) in self.places.iter().enumerate() {
             if index > 0 {
                 out.write_all(b",\n")?;
             }
-            self.file.seek(SeekFrom::Start(*start))?;
-            io::copy(&mut (&mut self.file).take(*length), out)?;
-        }
-        out.write_all(b"]")?;
-        out.write_all(after.as_bytes())?;
-        out.write_all(b"\n")
-    }
-
-    /// All images with the most severe findings.
-    fn most_severe(&mut self) -> io::Result<Vec<ImageScan>> {
-        let mut selection = self.selection;
-        selection.shrink(MOST_FINDINGS);
-        let is_cut = selection.taken() < self.selection.taken();
-        let mut images = Vec::new();
-        for (_, start, length) in &self.places {
-            let mut image: ImageScan = serde_json::from_slice(&read(&mut self.file, *start, *length)?)?;
+            let mut json = read(&mut self.file, *start, *length)?;
+            let mut image: ImageScan = serde_json::from_slice(&json)?;
+            if written > MOST_BYTES {
+                let mut short = image.clone();
+                shorten(&mut short);
+                json = serde_json::to_vec(&short)?;
+            }
+            out.write_all(&json)?;
+            written += json.len();
             if is_cut {
                 selection.cut(&mut image);
                 keep_affected(&mut image);
             }
             images.push(image);
         }
+        if written > MOST_BYTES {
+            info!("{DOCUMENT} would be large: descriptions, links and weaknesses are left out of its last images");
+        }
+        out.write_all(b"]")?;
+        out.write_all(after.as_bytes())?;
+        out.write_all(b"\n")?;
         Ok(images)
     }
 }
@@ -228,7 +236,9 @@ impl Rules {
 
 /// Leaves packages out that have no findings: a retest is about what is wrong, and the inventories are stored.
 fn keep_affected(image: &mut ImageScan) {
+    let number = image.package_count();
     let Some(inventory) = &mut image.inventory else { return };
+    image.packages = Some(number);
     let suppressed = image.suppressed.iter_mut().map(|one| &mut one.finding);
     let mut findings: Vec<_> = image.findings.iter_mut().chain(suppressed).collect();
     let affected: BTreeSet<usize> = findings.iter().map(|finding| finding.package.index).collect();
@@ -247,13 +257,12 @@ fn keep_affected(image: &mut ImageScan) {
     packages.shrink_to_fit();
 }
 
-/// Leaves out what is long and can be asked for again.
+/// Leaves out what is long and no policy asks for.
 fn shorten(image: &mut ImageScan) {
     let suppressed = image.suppressed.iter_mut().map(|one| &mut one.finding);
     for finding in image.findings.iter_mut().chain(suppressed) {
         finding.description = String::new();
         finding.references = Vec::new();
-        finding.cvss = Vec::new();
         finding.cwes = Vec::new();
     }
 }
@@ -283,8 +292,10 @@ const IMAGES: &str = "\"images\":[]";
 const DOCUMENT: &str = "plimsoll.json";
 /// Findings that the reports list; in memory they take some 2 kB each.
 const MOST_FINDINGS: usize = 20_000;
-/// Bytes of results up to which they keep what can be asked for again.
-const MOST_BYTES: u64 = 24 << 20;
+/// Bytes of the document up to which it has what is long.
+const MOST_BYTES: usize = 24 << 20;
+/// Bytes of results on the disk from which on they are shortened as they come.
+const LARGEST_SPILL: u64 = 512 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -295,11 +306,16 @@ mod tests {
     use crate::commands::scan::empty_document;
 
     fn image(number: usize, findings: usize) -> ImageScan {
+        let package = |name: &str| {
+            json!({ "kind": "deb", "name": name, "version": "1", "purl": format!("pkg:deb/debian/{name}@1"),
+                "locations": [{ "path": format!("usr/share/doc/{name}"), "layer": 0 }] })
+        };
         let finding = |index: usize| {
             let severity = ["low", "medium", "high", "critical"][index * 4 / findings.max(1)];
+            let (place, name) = if index * 4 / findings.max(1) < 2 { (1, "mild") } else { (2, "severe") };
             json!({
                 "id": format!("CVE-2026-{index:05}"), "identifiers": [format!("CVE-2026-{index:05}")],
-                "package": { "index": 1, "kind": "deb", "name": "a", "version": "1", "purl": "pkg:deb/debian/a@1" },
+                "package": { "index": place, "kind": "deb", "name": name, "version": "1", "purl": format!("pkg:deb/debian/{name}@1") },
                 "fix": { "state": "fixed", "version": "2" }, "severity": severity, "severity_source": "osv",
                 "statements": [], "description": "What is wrong. ".repeat(100),
             })
@@ -307,7 +323,10 @@ mod tests {
         serde_json::from_value(json!({
             "name": format!("reg.example.com/shop/app:{number:03}"), "outcome": "success",
             "findings": (0..findings).rev().map(finding).collect::<Vec<_>>(),
-            "coverage": [{ "kind": "deb", "shard": "debian-12", "packages": 88, "status": "covered" }],
+            "coverage": [{ "kind": "deb", "shard": "debian-12", "packages": 3, "status": "covered" }],
+            "inventory": { "image": {}, "layers": [], "packages": [
+                package("first"), package("mild"), package("severe"),
+            ] },
         }))
         .unwrap()
     }
@@ -336,6 +355,8 @@ mod tests {
     fn reports_have_the_most_severe_findings_and_the_numbers_of_all() {
         let out = collected(300, 100);
         let document: ScanDocument = serde_json::from_slice(text(&out, DOCUMENT).as_bytes()).unwrap();
+        let is_whole = |image: &ImageScan| image.findings.iter().all(|finding| !finding.description.is_empty());
+        assert!(is_whole(&document.images[0]) && !is_whole(&document.images[299]), "there is an end to what is long");
         assert_eq!(document.findings().count(), 30_000);
         let names: Vec<&str> = document.images.iter().map(|image| image.name.as_str()).collect();
         assert!(names.is_sorted() && names.len() == 300, "{names:?}");
@@ -358,8 +379,18 @@ mod tests {
         // The last image lists no medium ones, which count all the same.
         let page = text(&out, "index.html");
         assert!(
-            page.contains("and 100 more images") && page.contains("100 findings (100 vulnerabilities in 1 package)")
+            page.contains("and 100 more images") && page.contains("100 findings (100 vulnerabilities in 2 packages)")
         );
+        assert!(page.contains("what follows is about 75 of these 100 findings"));
+        // Packages are known by their places, which change when others go.
+        let places = |name: &str| -> BTreeSet<String> {
+            let all = report["vulnerabilities"].as_array().unwrap().iter();
+            let of = all.filter(|one| one["location"]["dependency"]["package"]["name"] == name);
+            of.map(|one| one["details"]["path"]["value"].as_str().unwrap().to_owned()).collect()
+        };
+        for name in ["severe", "mild"] {
+            assert_eq!(places(name), BTreeSet::from([format!("usr/share/doc/{name}")]));
+        }
         assert!(
             text(&out, "summary.md").contains("| `reg.example.com/shop/app:299` | 🔶 vulnerable | 25 | 25 | 25 | 25 |")
         );
@@ -371,6 +402,6 @@ mod tests {
         assert!(!text(&out, "summary.md").contains("SHORTENED"));
         assert_eq!(value(&out, "gl-container-scanning-report.json")["vulnerabilities"].as_array().unwrap().len(), 12);
         // Packages without findings are not listed; that an image has none would be wrong all the same.
-        assert!(text(&collected(2, 0), "summary.md").contains("there is no advisory data for its 88 packages"));
+        assert!(text(&collected(2, 0), "summary.md").contains("there is no advisory data for its 3 packages"));
     }
 }

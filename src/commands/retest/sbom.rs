@@ -51,4 +51,4 @@ pub(super) fn is_one(name: &str) -> bool {
 }
 
 /// The formats; the other reports are about findings.
-pub(super) const FORMATS: [&str; 2] = ["cyclonedx", "spdx"];
+pub(in crate::commands) const FORMATS: [&str; 2] = ["cyclonedx", "spdx"];

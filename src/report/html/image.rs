@@ -27,6 +27,9 @@ pub(super) fn section(document: &ScanDocument, image: &ImageScan) -> String {
         verdict.word(),
         escape(&verdict.sentence(image))
     );
+    if let Some(part) = wording::listed_part(image) {
+        let _ = write!(html, "<p class=\"warning\">{part}</p>");
+    }
     if let Some(diagnosis) = &image.diagnosis {
         html.push_str(&self::diagnosis(diagnosis));
     }

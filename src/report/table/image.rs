@@ -39,6 +39,9 @@ pub(super) fn render(
         }
         line.words(&verdict.sentence(image), style);
     })?;
+    if let Some(part) = wording::listed_part(image) {
+        page.paragraph(2, |line| line.words(&part, WARNING))?;
+    }
     if let (Some(changes), Some(comparison)) = (Changes::of(document, image), &document.comparison) {
         page.paragraph(2, |line| {
             line.words(&changes.sentence(), if changes.introduced.is_empty() { GOOD } else { WARNING });
