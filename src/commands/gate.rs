@@ -10,8 +10,7 @@ use crate::cli::GateArgs;
 use crate::context::Environment;
 use crate::exit::Exit;
 use crate::model::{Code, Diagnosis, Finding, ImageScan, Outcome, ScanDocument};
-use crate::report::count;
-use crate::report::gate::{GateReport, what_is_missing};
+use crate::report::gate::{GateReport, concerned, what_is_missing};
 
 use super::{output, terminal};
 
@@ -43,7 +42,7 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     if let Some((policy, origin)) = &policies.warn {
         list(&mut text, &warned);
         missing(&mut text, &warned_gaps);
-        let number = number(warned.len(), warned_gaps.len());
+        let number = concerned(warned.len(), warned_gaps.len());
         let _ = writeln!(text, "gate: warning: {number} match `{policy}` ({origin})");
     }
     list(&mut text, &failing);
@@ -76,7 +75,7 @@ pub(super) fn run(args: &GateArgs, environment: &Environment) -> Result<Exit, Di
     } else {
         let number = match gaps.len() {
             0 => format!("{} of {total} findings", failing.len()),
-            gaps => number(failing.len(), gaps),
+            gaps => concerned(failing.len(), gaps),
         };
         let _ = writeln!(text, "gate: failed: {number} match `{policy}` ({origin})");
     }
@@ -174,11 +173,6 @@ fn missing(text: &mut String, gaps: &[&ImageScan]) {
     if let Some(more @ 1..) = gaps.len().checked_sub(SHOWN) {
         let _ = writeln!(text, "  … and {more} more images that were not judged whole");
     }
-}
-
-fn number(findings: usize, gaps: usize) -> String {
-    let findings = count(findings, "finding");
-    if gaps == 0 { findings } else { format!("{findings} and {} with a coverage gap", count(gaps, "image")) }
 }
 
 fn is_base_known(document: &ScanDocument) -> bool {

@@ -9,7 +9,7 @@ use crate::model::{Finding, ImageScan, Outcome, ScanDocument};
 
 use super::action::{Action, actions_for};
 use super::change::{self, Changes};
-use super::gate::what_is_missing;
+use super::gate::{concerned, what_is_missing};
 use super::markdown::{code, ids, linked};
 use super::text::{count, day, web_url};
 use super::verdict::{Verdict, uncovered};
@@ -100,11 +100,6 @@ pub fn render_thread(context: &CommentContext, failing: &[&Finding], gaps: &[&Im
         line(&mut out, &format!("- {} was not judged whole: {}", code(&image.name), code(&what_is_missing(image))));
     }
     out
-}
-
-fn concerned(findings: usize, gaps: usize) -> String {
-    let findings = count(findings, "finding");
-    if gaps == 0 { findings } else { format!("{findings} and {} with a coverage gap", count(gaps, "image")) }
 }
 
 fn text(document: &ScanDocument, context: &CommentContext, rows: usize) -> String {

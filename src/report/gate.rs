@@ -29,6 +29,13 @@ pub struct GateReport<'a> {
     pub warned_gaps: &'a [&'a ImageScan],
 }
 
+/// What a policy concerns: `2 findings`, `1 finding and 1 image with a coverage gap`.
+#[must_use]
+pub fn concerned(findings: usize, gaps: usize) -> String {
+    let findings = count(findings, "finding");
+    if gaps == 0 { findings } else { format!("{findings} and {} with a coverage gap", count(gaps, "image")) }
+}
+
 /// What could not be judged of an image, in a line.
 #[must_use]
 pub fn what_is_missing(image: &ImageScan) -> String {
