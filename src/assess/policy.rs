@@ -6,10 +6,11 @@
 //! term       = "!" term | "(" expression ")" | flag | severity | field operator value
 //! operator   = "==" | "!=" | ">=" | "<=" | ">" | "<"
 //! ```
-//! A bare severity means "at least": `high` is `severity>=high`. `none` and `never` match nothing. `new` is what the baseline does
-//! not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one. `base` is what the base
-//! image is known to bring, `own` everything else. `coverage_gap` is no finding but an image that could not be judged whole. Texts after `==` may have the wildcards of ignore rules. Names that are not
-//! known are errors that name the nearest known one, before any finding is read.
+//! A bare severity means "at least": `high` is `severity>=high`. `none` and `never` match nothing. `new` is what the
+//! baseline does not have, or everything where there is no baseline; `introduced`, `disclosed` and `existing` need one.
+//! `base` is what the base image is known to bring, `own` everything else. `coverage_gap` is no finding but an image
+//! that could not be judged whole. Texts after `==` may have the wildcards of ignore rules. Names that are not known
+//! are errors that name the nearest known one, before any finding is read.
 
 mod coverage;
 mod parse;
