@@ -345,6 +345,11 @@ fn a_bill_of_materials_stands_for_an_image_and_other_files_are_refused() {
         let refused = scan(&[&source, "--db", &database]);
         assert_eq!((refused.run.code, code(&refused)), (2, Some(Code::SourceUnreadable)), "{source}");
     }
+    let source = write("large.cdx.json", document);
+    for (size, expected) in [(document.len(), None), (document.len() - 1, Some(Code::LimitExceeded))] {
+        let found = scan_with(&[&source, "--db", &database], &[("PLIMSOLL_LIMITS", &format!("sbom_size={size}"))]);
+        assert_eq!(code(&found), expected, "{size}");
+    }
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Limits {
     /// Values within one another in a JSON document, elements in an XML document. The parser of JSON has a limit of its
     /// own: 128.
     pub document_depth: usize,
+    /// Size of a bill of materials that is scanned in place of an image.
+    pub sbom_size: u64,
     /// When reading has to end, where it has to. It decides how far one gets, not what is found there: what is
     /// remembered of layers does not depend on it.
     pub deadline: Option<Instant>,
@@ -89,6 +91,8 @@ impl Default for Limits {
             archive_depth: 5,
             archive_size: 1 << 30,
             document_depth: 128,
+            // Documents of large images have some 20 MB.
+            sbom_size: 512 << 20,
             deadline: None,
         }
     }
@@ -139,6 +143,7 @@ const NAMED: &[Named] = &[
         document_depth,
         "values within values in a document: JSON, of which more than 128 are never read, and XML"
     ),
+    named!("sbom_size", Bytes, sbom_size, "a bill of materials that is scanned in place of an image"),
 ];
 
 impl Limits {
@@ -262,6 +267,7 @@ mod tests {
             archive_depth: 1,
             archive_size: 1,
             document_depth: 1,
+            sbom_size: 1,
             deadline: None,
         };
         for (name, _, default) in Limits::names() {

@@ -112,8 +112,9 @@ fn turns(
                         if from >= input_end || to >= output_end {
                             break Ok(false);
                         }
+                        let next = buffer.peek(LITERAL_BITS);
                         refill(&mut buffer, &mut from);
-                        entry = tables.literals[buffer.peek(LITERAL_BITS)];
+                        entry = tables.literals[next];
                         continue;
                     }
                 }
@@ -141,8 +142,9 @@ fn turns(
                 }
             }
             let length = buffer.value(entry);
+            let next = buffer.peek(DISTANCE_BITS);
             refill(&mut buffer, &mut from);
-            let mut distance = tables.distances[buffer.peek(DISTANCE_BITS)];
+            let mut distance = tables.distances[next];
             if distance.is_special() {
                 if !distance.is_subtable() {
                     break Err(Invalid("unknown distance code"));
@@ -158,8 +160,9 @@ fn turns(
                 break Err(Invalid("a distance reaches too far back"));
             }
             // The next look-up starts before the copy, so that their latencies overlap.
+            let next = buffer.peek(LITERAL_BITS);
             refill(&mut buffer, &mut from);
-            entry = tables.literals[buffer.peek(LITERAL_BITS)];
+            entry = tables.literals[next];
             copy_match(to, distance, length);
             to = to.add(length);
             if from >= input_end || to >= output_end {
