@@ -32,6 +32,7 @@ mod portage;
 pub(super) mod python;
 pub(super) mod rpm;
 mod sbom;
+mod share;
 mod sqlite;
 mod text;
 mod wordpress;
@@ -43,6 +44,7 @@ use std::io::{self, BufRead, Read};
 use super::fact::Fact;
 use crate::image::Entry;
 use crate::model::Limits;
+use share::Share;
 
 pub use os_release::RELEASE_FILES;
 
@@ -121,7 +123,7 @@ pub enum ExtractError {
     /// It is not in the form that its name promises.
     #[error("{0}")]
     Malformed(String),
-    /// It is larger than may be held in memory.
+    /// It is larger than may be read as a whole.
     #[error("the file has {size} bytes, the limit is {limit}")]
     TooLarge {
         /// Its size in bytes.
@@ -148,6 +150,8 @@ pub struct File<'a> {
     limits: &'a Limits,
     content: &'a mut dyn BufRead,
     buffer: &'a mut Vec<u8>,
+    /// While a large file is held.
+    share: Option<Share>,
 }
 
 impl<'a> File<'a> {
@@ -160,7 +164,14 @@ impl<'a> File<'a> {
         content: &'a mut dyn BufRead,
         buffer: &'a mut Vec<u8>,
     ) -> Self {
-        Self { path, size, left: size, limits, content, buffer }
+        Self { path, size, left: size, limits, content, buffer, share: None }
+    }
+
+    /// Ends reading. What a large file held is given back before another one may be held.
+    pub(super) fn close(self) {
+        if self.share.is_some() {
+            *self.buffer = Vec::new();
+        }
     }
 
     /// What it may cost at most.
@@ -199,6 +210,9 @@ impl<'a> File<'a> {
             return Err(ExtractError::TooLarge { size: self.size, limit });
         }
         self.buffer.clear();
+        if self.size > share::SMALL && self.share.is_none() {
+            self.share = Some(Share::of(self.size));
+        }
         // In one piece: to grow means to copy.
         self.buffer.reserve(usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVE));
         self.buffer.extend_from_slice(beginning);

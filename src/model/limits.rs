@@ -131,7 +131,7 @@ const NAMED: &[Named] = &[
     named!("entries", Number, entries_per_layer, "entries of a layer"),
     named!("path_length", Bytes, path_length, "the length of a path in a layer"),
     named!("path_depth", Number, path_depth, "the components of a path"),
-    named!("file_size", Bytes, file_size, "a file that is held in memory: a package database, a Java archive"),
+    named!("file_size", Bytes, file_size, "a file that has to be read as a whole: a package database, a Java archive"),
     named!("layer_size", Bytes, layer_size, "a layer, unpacked"),
     named!("layer_ratio", Number, layer_ratio, "a layer's unpacked size divided by its packed one, from 1 GiB on"),
     named!("manifest_size", Bytes, manifest_size, "a manifest, index or configuration"),

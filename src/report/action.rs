@@ -1,7 +1,7 @@
 //! What to do about an image: findings grouped by the upgrade that removes them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Finding, ImageScan, PackageKind, Severity};
 
@@ -65,7 +65,8 @@ pub(super) fn actions_for<'a>(
 
 /// Apart from the above, which is compiled anew for every kind of iterator.
 fn group<'a>(image: &'a ImageScan, findings: Vec<&'a Finding>) -> Vec<Action<'a>> {
-    let mut groups: BTreeMap<(PackageKind, &str, &str, Option<&str>), Vec<&Finding>> = BTreeMap::new();
+    // Sorted afterwards: there are far fewer groups than findings.
+    let mut groups: HashMap<(PackageKind, &str, &str, Option<&str>), Vec<&Finding>> = HashMap::new();
     for finding in findings {
         let package = &finding.package;
         let subject = Subject::of(image, finding);
@@ -77,6 +78,8 @@ fn group<'a>(image: &'a ImageScan, findings: Vec<&'a Finding>) -> Vec<Action<'a>
         let key = (package.kind, name, version, finding.fix.version.as_deref());
         groups.entry(key).or_default().push(finding);
     }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_unstable_by_key(|(key, _)| *key);
     let mut actions: Vec<Action<'_>> = groups
         .into_iter()
         .map(|((_, name, version, fix), mut findings)| {

@@ -8,6 +8,9 @@
 //! * it writes at most three literals, or two and a match of at most 258 bytes in steps of up to 32 bytes: 2 + 288 bytes;
 //! * a match is copied from no earlier than `oldest`, which is checked.
 //!
+//! The index of the next look-up is taken before the bit buffer is refilled, which need not be waited for: of 56 bits or
+//! more, two literals and a length use 42, a distance 28, three literals 33.
+//!
 //! The rest of the input is decoded by safe code, symbol by symbol.
 
 use super::InflateError::{self, Invalid};
@@ -16,6 +19,8 @@ use super::table::{DISTANCE_BITS, Entry, LITERAL_BITS, Tables};
 use super::{Cursor, INPUT_SLACK, OUTPUT_SLACK};
 
 const _: () = assert!(INPUT_SLACK >= 22 && OUTPUT_SLACK >= 2 + 288);
+const _: () =
+    assert!(42 + DISTANCE_BITS <= 56 && 28 + LITERAL_BITS <= 56 && 33 + LITERAL_BITS <= 56 && LITERAL_BITS <= 11);
 
 /// The loop in the form that suits the processor.
 #[derive(Debug, Clone, Copy)]

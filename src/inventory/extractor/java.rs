@@ -2,7 +2,7 @@
 //! Maven leaves in it, one for each artifact of a shaded archive, else by a `pom.xml` in its place, else by its manifest
 //! and its file name.
 //!
-//! Archives are read in memory with limits on entries, nesting and unpacked bytes.
+//! Of an archive only what may tell this is in memory, with limits on entries, nesting and unpacked bytes.
 
 mod manifest;
 mod pom;
@@ -10,7 +10,7 @@ mod pom;
 use std::borrow::Cow;
 
 use super::text::{lines, text};
-use super::zip::{Member, Zip};
+use super::zip::{Data, Kept, Member, Wish, Zip};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES};
 use crate::image::Entry;
 use crate::model::{Limits, Package, PackageKind};
@@ -49,23 +49,46 @@ impl Extractor for Java {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let path = file.path();
         let limits = file.limits();
-        let data = file.whole()?;
-        if data.is_empty() || !data.starts_with(b"PK") && OTHER_ARCHIVES.contains(&ending(path)) {
+        if file.size() == 0 {
             return Ok(Vec::new());
         }
-        let left = usize::try_from(limits.archive_size).unwrap_or(usize::MAX);
-        let mut reader = Reader {
-            limits,
-            facts: Vec::new(),
-            left,
-            deepest: limits.archive_depth.min(MOST_NESTED),
-            held: 0,
-            packages: 0,
-            notes: 0,
-        };
-        reader.archive(path, "", data, 1).map_err(ExtractError::malformed)?;
-        Ok(reader.facts)
+        let kept = Kept::read(file, deepest(limits), wish)?;
+        if !kept.is_bare && OTHER_ARCHIVES.contains(&ending(path)) {
+            return Ok(Vec::new());
+        }
+        facts(path, kept.data(), limits).map_err(ExtractError::malformed)
     }
+}
+
+/// What an archive says.
+fn facts(path: &str, data: Data<'_>, limits: &Limits) -> Result<Vec<Fact>, &'static str> {
+    let left = usize::try_from(limits.archive_size).unwrap_or(usize::MAX);
+    let mut reader =
+        Reader { limits, facts: Vec::new(), left, deepest: deepest(limits), held: 0, packages: 0, notes: 0 };
+    reader.archive(path, "", data, 1)?;
+    Ok(reader.facts)
+}
+
+fn deepest(limits: &Limits) -> usize {
+    limits.archive_depth.min(MOST_NESTED)
+}
+
+/// What is looked at in an archive.
+fn wish(name: &str) -> Wish {
+    match name {
+        _ if is_properties(name) || name == manifest::PATH || is_pom(name) => Wish::Content,
+        _ if is_archive(name) => Wish::Archive,
+        _ => Wish::Nothing,
+    }
+}
+
+/// Of Maven in META-INF/maven, of other tools anywhere.
+fn is_properties(name: &str) -> bool {
+    name.rsplit('/').next() == Some("pom.properties")
+}
+
+fn is_pom(name: &str) -> bool {
+    name.starts_with("META-INF/maven/") && name.ends_with("/pom.xml")
 }
 
 fn ending(path: &str) -> &str {
@@ -92,7 +115,7 @@ struct Reader<'l> {
 
 impl Reader<'_> {
     /// Reads one archive. `inside` is its path in the outermost one, empty for that itself.
-    fn archive(&mut self, path: &str, inside: &str, data: &[u8], depth: usize) -> Result<(), &'static str> {
+    fn archive(&mut self, path: &str, inside: &str, data: Data<'_>, depth: usize) -> Result<(), &'static str> {
         let zip = Zip::open(data)?;
         let first = self.facts.len();
         let mut is_named = false;
@@ -102,8 +125,7 @@ impl Reader<'_> {
         for member in zip.members() {
             let member = member?;
             let name = member.name.as_ref();
-            // Of Maven in META-INF/maven, of other tools anywhere.
-            let is_properties = name.rsplit('/').next() == Some("pom.properties");
+            let is_properties = is_properties(name);
             if is_properties || name == manifest::PATH {
                 match self.unpack(&zip, &member, LARGEST_METADATA) {
                     Ok(content) if is_properties => {
@@ -115,7 +137,7 @@ impl Reader<'_> {
                     Ok(content) => found_manifest = Some(content.into_owned()),
                     Err(reason) => self.note(name, reason),
                 }
-            } else if name.starts_with("META-INF/maven/") && name.ends_with("/pom.xml") {
+            } else if is_pom(name) {
                 // A shaded archive may have one for each artifact, but these mostly have properties too.
                 if !is_named && poms.len() < MOST_POMS {
                     poms.push(member);
@@ -126,16 +148,7 @@ impl Reader<'_> {
                     self.note(&nested, "it is nested too deep");
                     continue;
                 }
-                let room = LARGEST_NESTED.saturating_sub(self.held);
-                let read = self.unpack(&zip, &member, room).and_then(|content| {
-                    let held = if let Cow::Owned(content) = &content { content.len() } else { 0 };
-                    self.held += held;
-                    let read =
-                        if content.is_empty() { Ok(()) } else { self.archive(name, &nested, &content, depth + 1) };
-                    self.held -= held;
-                    read
-                });
-                if let Err(reason) = read {
+                if let Err(reason) = self.nested(&zip, &member, &nested, depth) {
                     self.note(&nested, reason);
                 }
             }
@@ -156,6 +169,23 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads an archive that lies in one of this depth; an empty one says nothing.
+    fn nested(&mut self, zip: &Zip<'_>, member: &Member<'_>, inside: &str, depth: usize) -> Result<(), &'static str> {
+        if let Some(pieces) = zip.pieces_of(member) {
+            self.pay(member)?;
+            return self.archive(&member.name, inside, pieces, depth + 1);
+        }
+        let content = self.unpack(zip, member, LARGEST_NESTED.saturating_sub(self.held))?;
+        if content.is_empty() {
+            return Ok(());
+        }
+        let held = if let Cow::Owned(content) = &content { content.len() } else { 0 };
+        self.held += held;
+        let read = self.archive(&member.name, inside, content.as_ref().into(), depth + 1);
+        self.held -= held;
+        read
+    }
+
     /// Whether Maven's files, read since `first`, name the archive itself; they may all be of what was shaded into it. An
     /// application is often renamed (`app.jar`), but then the versions agree.
     fn has_named(&self, first: usize, inside: &str, own: &Package) -> bool {
@@ -169,8 +199,13 @@ impl Reader<'_> {
     }
 
     fn unpack<'z>(&mut self, zip: &Zip<'z>, member: &Member<'z>, limit: usize) -> Result<Cow<'z, [u8]>, &'static str> {
-        self.left = self.left.checked_sub(member.cost()).ok_or("the archive holds too much")?;
+        self.pay(member)?;
         zip.read(member, limit)
+    }
+
+    fn pay(&mut self, member: &Member<'_>) -> Result<(), &'static str> {
+        self.left = self.left.checked_sub(member.cost()).ok_or("the archive holds too much")?;
+        Ok(())
     }
 
     fn package(&mut self, inside: &str, package: Package) {

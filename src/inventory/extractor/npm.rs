@@ -71,7 +71,7 @@ fn package(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
 
 /// The package of an archive, in which it lies as in `node_modules`.
 fn archived(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
-    let zip = Zip::open(content).map_err(ExtractError::malformed)?;
+    let zip = Zip::open(content.into()).map_err(ExtractError::malformed)?;
     for member in zip.members() {
         let member = member.map_err(ExtractError::malformed)?;
         if member.name.starts_with("node_modules/") && is_package(&member.name) {

@@ -78,7 +78,7 @@ fn is_named(directory: &str, ending: &str) -> bool {
 
 /// An egg that was not unpacked: a zip archive.
 fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
-    let zip = Zip::open(content).map_err(ExtractError::malformed)?;
+    let zip = Zip::open(content.into()).map_err(ExtractError::malformed)?;
     for member in zip.members() {
         let member = member.map_err(ExtractError::malformed)?;
         if member.name == "EGG-INFO/PKG-INFO" {

@@ -1,10 +1,15 @@
-//! ZIP archives in memory: the central directory and members that are stored or deflated. Encrypted members, other
-//! methods and members beyond 4 GiB are refused one by one. Format: PKWARE's APPNOTE.TXT.
+//! ZIP archives in memory, whole or in part: the central directory and members that are stored or deflated. Encrypted
+//! members, other methods and members beyond 4 GiB are refused one by one. Format: PKWARE's APPNOTE.TXT.
+
+mod data;
+mod kept;
 
 use std::borrow::Cow;
 
 use super::bytes::{array, position, slice, u32_le};
 use crate::image::inflate::inflate_slice;
+pub(super) use data::Data;
+pub(super) use kept::{Kept, Wish};
 
 const END: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
@@ -23,7 +28,7 @@ const MOST_MEMBERS: usize = 200_000;
 
 /// An archive whose directory was found.
 pub(super) struct Zip<'a> {
-    data: &'a [u8],
+    data: Data<'a>,
     directory: &'a [u8],
     /// What stands before the archive (a shell script, in executable jars): offsets count from behind it.
     before: usize,
@@ -48,19 +53,21 @@ impl Member<'_> {
 }
 
 impl<'a> Zip<'a> {
-    pub(super) fn open(data: &'a [u8]) -> Result<Self, &'static str> {
-        let tail = data.len().saturating_sub(END_SIZE + LONGEST_COMMENT);
-        let at = data.get(tail..).and_then(|end| memchr::memmem::rfind(end, END)).map(|at| tail + at);
+    pub(super) fn open(data: Data<'a>) -> Result<Self, &'static str> {
+        let tail = data.tail();
+        let before_tail = data.len() - tail.len();
+        let from = tail.len().saturating_sub(END_SIZE + LONGEST_COMMENT);
+        let at = tail.get(from..).and_then(|end| memchr::memmem::rfind(end, END)).map(|at| from + at);
         let at = at.ok_or("not a zip archive")?;
-        let number = |offset: usize| u32_le(data, at + offset).map(position).ok_or("its end is cut off");
+        let number = |offset: usize| u32_le(tail, at + offset).map(position).ok_or("its end is cut off");
         let (mut size, mut offset, mut end) = (number(12)?, number(16)?, at);
         if size == 0xffff_ffff || offset == 0xffff_ffff {
-            let (size_64, offset_64, at_64) = end_64(data, at).ok_or("its zip64 directory is malformed")?;
+            let (size_64, offset_64, at_64) = end_64(tail, at).ok_or("its zip64 directory is malformed")?;
             (size, offset, end) = (size_64, offset_64, at_64);
         }
-        let start = end.checked_sub(size).ok_or("its directory is cut off")?;
+        let start = (before_tail + end).checked_sub(size).ok_or("its directory is cut off")?;
         let before = start.checked_sub(offset).ok_or("its directory is not where its end says")?;
-        Ok(Self { data, directory: slice(data, start, size).ok_or("its directory is cut off")?, before })
+        Ok(Self { data, directory: data.get(start, size).ok_or("its directory is cut off")?, before })
     }
 
     /// The members; after an error there are no more.
@@ -101,11 +108,23 @@ impl<'a> Zip<'a> {
         if crc32fast::hash(&content) == member.checksum { Ok(content) } else { Err("its checksum is wrong") }
     }
 
+    /// A stored archive of which only pieces are in memory. Nobody can say whether its checksum is right; those of its
+    /// members are judged.
+    pub(super) fn pieces_of(&self, member: &Member<'_>) -> Option<Data<'a>> {
+        let is_plain = member.flags & ENCRYPTED == 0 && member.method == STORED;
+        let start = self.content(member).filter(|_| is_plain)?;
+        self.data.part(start, member.packed).filter(|_| self.data.get(start, member.packed).is_none())
+    }
+
     fn packed(&self, member: &Member<'_>) -> Option<&'a [u8]> {
+        self.data.get(self.content(member)?, member.packed)
+    }
+
+    /// Where the content of a member begins.
+    fn content(&self, member: &Member<'_>) -> Option<usize> {
         let start = self.before.checked_add(member.offset)?;
-        let header = slice(self.data, start, LOCAL_SIZE).filter(|header| header.starts_with(LOCAL))?;
-        let skipped = LOCAL_SIZE + u16_le(header, 26)? + u16_le(header, 28)?;
-        slice(self.data, start.checked_add(skipped)?, member.packed)
+        let header = self.data.get(start, LOCAL_SIZE).filter(|header| header.starts_with(LOCAL))?;
+        start.checked_add(LOCAL_SIZE + u16_le(header, 26)? + u16_le(header, 28)?)
     }
 }
 
@@ -141,11 +160,21 @@ fn member<'a>(rest: &mut &'a [u8]) -> Option<Member<'a>> {
 }
 
 #[cfg(test)]
-pub(super) use tests::of;
+pub(super) use tests::{Lengths, of, written};
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
+    /// Where the lengths of members stand beside the directory.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) enum Lengths {
+        Before,
+        /// In a descriptor with or without its signature.
+        Behind {
+            signed: bool,
+        },
+    }
 
     fn deflate(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
@@ -155,27 +184,40 @@ mod tests {
 
     /// A zip archive; members are deflated, but archives in it stored, as Spring Boot does.
     pub(in super::super) fn of(members: &[(&str, &[u8])]) -> Vec<u8> {
+        written(members, Lengths::Before)
+    }
+
+    /// The same with lengths where they are wanted; stored members have theirs before them.
+    pub(in super::super) fn written(members: &[(&str, &[u8])], lengths: Lengths) -> Vec<u8> {
         let (mut file, mut directory) = (Vec::new(), Vec::new());
         for (name, content) in members {
             let is_stored = name.ends_with(".jar");
             let packed = if is_stored { content.to_vec() } else { deflate(content) };
+            let numbers = [crc32fast::hash(content), packed.len() as u32, content.len() as u32];
+            let numbers = numbers.map(u32::to_le_bytes).concat();
+            let signature = match lengths {
+                Lengths::Behind { signed } if !is_stored => Some(if signed { &b"PK\x07\x08"[..] } else { b"" }),
+                Lengths::Before | Lengths::Behind { .. } => None,
+            };
+            let flags: u16 = if signature.is_some() { 8 } else { 0 };
             let method: u16 = if is_stored { 0 } else { 8 };
-            let mut fields = method.to_le_bytes().to_vec();
-            fields.extend([0; 4]);
-            for number in [crc32fast::hash(content), packed.len() as u32, content.len() as u32] {
-                fields.extend(number.to_le_bytes());
-            }
-            fields.extend((name.len() as u16).to_le_bytes());
-            fields.extend([0; 2]);
-            directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0");
-            directory.extend(&fields);
+            let fields = |numbers: &[u8]| {
+                let before = [flags.to_le_bytes(), method.to_le_bytes(), [0; 2], [0; 2]].concat();
+                [&before, numbers, &(name.len() as u16).to_le_bytes(), &[0; 2]].concat()
+            };
+            directory.extend(b"PK\x01\x02\x14\0\x14\0");
+            directory.extend(fields(&numbers));
             directory.extend([0; 10]);
             directory.extend((file.len() as u32).to_le_bytes());
             directory.extend(name.as_bytes());
-            file.extend(b"PK\x03\x04\x14\0\0\0");
-            file.extend(&fields);
+            file.extend(b"PK\x03\x04\x14\0");
+            file.extend(fields(if signature.is_some() { &[0; 12] } else { &numbers }));
             file.extend(name.as_bytes());
             file.extend(packed);
+            if let Some(signature) = signature {
+                file.extend(signature);
+                file.extend(&numbers);
+            }
         }
         let (count, size, offset) = (members.len() as u16, directory.len() as u32, file.len() as u32);
         file.extend(directory);

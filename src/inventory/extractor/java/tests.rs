@@ -1,9 +1,11 @@
 //! Archives written here.
 
+use std::io::{self, BufRead, Read};
+
 use proptest::prelude::*;
 
 use super::super::extract_bytes;
-use super::super::zip::of as zip;
+use super::super::zip::{Lengths, of as zip, written};
 use super::*;
 
 const POM: &str = "META-INF/maven/g/a/pom.properties";
@@ -94,7 +96,115 @@ fn only_real_archives_are_errors_when_broken() {
     assert_eq!(extract_bytes("a.rar", b"Rar!").expect("another format"), []);
 }
 
+/// Shows some bytes at a time, as layers do.
+struct Chunks<'a> {
+    left: &'a [u8],
+    most: usize,
+}
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.left.read(buffer)
+    }
+}
+
+impl BufRead for Chunks<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(&self.left[..self.left.len().min(self.most)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = &self.left[amount..];
+    }
+}
+
+/// What an archive says of which only some is in memory, and how many bytes are.
+fn streamed(archive: &[u8], most: usize) -> (Result<Vec<Fact>, &'static str>, usize) {
+    let limits = Limits::default();
+    let (mut content, mut buffer) = (Chunks { left: archive, most }, Vec::new());
+    let mut file = File::new("app.jar", archive.len() as u64, &limits, &mut content, &mut buffer);
+    let kept = Kept::read(&mut file, deepest(&limits), wish).expect("a file");
+    (facts("app.jar", kept.data(), &limits), kept.size())
+}
+
+#[test]
+fn what_nobody_wants_is_not_in_memory() {
+    // What cannot be packed.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(1 << 20)
+    .collect();
+    for (lengths, is_small) in [
+        (Lengths::Before, true),
+        (Lengths::Behind { signed: true }, true),
+        // Nothing tells where the first member ends that nobody wants.
+        (Lengths::Behind { signed: false }, false),
+    ] {
+        let inner = written(&[("x/A.class", &noise), (POM, &pom("inner")), ("x/B.class", &noise)], lengths);
+        let members: [(&str, &[u8]); 4] =
+            [("x/C.class", &noise), ("lib/inner.jar", &inner), (POM, &pom("outer")), ("x/D.class", &noise)];
+        let archive = written(&members, lengths);
+        let whole = facts("app.jar", archive.as_slice().into(), &Limits::default());
+        assert_eq!(whole.as_ref().map(Vec::len), Ok(2), "{lengths:?}");
+        for most in [1000, 192 << 10, usize::MAX] {
+            let (found, size) = streamed(&archive, most);
+            assert_eq!(found, whole, "{lengths:?}");
+            assert_eq!(size < 2_000, is_small, "{lengths:?}: {size}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_lies_hides_nothing() {
+    let good = zip(&[("a.class", b"12345678"), (POM, &pom("a"))]);
+    let packed = u32::from_le_bytes(good[18..22].try_into().expect("four bytes"));
+    // The first member seems to end behind the second one, or before its end.
+    for (length, expected) in [
+        (packed, "org.x:a 1.0"),
+        (packed + 40, "`META-INF/maven/g/a/pom.properties` in it could not be read: it is cut off"),
+        (packed - 1, "org.x:a 1.0"),
+    ] {
+        let mut archive = good.clone();
+        archive[18..22].copy_from_slice(&length.to_le_bytes());
+        assert_eq!(found("app.jar", &archive), [expected], "{length}");
+    }
+    // Nothing is left of it.
+    let mut archive = good.clone();
+    archive[18..22].copy_from_slice(&(good.len() as u32 - 50).to_le_bytes());
+    assert!(extract_bytes("app.jar", &archive).is_err());
+}
+
 proptest! {
+    #[test]
+    fn it_does_not_matter_what_is_in_memory(
+        members in prop::collection::vec((0_usize..6, prop::collection::vec(any::<u8>(), 0..300), 0_usize..3), 0..9),
+        before in prop::collection::vec(any::<u8>(), 0..3),
+        lengths in 0..3,
+        most in 1_usize..2000,
+    ) {
+        let lengths = [Lengths::Before, Lengths::Behind { signed: true }, Lengths::Behind { signed: false }][lengths as usize];
+        let mut outer: Vec<(String, Vec<u8>)> = Vec::new();
+        for (index, (kind, content, nested)) in members.iter().enumerate() {
+            let inner: Vec<(String, Vec<u8>)> = outer.iter().rev().take(*nested).cloned().collect();
+            let inner: Vec<(&str, &[u8])> = inner.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+            outer.push(match kind {
+                0 => (POM.to_owned(), pom("a")),
+                1 => ("META-INF/MANIFEST.MF".to_owned(), b"Implementation-Version: 1\n".to_vec()),
+                2 => (format!("lib/n{index}-1.0.jar"), written(&inner, lengths)),
+                3 => (format!("lib/n{index}-1.0.war"), written(&inner, lengths)),
+                4 => (format!("{index}/"), Vec::new()),
+                _ => (format!("{index}.class"), content.clone()),
+            });
+        }
+        let outer: Vec<(&str, &[u8])> = outer.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+        let archive = [before, written(&outer, lengths)].concat();
+        let whole = facts("app.jar", archive.as_slice().into(), &Limits::default());
+        prop_assert_eq!(streamed(&archive, most).0, whole);
+    }
+
     #[test]
     fn nothing_panics(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9), cut in any::<prop::sample::Index>()) {
         let mut archive = zip(&[(POM, &pom("a")), ("b-1.jar", &zip(&[("META-INF/MANIFEST.MF", b"A: b\n c\n")]))]);
