@@ -24,7 +24,7 @@ use crate::image::{Image, LayerTree};
 use crate::model::{Digest, GapKind, Inventory, Limits};
 
 /// Changes whenever an extractor says something else about the same file.
-const REVISION: u32 = 4;
+const REVISION: u32 = 5;
 const MAGIC: &[u8; 8] = b"PLIMLYR1";
 /// Magic, checksum of all that follows, length of the first part.
 const HEADER: usize = 8 + 4 + 8;
@@ -174,7 +174,7 @@ impl LayerCache {
 
 /// The folder for what reads the layers, and the layer's digest in it.
 fn name(digest: &Digest, limits: &Limits) -> String {
-    let limits = limits.without_deadline();
+    let limits = limits.of_content();
     let reader = format!("{} {REVISION} {} {limits:?}", env!("CARGO_PKG_VERSION"), coverage::document());
     format!("{:08x}/{}", crc32fast::hash(reader.as_bytes()), digest.hex())
 }
@@ -182,7 +182,7 @@ fn name(digest: &Digest, limits: &Limits) -> String {
 /// Names what takes inventories: with another name, the same image may have another one.
 #[must_use]
 pub fn revision(limits: &Limits) -> String {
-    let limits = limits.without_deadline();
+    let limits = limits.of_content();
     let reader = format!("{REVISION} {} {limits:?}", coverage::document());
     format!("{:08x}", crc32fast::hash(reader.as_bytes()))
 }

@@ -123,7 +123,7 @@ pub enum ExtractError {
     /// It is not in the form that its name promises.
     #[error("{0}")]
     Malformed(String),
-    /// It is larger than may be read as a whole.
+    /// It is larger than files may be that are read to their end.
     #[error("the file has {size} bytes, the limit is {limit}")]
     TooLarge {
         /// Its size in bytes.
@@ -165,6 +165,13 @@ impl<'a> File<'a> {
         buffer: &'a mut Vec<u8>,
     ) -> Self {
         Self { path, size, left: size, limits, content, buffer, share: None }
+    }
+
+    /// Waits until it may be in memory, where it is large.
+    fn hold(&mut self) {
+        if self.size > share::SMALL && self.share.is_none() {
+            self.share = Some(Share::of(self.size));
+        }
     }
 
     /// Ends reading. What a large file held is given back before another one may be held.
@@ -210,9 +217,7 @@ impl<'a> File<'a> {
             return Err(ExtractError::TooLarge { size: self.size, limit });
         }
         self.buffer.clear();
-        if self.size > share::SMALL && self.share.is_none() {
-            self.share = Some(Share::of(self.size));
-        }
+        self.hold();
         // In one piece: to grow means to copy.
         self.buffer.reserve(usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVE));
         self.buffer.extend_from_slice(beginning);

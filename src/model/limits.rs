@@ -14,7 +14,7 @@ pub struct Limits {
     pub path_length: usize,
     /// Components of one path.
     pub path_depth: usize,
-    /// Size of one file that an extractor wants as a whole.
+    /// Size of one file that an extractor has to read to its end.
     pub file_size: u64,
     /// Inflated size of one layer.
     pub layer_size: u64,
@@ -70,10 +70,10 @@ impl Limits {
         Ok(())
     }
 
-    /// The same limits without an end.
+    /// What decides what is found in a layer; the other limits are those that nobody set.
     #[must_use]
-    pub fn without_deadline(&self) -> Self {
-        Self { deadline: None, ..self.clone() }
+    pub fn of_content(&self) -> Self {
+        Self { deadline: None, sbom_size: Self::default().sbom_size, ..self.clone() }
     }
 }
 
@@ -131,7 +131,7 @@ const NAMED: &[Named] = &[
     named!("entries", Number, entries_per_layer, "entries of a layer"),
     named!("path_length", Bytes, path_length, "the length of a path in a layer"),
     named!("path_depth", Number, path_depth, "the components of a path"),
-    named!("file_size", Bytes, file_size, "a file that has to be read as a whole: a package database, a Java archive"),
+    named!("file_size", Bytes, file_size, "a file that has to be read to its end: a package database, a Java archive"),
     named!("layer_size", Bytes, layer_size, "a layer, unpacked"),
     named!("layer_ratio", Number, layer_ratio, "a layer's unpacked size divided by its packed one, from 1 GiB on"),
     named!("manifest_size", Bytes, manifest_size, "a manifest, index or configuration"),

@@ -61,7 +61,7 @@ fn write_report(document: &ScanDocument, limit: usize, out: &mut dyn io::Write) 
         let mut ids = Vec::with_capacity(image.findings.len());
         for finding in &image.findings {
             ids.push(id(image, &place, finding, &mut occurrences));
-            at_most += most_of(image, finding);
+            at_most += most_bytes(image, finding);
         }
         images.push((image, place, ids));
     }
@@ -86,7 +86,7 @@ fn write_report(document: &ScanDocument, limit: usize, out: &mut dyn io::Write) 
 }
 
 /// A number of bytes that a vulnerability does not exceed, with its part of the remediations.
-fn most_of(image: &ImageScan, finding: &Finding) -> usize {
+fn most_bytes(image: &ImageScan, finding: &Finding) -> usize {
     let package = &finding.package;
     let subject = Subject::of(image, finding);
     let place = subject.path().map_or(0, str::len)
@@ -323,8 +323,11 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let all = text(LARGEST);
-        let at_most: usize =
-            document.images.iter().flat_map(|image| image.findings.iter().map(|finding| most_of(image, finding))).sum();
+        let at_most: usize = document
+            .images
+            .iter()
+            .flat_map(|image| image.findings.iter().map(|finding| most_bytes(image, finding)))
+            .sum();
         assert!(!all.contains("most severe") && all.len() <= at_most);
         for limit in [8_000, 40_000, all.len() - 1] {
             let part = text(limit);

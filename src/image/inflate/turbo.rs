@@ -9,7 +9,7 @@
 //! * a match is copied from no earlier than `oldest`, which is checked.
 //!
 //! The index of the next look-up is taken before the bit buffer is refilled, which need not be waited for: of 56 bits or
-//! more, two literals and a length use 42, a distance 28, three literals 33.
+//! more, two literals and a length use at most 42, a distance 28, three literals 33.
 //!
 //! The rest of the input is decoded by safe code, symbol by symbol.
 

@@ -8,6 +8,7 @@ mod manifest;
 mod pom;
 
 use std::borrow::Cow;
+use std::io::BufRead as _;
 
 use super::text::{lines, text};
 use super::zip::{Data, Kept, Member, Wish, Zip};
@@ -49,11 +50,13 @@ impl Extractor for Java {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let path = file.path();
         let limits = file.limits();
-        if file.size() == 0 {
+        let is_others = OTHER_ARCHIVES.contains(&ending(path));
+        let first = file.fill_buf()?;
+        if first.is_empty() || is_others && !b"PK".starts_with(first.get(..2).unwrap_or(first)) {
             return Ok(Vec::new());
         }
         let kept = Kept::read(file, deepest(limits), wish)?;
-        if !kept.is_bare && OTHER_ARCHIVES.contains(&ending(path)) {
+        if is_others && !kept.is_bare {
             return Ok(Vec::new());
         }
         facts(path, kept.data(), limits).map_err(ExtractError::malformed)
@@ -173,7 +176,7 @@ impl Reader<'_> {
     fn nested(&mut self, zip: &Zip<'_>, member: &Member<'_>, inside: &str, depth: usize) -> Result<(), &'static str> {
         if let Some(pieces) = zip.pieces_of(member) {
             self.pay(member)?;
-            return self.archive(&member.name, inside, pieces, depth + 1);
+            return self.archive(&member.name, inside, pieces?, depth + 1);
         }
         let content = self.unpack(zip, member, LARGEST_NESTED.saturating_sub(self.held))?;
         if content.is_empty() {

@@ -2,16 +2,26 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Larger files than this take a share.
-pub(super) const SMALL: u64 = 4 << 20;
+/// Larger files than this take a share, in bytes. What smaller ones need is kept for the next file: to get it anew each time
+/// takes longer than to read them.
+pub(super) const SMALL: u64 = 16 << 20;
 /// What all shares together may be, in bytes; a file that is larger waits until it is the only one.
 const MOST: u64 = 48 << 20;
 
-static HELD: Held = Held { bytes: Mutex::new(0), freed: Condvar::new() };
+static TURNS: Turns = Turns { state: Mutex::new(State { held: 0, next: 0, first: 0 }), changed: Condvar::new() };
 
-struct Held {
-    bytes: Mutex<u64>,
-    freed: Condvar,
+struct Turns {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Bytes.
+    held: u64,
+    /// The number of who comes next.
+    next: u64,
+    /// The number of who has waited longest, or who comes next: one after the other, so that the largest get their turn.
+    first: u64,
 }
 
 /// The right to hold a large file in memory, given back when dropped.
@@ -23,19 +33,24 @@ pub(super) struct Share {
 impl Share {
     /// Waits until a file of this size may be held. Nobody may wait who has a share.
     pub(super) fn of(bytes: u64) -> Self {
-        let held = HELD.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_no_room = |held: &mut u64| *held > 0 && held.saturating_add(bytes) > MOST;
-        let mut held = HELD.freed.wait_while(held, has_no_room).unwrap_or_else(PoisonError::into_inner);
-        *held = held.saturating_add(bytes);
+        let mut state = TURNS.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = state.next;
+        state.next += 1;
+        let has_to_wait =
+            |state: &mut State| state.first != own || state.held > 0 && state.held.saturating_add(bytes) > MOST;
+        let mut state = TURNS.changed.wait_while(state, has_to_wait).unwrap_or_else(PoisonError::into_inner);
+        state.first += 1;
+        state.held = state.held.saturating_add(bytes);
+        TURNS.changed.notify_all();
         Self { bytes }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut held = HELD.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = held.saturating_sub(self.bytes);
-        HELD.freed.notify_all();
+        let mut state = TURNS.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.held = state.held.saturating_sub(self.bytes);
+        TURNS.changed.notify_all();
     }
 }
 
@@ -58,7 +73,7 @@ mod tests {
         };
         thread::scope(|scope| {
             for thread in 0..8_u64 {
-                scope.spawn(move || (0..50).for_each(|turn| hold((5 + (thread * turn) % 43) << 20)));
+                scope.spawn(move || (0..50).for_each(|turn| hold((17 + (thread * turn) % 31) << 20)));
             }
         });
         assert!(most.load(Ordering::SeqCst) <= MOST, "{most:?}");

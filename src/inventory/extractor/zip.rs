@@ -108,12 +108,13 @@ impl<'a> Zip<'a> {
         if crc32fast::hash(&content) == member.checksum { Ok(content) } else { Err("its checksum is wrong") }
     }
 
-    /// A stored archive of which only pieces are in memory. Nobody can say whether its checksum is right; those of its
-    /// members are judged.
-    pub(super) fn pieces_of(&self, member: &Member<'_>) -> Option<Data<'a>> {
+    /// A stored archive of which only pieces are in memory; nothing where it is in one piece, or packed.
+    pub(super) fn pieces_of(&self, member: &Member<'_>) -> Option<Result<Data<'a>, &'static str>> {
         let is_plain = member.flags & ENCRYPTED == 0 && member.method == STORED;
         let start = self.content(member).filter(|_| is_plain)?;
-        self.data.part(start, member.packed).filter(|_| self.data.get(start, member.packed).is_none())
+        let data = self.data.part(start, member.packed).filter(|_| self.data.get(start, member.packed).is_none())?;
+        let checksum = self.data.checksum(start, member.packed).ok_or("it is cut off");
+        Some(checksum.and_then(|sum| if sum == member.checksum { Ok(data) } else { Err("its checksum is wrong") }))
     }
 
     fn packed(&self, member: &Member<'_>) -> Option<&'a [u8]> {
@@ -170,6 +171,8 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) enum Lengths {
         Before,
+        /// Before them and in a descriptor.
+        Both,
         /// In a descriptor with or without its signature.
         Behind {
             signed: bool,
@@ -187,7 +190,7 @@ mod tests {
         written(members, Lengths::Before)
     }
 
-    /// The same with lengths where they are wanted; stored members have theirs before them.
+    /// The same with lengths where they are wanted; those of stored members stand before them at least.
     pub(in super::super) fn written(members: &[(&str, &[u8])], lengths: Lengths) -> Vec<u8> {
         let (mut file, mut directory) = (Vec::new(), Vec::new());
         for (name, content) in members {
@@ -196,9 +199,12 @@ mod tests {
             let numbers = [crc32fast::hash(content), packed.len() as u32, content.len() as u32];
             let numbers = numbers.map(u32::to_le_bytes).concat();
             let signature = match lengths {
-                Lengths::Behind { signed } if !is_stored => Some(if signed { &b"PK\x07\x08"[..] } else { b"" }),
+                Lengths::Behind { signed: false } if !is_stored => Some(&b""[..]),
+                Lengths::Behind { signed: true } if !is_stored => Some(&b"PK\x07\x08"[..]),
+                Lengths::Both => Some(&b"PK\x07\x08"[..]),
                 Lengths::Before | Lengths::Behind { .. } => None,
             };
+            let is_unknown = signature.is_some() && !matches!(lengths, Lengths::Both);
             let flags: u16 = if signature.is_some() { 8 } else { 0 };
             let method: u16 = if is_stored { 0 } else { 8 };
             let fields = |numbers: &[u8]| {
@@ -211,7 +217,7 @@ mod tests {
             directory.extend((file.len() as u32).to_le_bytes());
             directory.extend(name.as_bytes());
             file.extend(b"PK\x03\x04\x14\0");
-            file.extend(fields(if signature.is_some() { &[0; 12] } else { &numbers }));
+            file.extend(fields(if is_unknown { &[0; 12][..] } else { &numbers }));
             file.extend(name.as_bytes());
             file.extend(packed);
             if let Some(signature) = signature {

@@ -96,6 +96,9 @@ fn only_real_archives_are_errors_when_broken() {
     assert_eq!(extract_bytes("a.rar", b"Rar!").expect("another format"), []);
 }
 
+const LENGTHS: [Lengths; 4] =
+    [Lengths::Before, Lengths::Both, Lengths::Behind { signed: true }, Lengths::Behind { signed: false }];
+
 /// Shows some bytes at a time, as layers do.
 struct Chunks<'a> {
     left: &'a [u8],
@@ -139,6 +142,7 @@ fn what_nobody_wants_is_not_in_memory() {
     .collect();
     for (lengths, is_small) in [
         (Lengths::Before, true),
+        (Lengths::Both, true),
         (Lengths::Behind { signed: true }, true),
         // Nothing tells where the first member ends that nobody wants.
         (Lengths::Behind { signed: false }, false),
@@ -153,12 +157,71 @@ fn what_nobody_wants_is_not_in_memory() {
             let (found, size) = streamed(&archive, most);
             assert_eq!(found, whole, "{lengths:?}");
             assert_eq!(size < 2_000, is_small, "{lengths:?}: {size}");
+            let script = b"#!/bin/sh\nexec java -jar $0\n";
+            let (found, size) = streamed(&[&script[..], &archive].concat(), most);
+            assert_eq!(found, whole, "{lengths:?}");
+            assert_eq!(size < 2_000, is_small, "{lengths:?} behind a script: {size}");
         }
     }
 }
 
 #[test]
-fn a_header_that_lies_hides_nothing() {
+fn a_changed_byte_of_a_nested_archive_is_told_wherever_it_is() {
+    let inner = zip(&[("x/A.class", &[7; 500]), (POM, &pom("inner")), ("x/B.class", b"x")]);
+    let archive = zip(&[("lib/inner.jar", &inner)]);
+    let start = memchr::memmem::find(&archive, &inner).expect("a stored archive");
+    for at in (start..start + inner.len()).step_by(7) {
+        let mut archive = archive.clone();
+        archive[at] ^= 1;
+        let expected = "`lib/inner.jar` in it could not be read: its checksum is wrong";
+        assert_eq!(found("app.jar", &archive), [expected], "{at}");
+    }
+}
+
+#[test]
+fn archives_that_never_end_cost_no_more_than_their_size() {
+    // Stored archives, each of one header whose content has no end.
+    let header = |flags: u8, packed: u8, name: &[u8]| {
+        let mut header = b"PK\x03\x04\x14\0".to_vec();
+        header.extend([
+            flags,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            packed,
+            0,
+            0,
+            0,
+            packed,
+            0,
+            0,
+            0,
+            name.len() as u8,
+            0,
+            0,
+            0,
+        ]);
+        header.extend(name);
+        header
+    };
+    let one = [header(0, 30, b".jar"), header(8, 0, b"")].concat();
+    assert_eq!(one.len(), 64);
+    assert!(extract_bytes("app.jar", &one.repeat(1 << 17)).is_err());
+    let (found, size) = streamed(&[one.repeat(1 << 10), zip(&[(POM, &pom("a"))])].concat(), 10_000);
+    assert_eq!(found.map(|facts| facts.len()), Ok(1));
+    assert!(size < 100_000, "{size}");
+}
+
+#[test]
+fn a_header_that_lies_costs_no_more_than_what_it_covers_and_is_told() {
     let good = zip(&[("a.class", b"12345678"), (POM, &pom("a"))]);
     let packed = u32::from_le_bytes(good[18..22].try_into().expect("four bytes"));
     // The first member seems to end behind the second one, or before its end.
@@ -166,6 +229,9 @@ fn a_header_that_lies_hides_nothing() {
         (packed, "org.x:a 1.0"),
         (packed + 40, "`META-INF/maven/g/a/pom.properties` in it could not be read: it is cut off"),
         (packed - 1, "org.x:a 1.0"),
+        // Behind the archive.
+        (0xffff_fffe, "org.x:a 1.0"),
+        (good.len() as u32, "org.x:a 1.0"),
     ] {
         let mut archive = good.clone();
         archive[18..22].copy_from_slice(&length.to_le_bytes());
@@ -181,11 +247,11 @@ proptest! {
     #[test]
     fn it_does_not_matter_what_is_in_memory(
         members in prop::collection::vec((0_usize..6, prop::collection::vec(any::<u8>(), 0..300), 0_usize..3), 0..9),
-        before in prop::collection::vec(any::<u8>(), 0..3),
-        lengths in 0..3,
+        before in prop::collection::vec(any::<u8>(), 0..50),
+        lengths in 0_usize..LENGTHS.len(),
         most in 1_usize..2000,
     ) {
-        let lengths = [Lengths::Before, Lengths::Behind { signed: true }, Lengths::Behind { signed: false }][lengths as usize];
+        let lengths = LENGTHS[lengths];
         let mut outer: Vec<(String, Vec<u8>)> = Vec::new();
         for (index, (kind, content, nested)) in members.iter().enumerate() {
             let inner: Vec<(String, Vec<u8>)> = outer.iter().rev().take(*nested).cloned().collect();
@@ -206,14 +272,20 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9), cut in any::<prop::sample::Index>()) {
-        let mut archive = zip(&[(POM, &pom("a")), ("b-1.jar", &zip(&[("META-INF/MANIFEST.MF", b"A: b\n c\n")]))]);
+    fn nothing_panics(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9),
+        cut in any::<prop::sample::Index>(),
+        lengths in 0_usize..LENGTHS.len(),
+        most in 1_usize..2000,
+    ) {
+        let inner = written(&[("META-INF/MANIFEST.MF", b"A: b\n c\n"), ("x.class", b"x")], LENGTHS[lengths]);
+        let mut archive = written(&[(POM, &pom("a")), ("b-1.jar", &inner), ("y.class", b"y")], LENGTHS[lengths]);
         for (index, byte) in changes {
             let at = index.index(archive.len());
             archive[at] = byte;
         }
-        let _ = extract_bytes("a.jar", &archive);
+        let _ = streamed(&archive, most);
         archive.truncate(cut.index(archive.len()));
-        let _ = extract_bytes("a.jar", &archive);
+        let _ = streamed(&archive, most);
     }
 }

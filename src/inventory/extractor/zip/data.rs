@@ -1,5 +1,7 @@
 //! The bytes of an archive, of which only some pieces may be in memory.
 
+use std::collections::HashMap;
+
 /// A piece of an archive that is in memory, up to the next one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
@@ -9,12 +11,21 @@ pub(super) struct Piece {
     pub(super) at: usize,
 }
 
+/// An archive in another one, of which all bytes were seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scattered {
+    pub(super) length: usize,
+    /// CRC-32.
+    pub(super) checksum: u32,
+}
+
 /// An archive, or an archive in it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::inventory::extractor) struct Data<'a> {
     bytes: &'a [u8],
     /// In the order of both of their fields.
     pieces: &'a [Piece],
+    nested: Option<&'a HashMap<usize, Scattered>>,
     /// Where it begins in what the pieces are of.
     start: usize,
     length: usize,
@@ -22,13 +33,24 @@ pub(in crate::inventory::extractor) struct Data<'a> {
 
 impl<'a> From<&'a [u8]> for Data<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { bytes, pieces: &[Piece { start: 0, at: 0 }], start: 0, length: bytes.len() }
+        Self { bytes, pieces: &[Piece { start: 0, at: 0 }], nested: None, start: 0, length: bytes.len() }
     }
 }
 
 impl<'a> Data<'a> {
-    pub(super) fn of_pieces(bytes: &'a [u8], pieces: &'a [Piece], length: usize) -> Self {
-        Self { bytes, pieces, start: 0, length }
+    pub(super) fn of_pieces(
+        bytes: &'a [u8],
+        pieces: &'a [Piece],
+        nested: &'a HashMap<usize, Scattered>,
+        length: usize,
+    ) -> Self {
+        Self { bytes, pieces, nested: Some(nested), start: 0, length }
+    }
+
+    /// The checksum of an archive in it, which was seen in pieces.
+    pub(super) fn checksum(self, offset: usize, length: usize) -> Option<u32> {
+        let nested = self.nested?.get(&self.start.checked_add(offset)?)?;
+        (nested.length == length).then_some(nested.checksum)
     }
 
     /// Its size in bytes, in memory or not.
@@ -76,7 +98,8 @@ mod tests {
     fn only_what_is_in_memory_is_found() {
         // 0..2, 5..8 and 9..10 of ten bytes.
         let pieces = [(0, 0), (5, 2), (9, 5)].map(|(start, at)| Piece { start, at });
-        let data = Data::of_pieces(b"ab567z", &pieces, 10);
+        let nested = HashMap::from([(4, Scattered { length: 3, checksum: 7 })]);
+        let data = Data::of_pieces(b"ab567z", &pieces, &nested, 10);
         for (offset, length, expected) in [
             (0, 2, Some(&b"ab"[..])),
             (1, 2, None),
@@ -99,6 +122,8 @@ mod tests {
             assert_eq!(part.get(0, length), data.get(offset, length), "{offset} {length}");
         }
         assert!(data.part(5, 6).is_none());
+        assert_eq!(data.part(1, 9).and_then(|part| part.checksum(3, 3)), Some(7));
+        assert_eq!((data.checksum(4, 2), data.checksum(3, 3)), (None, None));
         assert_eq!(Data::from(&b"abc"[..]).tail(), b"abc");
         assert_eq!(Data::from(&b""[..]).tail(), b"");
     }

@@ -1,17 +1,19 @@
 //! An archive that is read from its beginning to its end, of which only what somebody wants stays in memory: members by
 //! their names, and the directory.
 //!
-//! The directory at the end says what is in an archive; the headers before the members are only believed where a member
-//! ends that nobody wants. Where they do not say it, everything is kept from there on, as if it were wanted.
+//! The directory at the end says what is in an archive. The headers before the members are believed when they say what is
+//! not wanted, and where it ends; where they do not say that, everything is kept from there on. What the directory then
+//! misses is an error of that member.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 use memchr::memmem::Finder;
 
-use super::data::{Data, Piece};
-use super::{LOCAL, LOCAL_SIZE, STORED, u16_le};
+use super::data::{Data, Piece, Scattered};
+use super::{LOCAL, LOCAL_SIZE, MOST_MEMBERS, STORED, u16_le};
 use crate::inventory::extractor::bytes::{position, slice, u32_le};
-use crate::inventory::extractor::{ExtractError, File};
+use crate::inventory::extractor::{ExtractError, File, share};
 
 /// Checksum and sizes of a member behind its content, where its header could not know them.
 const DESCRIPTOR: &[u8] = b"PK\x07\x08";
@@ -21,7 +23,11 @@ const DESCRIBED: usize = 1 << 3;
 const ZIP_64: usize = 0xffff_ffff;
 /// How far the end of a member is looked for.
 const LONGEST_SEARCH: usize = 16 << 20;
+/// How long a script before an archive may be.
+const LONGEST_SCRIPT: usize = 1 << 20;
 const LARGEST_RESERVE: usize = 64 << 10;
+/// From this on it is a large file.
+const SMALL: usize = share::SMALL as usize;
 
 /// What is wanted of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub(in crate::inventory::extractor) enum Wish {
 pub(in crate::inventory::extractor) struct Kept {
     bytes: Vec<u8>,
     pieces: Vec<Piece>,
+    /// Stored archives in it, by where they begin.
+    nested: HashMap<usize, Scattered>,
     /// Where what was kept last ends in the archive.
     end: usize,
     /// The size of the archive.
@@ -62,9 +70,11 @@ impl Kept {
         let reserved = usize::try_from(size).unwrap_or(usize::MAX).min(LARGEST_RESERVE);
         let kept = Self { bytes: Vec::with_capacity(reserved), ..Self::default() };
         let descriptor = Finder::new(DESCRIPTOR);
-        let mut reader = Reader { file, window: Vec::new(), at: 0, position: 0, kept, deepest, wish, descriptor };
+        let (window, open) = (Vec::new(), Vec::new());
+        let mut reader = Reader { file, window, at: 0, position: 0, kept, open, deepest, wish, descriptor };
         reader.kept.is_bare = reader.ahead(2)?.starts_with(b"PK");
-        reader.archive(usize::MAX, 1)?;
+        reader.script()?;
+        reader.archive(usize::try_from(size).unwrap_or(usize::MAX), 1)?;
         let Reader { mut kept, position, .. } = reader;
         if (position as u64) < size {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -75,7 +85,7 @@ impl Kept {
 
     /// What is in memory of it.
     pub(in crate::inventory::extractor) fn data(&self) -> Data<'_> {
-        Data::of_pieces(&self.bytes, &self.pieces, self.length)
+        Data::of_pieces(&self.bytes, &self.pieces, &self.nested, self.length)
     }
 
     /// Bytes in memory.
@@ -102,12 +112,23 @@ struct Reader<'f, 'a> {
     /// Where that begins in the archive.
     position: usize,
     kept: Kept,
+    /// Checksums of the archives in which that lies, but for the outermost.
+    open: Vec<crc32fast::Hasher>,
     deepest: usize,
     wish: fn(&str) -> Wish,
     descriptor: Finder<'static>,
 }
 
 impl Reader<'_, '_> {
+    /// Keeps what stands before the first member, such as the script of an archive that starts itself.
+    fn script(&mut self) -> io::Result<()> {
+        if !self.ahead(LOCAL.len())?.starts_with(LOCAL) {
+            let script = memchr::memmem::find(self.ahead(LONGEST_SCRIPT)?, LOCAL);
+            self.pass(script.unwrap_or(0), true)?;
+        }
+        Ok(())
+    }
+
     /// Reads what ends at `end`, or with the file.
     fn archive(&mut self, end: usize, depth: usize) -> io::Result<()> {
         while self.member(end, depth)? {}
@@ -117,6 +138,10 @@ impl Reader<'_, '_> {
 
     /// Reads a member; `false` where there is none, or where it ends is not known.
     fn member(&mut self, end: usize, depth: usize) -> io::Result<bool> {
+        let room = end.saturating_sub(self.position);
+        if room < LOCAL_SIZE {
+            return Ok(false);
+        }
         let header = self.ahead(LOCAL_SIZE)?;
         let fields = |header: &[u8]| {
             let number = |offset| u16_le(header, offset);
@@ -125,21 +150,24 @@ impl Reader<'_, '_> {
         let header = header.get(..LOCAL_SIZE).filter(|header| header.starts_with(LOCAL));
         let Some((flags, method, name, extra, packed)) = header.and_then(fields) else { return Ok(false) };
         let (head, wish) = (LOCAL_SIZE + name + extra, self.wish);
+        if head > room {
+            return Ok(false);
+        }
         let Some(name) = slice(self.ahead(head)?, LOCAL_SIZE, name) else { return Ok(false) };
         let wish = wish(&String::from_utf8_lossy(name));
-        let room = end.saturating_sub(self.position);
         let length = match packed {
             ZIP_64 => None,
-            0 if flags & DESCRIBED != 0 => self.described(head)?,
+            0 if flags & DESCRIBED != 0 => self.described(head, room)?,
             packed => Some(head + packed),
         };
         let Some(length) = length.filter(|length| *length <= room) else { return Ok(false) };
-        if wish == Wish::Archive && method == usize::from(STORED) && length > head && depth < self.deepest {
-            let end = self.position + length;
+        let is_opened = wish == Wish::Archive && depth < self.deepest;
+        let is_stored = method == usize::from(STORED) && length > head;
+        if is_opened && is_stored && self.kept.nested.len() < MOST_MEMBERS {
             self.pass(head, true)?;
-            self.archive(end, depth + 1)?;
+            self.nested(length - head, depth + 1)?;
         } else {
-            self.pass(length, wish != Wish::Nothing)?;
+            self.pass(length, is_opened || wish == Wish::Content)?;
         }
         if flags & DESCRIBED != 0 && room - length >= DESCRIPTOR_SIZE && self.ahead(4)?.starts_with(DESCRIPTOR) {
             self.pass(DESCRIPTOR_SIZE, false)?;
@@ -147,12 +175,23 @@ impl Reader<'_, '_> {
         Ok(true)
     }
 
+    /// Reads an archive that is stored in another one.
+    fn nested(&mut self, length: usize, depth: usize) -> io::Result<()> {
+        let start = self.position;
+        self.open.push(crc32fast::Hasher::new());
+        self.archive(start + length, depth)?;
+        let checksum = self.open.pop().map_or(0, crc32fast::Hasher::finalize);
+        self.kept.nested.insert(start, Scattered { length, checksum });
+        Ok(())
+    }
+
     /// The length of a header with the content behind it, whose descriptor is looked for: what has its signature and says
     /// how long the content before it is.
-    fn described(&mut self, head: usize) -> io::Result<Option<usize>> {
-        let mut searched = head;
+    fn described(&mut self, head: usize, room: usize) -> io::Result<Option<usize>> {
+        let (mut searched, most) = (head, room.min(LONGEST_SEARCH));
         loop {
             let ahead = self.window.get(self.at..).unwrap_or_default();
+            let ahead = ahead.get(..ahead.len().min(room)).unwrap_or_default();
             while let Some(found) = self.descriptor.find(ahead.get(searched..).unwrap_or_default()) {
                 let at = searched + found;
                 match u32_le(ahead, at + 8) {
@@ -163,7 +202,7 @@ impl Reader<'_, '_> {
             }
             // The beginning of a signature, or of a descriptor, may be the last that was read.
             searched = searched.max(ahead.len().saturating_sub(DESCRIPTOR_SIZE)).max(head);
-            if ahead.len() > LONGEST_SEARCH || !self.fill()? {
+            if ahead.len() >= most || !self.fill()? {
                 return Ok(None);
             }
         }
@@ -183,6 +222,9 @@ impl Reader<'_, '_> {
         let length = chunk.len();
         self.window.extend_from_slice(chunk);
         self.file.consume(length);
+        if self.window.len() > SMALL {
+            self.file.hold();
+        }
         Ok(length > 0)
     }
 
@@ -195,6 +237,7 @@ impl Reader<'_, '_> {
             if here.is_empty() {
                 return Ok(());
             }
+            self.open.iter_mut().for_each(|checksum| checksum.update(here));
             if is_kept {
                 self.kept.push(self.position, here);
             }
@@ -206,6 +249,9 @@ impl Reader<'_, '_> {
             }
             self.position += passed;
             length -= passed;
+            if self.kept.bytes.len() > SMALL {
+                self.file.hold();
+            }
         }
     }
 }
