@@ -1,7 +1,8 @@
 //! Installed Node.js packages: the `package.json` of a package that lies in `node_modules`.
 //!
-//! Only a file directly below `node_modules/<name>` or `node_modules/@<scope>/<name>` is a package; deeper ones are its
-//! own test data and module markers. Elsewhere it is one if its directory is named after the package and its version, as
+//! A file directly below `node_modules/<name>` or `node_modules/@<scope>/<name>` is a package. Deeper ones are its own test
+//! data and module markers, unless they are those of published packages that it carries a copy of
+//! (`next/dist/compiled/react-is`). Elsewhere it is one if its directory is named after the package and its version, as
 //! archives unpack (`yarn-v1.22.22`) and Corepack and Deno store (`pnpm/9.1.0`); any other is a project's own, which nobody
 //! publishes advisories about. Format: npm's "package.json" documentation.
 
@@ -28,13 +29,14 @@ impl Extractor for Npm {
 
     fn claims(&self) -> &'static [&'static str] {
         &[
-            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`, those of pnpm in `node_modules/.pnpm` too; `**/<name>-{,v}<version>/package.json`, `**/<name>/<version>/package.json`",
+            "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`, those of pnpm in `node_modules/.pnpm` too; copies of published packages that these carry; `**/<name>-{,v}<version>/package.json`, `**/<name>/<version>/package.json`",
             "Yarn's archives of packages that are used without unpacking: `**/.yarn/{,berry/}cache/*.zip`",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        is_package(entry.path) || is_versioned(entry.path) || is_yarn_archive(entry.path)
+        let path = entry.path;
+        is_package(path) || may_be_copy(path) || is_versioned(path) || is_yarn_archive(path)
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
@@ -49,9 +51,23 @@ impl Extractor for Npm {
         }
         // Many other files have that name, and one that cannot be read tells nothing of a package.
         let mut facts = package(content, limits).unwrap_or_default();
-        facts.retain(|fact| matches!(fact, Fact::Package(package) if is_named_after(&path, package)));
+        let is_inside = may_be_copy(&path);
+        let is_copy = is_inside && !facts.is_empty() && is_published(content, limits);
+        facts.retain(|fact| match fact {
+            Fact::Package(package) if is_inside => is_copy && carrier(&path) != Some(package.name.as_str()),
+            Fact::Package(package) => is_named_after(&path, package),
+            _ => false,
+        });
         Ok(facts)
     }
+}
+
+/// Whether a `package.json` is that of a package that was published: it says where it comes from, and is not private.
+fn is_published(content: &[u8], limits: &Limits) -> bool {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let fields: BTreeMap<String, &RawValue> = json(content, limits).unwrap_or_default();
+    let is_private = fields.get("private").is_some_and(|value| value.get() == "true");
+    !is_private && (fields.contains_key("repository") || fields.contains_key("homepage"))
 }
 
 /// What a `package.json` says.
@@ -94,6 +110,25 @@ fn is_package(path: &str) -> bool {
     !name.starts_with(['.', '@'])
         && name != "node_modules"
         && (above == "node_modules" || above.starts_with('@') && components.next() == Some("node_modules"))
+}
+
+/// Whether a `package.json` lies deeper in a package of `node_modules`, but not in what that is tested or explained with.
+fn may_be_copy(path: &str) -> bool {
+    const OWN: &[&str] =
+        &["test", "tests", "__tests__", "spec", "fixtures", "__fixtures__", "example", "examples", "demo", "benchmark"];
+    let Some(directory) = path.strip_suffix("/package.json") else { return false };
+    let inside = carrier(path).and_then(|name| directory.rsplit_once(&format!("node_modules/{name}/")));
+    inside.is_some_and(|(_, inside)| inside.split('/').all(|component| !OWN.contains(&component)))
+}
+
+/// The package of `node_modules` in which a file lies.
+fn carrier(path: &str) -> Option<&str> {
+    let start =
+        path.rfind("node_modules/").filter(|start| path[..*start].is_empty() || path[..*start].ends_with('/'))?;
+    let inside = &path[start + "node_modules/".len()..];
+    let scope = if inside.starts_with('@') { inside.find('/')? + 1 } else { 0 };
+    let end = scope + inside[scope..].find('/')?;
+    Some(&inside[..end]).filter(|name| !name.starts_with('.'))
 }
 
 /// Whether a `package.json` lies in a directory whose name may end with a version. What lies so in `node_modules` belongs
@@ -181,6 +216,40 @@ mod tests {
         }
         for content in ["{\"name\":", "[]", "", "\0"] {
             let facts = extract_bytes("opt/docs/1.2/package.json", content.as_bytes()).expect(content);
+            assert!(facts.is_empty(), "{content}: {facts:?}");
+        }
+    }
+
+    #[test]
+    fn packages_carry_copies_of_published_ones() {
+        let published = r#""version":"1.0.0","repository":"https://git.example.org/x""#;
+        for (path, name, rest, expected) in [
+            ("node_modules/next/dist/compiled/react-is/package.json", "react-is", published, true),
+            ("app/node_modules/@x/y/dist/@babel/runtime/package.json", "@babel/runtime", published, true),
+            ("node_modules/bson/vendor/base64/package.json", "base-64", r#""version":"1.0.0","homepage":"x""#, true),
+            ("node_modules/.pnpm/a@1.0.0/node_modules/a/vendor/b/package.json", "b", published, true),
+            // Its own: another form of itself, a marker, tests.
+            ("node_modules/next/dist/esm/package.json", "next", published, false),
+            ("node_modules/@x/y/dist/package.json", "@x/y", published, false),
+            (
+                "node_modules/terser/bin/package.json",
+                "bin",
+                r#""version":"1.0.0","private":true,"homepage":"x""#,
+                false,
+            ),
+            ("node_modules/terser/dist/package.json", "dist", r#""version":"1.0.0""#, false),
+            ("node_modules/resolve/test/resolver/mylib/package.json", "mylib", published, false),
+            ("node_modules/x/lib/react-is/package.json", "react-is", r#""homepage":"x""#, false),
+            ("my_node_modules/next/dist/react-is/package.json", "react-is", published, false),
+            ("node_modules/.cache/x/react-is/package.json", "react-is", published, false),
+        ] {
+            let content = format!(r#"{{"name":"{name}",{rest}}}"#);
+            let is_wanted = Npm.wants(&Entry { path, size: 0, mode: 0 });
+            let found = is_wanted && !extract_bytes(path, content.as_bytes()).expect(path).is_empty();
+            assert_eq!(found, expected, "{path} {name} {rest}");
+        }
+        for content in ["{\"name\":", "[]", "", "\0"] {
+            let facts = extract_bytes("node_modules/x/dist/y/package.json", content.as_bytes()).expect(content);
             assert!(facts.is_empty(), "{content}: {facts:?}");
         }
     }

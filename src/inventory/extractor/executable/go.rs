@@ -128,7 +128,8 @@ impl<'a> BuildInformation<'a> {
                 _ => {}
             }
         }
-        let linked = main.and_then(|index| modules.get(index)).filter(|(_, version)| *version == "(devel)");
+        let is_unreleased = |version: &str| version == "(devel)" || version.starts_with("v0.0.0-");
+        let linked = main.and_then(|index| modules.get(index)).filter(|(_, version)| is_unreleased(version));
         let linked = linked.and_then(|(path, _)| version_from_flags(path, flags?));
         let package = |path: &str, version: String| Package::new(PackageKind::Golang, path, version);
         let of_module = |(index, (path, version)): (usize, (&str, &str))| {

@@ -175,6 +175,7 @@ fn the_main_module_is_known_by_its_commit_else() {
         ("v1.2.3", commit.to_owned(), "v1.2.3", false),
         // Since 1.24 Go does the same itself.
         ("v0.0.0-20250301101010-0123456789ab", commit.to_owned(), "v0.0.0-20250301101010-0123456789ab", true),
+        ("v0.0.0-20250301101010-0123456789ab+dirty", format!("{flags}{commit}"), "v1.2.3", false),
     ] {
         let modules = format!(
             "path\texample.org/app\nmod\texample.org/app\t{version}\t\ndep\ta.org/b\tv0.0.0-20200101000000-abcdefabcdef\th1:=\n{settings}"
