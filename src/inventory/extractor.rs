@@ -167,6 +167,12 @@ impl<'a> File<'a> {
         Self { path, size, left: size, limits, content, buffer, share: None }
     }
 
+    /// Whether it may be read to its end.
+    fn check_size(&self) -> Result<(), ExtractError> {
+        let (size, limit) = (self.size, self.limits.file_size);
+        if size > limit { Err(ExtractError::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
     /// Waits until it may be in memory, where it is large.
     fn hold(&mut self) {
         if self.size > share::SMALL && self.share.is_none() {
@@ -212,10 +218,7 @@ impl<'a> File<'a> {
     /// # Errors
     /// The file is too large, or cannot be read.
     pub fn whole_after(&mut self, beginning: &[u8]) -> Result<&[u8], ExtractError> {
-        let limit = self.limits.file_size;
-        if self.size > limit {
-            return Err(ExtractError::TooLarge { size: self.size, limit });
-        }
+        self.check_size()?;
         self.buffer.clear();
         self.hold();
         // In one piece: to grow means to copy.

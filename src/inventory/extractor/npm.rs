@@ -50,39 +50,44 @@ impl Extractor for Npm {
             return package(content, limits);
         }
         // Many other files have that name, and one that cannot be read tells nothing of a package.
-        let mut facts = package(content, limits).unwrap_or_default();
+        let fields = fields(content, limits).unwrap_or_default();
         let is_inside = may_be_copy(&path);
-        let is_copy = is_inside && !facts.is_empty() && is_published(content, limits);
-        facts.retain(|fact| match fact {
-            Fact::Package(package) if is_inside => is_copy && carrier(&path) != Some(package.name.as_str()),
-            Fact::Package(package) => is_named_after(&path, package),
-            _ => false,
-        });
-        Ok(facts)
+        let is_package = |package: &Package| match is_inside {
+            true => is_published(&fields) && carrier(&path) != Some(package.name.as_str()),
+            false => is_named_after(&path, package),
+        };
+        Ok(described(&fields).filter(is_package).map(Fact::Package).into_iter().collect())
     }
 }
 
+type Fields<'c> = BTreeMap<String, &'c RawValue>;
+
+fn fields<'c>(content: &'c [u8], limits: &Limits) -> Result<Fields<'c>, ExtractError> {
+    json(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content), limits)
+}
+
 /// Whether a `package.json` is that of a package that was published: it says where it comes from, and is not private.
-fn is_published(content: &[u8], limits: &Limits) -> bool {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let fields: BTreeMap<String, &RawValue> = json(content, limits).unwrap_or_default();
+fn is_published(fields: &Fields<'_>) -> bool {
     let is_private = fields.get("private").is_some_and(|value| value.get() == "true");
     !is_private && (fields.contains_key("repository") || fields.contains_key("homepage"))
 }
 
 /// What a `package.json` says.
 fn package(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let fields: BTreeMap<String, &RawValue> = json(content, limits)?;
+    Ok(described(&fields(content, limits)?).map(Fact::Package).into_iter().collect())
+}
+
+/// The package that a `package.json` describes.
+fn described(fields: &Fields<'_>) -> Option<Package> {
     let string = |name: &str| -> Option<String> {
         let value: String = serde_json::from_slice(fields.get(name)?.get().as_bytes()).ok()?;
         Some(value).filter(|value| !value.trim().is_empty())
     };
-    let (Some(name), Some(version)) = (string("name"), string("version")) else { return Ok(Vec::new()) };
-    Ok(vec![Fact::Package(Package {
+    let (name, version) = (string("name")?, string("version")?);
+    Some(Package {
         licenses: fields.get("license").or_else(|| fields.get("licenses")).map(|v| licenses(v)).unwrap_or_default(),
         ..Package::new(PackageKind::Npm, name, version.trim())
-    })])
+    })
 }
 
 /// The package of an archive, in which it lies as in `node_modules`.
@@ -214,9 +219,11 @@ mod tests {
             let found = is_wanted && !extract_bytes(path, content.as_bytes()).expect(path).is_empty();
             assert_eq!(found, expected, "{path} {name}");
         }
-        for content in ["{\"name\":", "[]", "", "\0"] {
-            let facts = extract_bytes("opt/docs/1.2/package.json", content.as_bytes()).expect(content);
-            assert!(facts.is_empty(), "{content}: {facts:?}");
+        for path in ["opt/docs/1.2/package.json", "node_modules/x/dist/y/package.json"] {
+            for content in ["{\"name\":", "[]", "", "\0"] {
+                let facts = extract_bytes(path, content.as_bytes()).expect(content);
+                assert!(facts.is_empty(), "{path} {content}: {facts:?}");
+            }
         }
     }
 
@@ -247,10 +254,6 @@ mod tests {
             let is_wanted = Npm.wants(&Entry { path, size: 0, mode: 0 });
             let found = is_wanted && !extract_bytes(path, content.as_bytes()).expect(path).is_empty();
             assert_eq!(found, expected, "{path} {name} {rest}");
-        }
-        for content in ["{\"name\":", "[]", "", "\0"] {
-            let facts = extract_bytes("node_modules/x/dist/y/package.json", content.as_bytes()).expect(content);
-            assert!(facts.is_empty(), "{content}: {facts:?}");
         }
     }
 

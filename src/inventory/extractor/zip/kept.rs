@@ -63,10 +63,8 @@ impl Kept {
         deepest: usize,
         wish: fn(&str) -> Wish,
     ) -> Result<Self, ExtractError> {
-        let (size, limit) = (file.size(), file.limits().file_size);
-        if size > limit {
-            return Err(ExtractError::TooLarge { size, limit });
-        }
+        file.check_size()?;
+        let size = file.size();
         let reserved = usize::try_from(size).unwrap_or(usize::MAX).min(LARGEST_RESERVE);
         let kept = Self { bytes: Vec::with_capacity(reserved), ..Self::default() };
         let descriptor = Finder::new(DESCRIPTOR);
