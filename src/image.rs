@@ -14,6 +14,7 @@ mod error;
 mod files;
 pub mod gzip;
 pub mod inflate;
+mod input;
 mod layout;
 mod manifest;
 pub mod overlay;
@@ -28,10 +29,14 @@ pub mod walk;
 mod zstandard;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 pub use config::Config;
@@ -41,10 +46,12 @@ pub use overlay::Overlay;
 pub use source::{InvalidSource, Source};
 pub use walk::{Content, Entry, LayerTree, NoProgress, Progress, Visitor};
 
+use crate::hashing::HashGroup;
 use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
 use archive::{Archive, Form};
-use blob::{Promise, ReadAhead};
+use blob::{BlobChunks, Promise};
 use files::Files;
+use input::Chunks;
 use remote::{Registry, Remote};
 use stream::LayerStream;
 
@@ -63,6 +70,10 @@ pub struct Image {
     pub offered: Vec<Platform>,
     blobs: Vec<Blob>,
     storage: Storage,
+    /// Of the layers that are read at the same time.
+    hashes: HashGroup,
+    /// How many layers are being walked.
+    walks: AtomicUsize,
 }
 
 /// Where the layers are.
@@ -177,16 +188,20 @@ impl Image {
         let Some(blob) = self.blobs.get(index) else {
             return Err(LayerError::Unsupported(format!("there is no layer {index}")));
         };
-        let reader: Box<dyn Read + Send> = match (&self.storage, &blob.promise) {
+        let walk = Walk::begin(&self.walks);
+        let source: Box<dyn Chunks> = match (&self.storage, &blob.promise) {
             (Storage::Root(root), _) => return directory::walk(root, visitor, limits, progress),
             _ if !is_supported(&blob.media_type) => {
                 return Err(LayerError::Unsupported(format!("media type `{}`", blob.media_type)));
             }
-            (Storage::Files(files), promise) => Box::new(ReadAhead::start(files.open(&blob.name)?, promise.clone())?),
+            (Storage::Files(files), promise) => {
+                let chunks = BlobChunks::new(files.open(&blob.name)?, promise.clone(), &self.hashes);
+                if walk.leaves_a_core() { Box::new(chunks.ahead()?) } else { Box::new(chunks) }
+            }
             (Storage::Remote(remote), Some(promise)) => Box::new(remote.layer(promise)),
             (Storage::Remote(_), None) => return Err(LayerError::Unsupported("a blob without a digest".into())),
         };
-        let stream = LayerStream::open(Box::new(Told { reader, layer: index, progress }), limits)?;
+        let stream = LayerStream::open(Box::new(Told { source, layer: index, progress }), limits)?;
         archive_walk::walk(stream, visitor, limits)
     }
 }
@@ -260,7 +275,17 @@ impl Parts {
 
     fn stored_in(self, storage: Storage) -> Image {
         let Self { identity, layers, annotations, references, offered, blobs } = self;
-        Image { identity, layers, annotations, references, offered, blobs, storage }
+        Image {
+            identity,
+            layers,
+            annotations,
+            references,
+            offered,
+            blobs,
+            storage,
+            hashes: HashGroup::default(),
+            walks: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -268,18 +293,42 @@ fn digest_of(bytes: &[u8]) -> Digest {
     Digest::from_sha256(&Sha256::digest(bytes).into())
 }
 
+/// A layer that is being walked.
+struct Walk<'i> {
+    all: &'i AtomicUsize,
+    /// How many layers were being walked when it began, with it.
+    count: usize,
+}
+
+impl<'i> Walk<'i> {
+    fn begin(all: &'i AtomicUsize) -> Self {
+        Self { all, count: 1 + all.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Whether not every core has a layer to walk: where each has, another thread costs more than it saves.
+    fn leaves_a_core(&self) -> bool {
+        self.count < thread::available_parallelism().map_or(1, NonZero::get)
+    }
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Tells how much of a layer was read.
 struct Told<'p> {
-    reader: Box<dyn Read + Send>,
+    source: Box<dyn Chunks>,
     layer: usize,
     progress: &'p dyn Progress,
 }
 
-impl Read for Told<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.progress.read(self.layer, read as u64);
-        Ok(read)
+impl Chunks for Told<'_> {
+    fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
+        let chunk = self.source.next_chunk()?;
+        self.progress.read(self.layer, chunk.as_ref().map_or(0, |chunk| chunk.len() as u64));
+        Ok(chunk)
     }
 }
 

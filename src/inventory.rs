@@ -67,6 +67,7 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
         None => HashMap::new(),
     });
     let reread = Reread { linked, replayed: replayed.into_iter().flatten().collect() };
+    extractor::give_back_memory();
     let merged = merge::merge(&layers, &reread);
     let inventory = Inventory {
         image: image.identity.clone(),

@@ -15,6 +15,7 @@ pub mod commands;
 pub mod context;
 pub mod exit;
 pub mod gitlab;
+pub mod hashing;
 pub mod image;
 pub mod inventory;
 pub mod matching;

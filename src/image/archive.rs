@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::blob::Promise;
 use super::config::Config;
 use super::files::{Files, read_document};
+use super::input::Reading;
 use super::stream::{Compression, LayerStream};
 use super::tar::{Kind, TarInput, TarReader};
 use super::{Blob, ImageError, LayerError, Parts, digest_of, layout, path};
@@ -67,7 +68,7 @@ impl Archive {
         let limits = Limits { entries_per_layer: MOST_MEMBERS, ..limits.clone() };
         let compressed = Compression::detect(&first) != Compression::None;
         let members = if compressed {
-            LayerStream::open(Box::new(file), &limits)
+            LayerStream::open(Box::new(Reading(file)), &limits)
                 .and_then(|stream| index(Positioned { inner: stream, position: 0 }, &limits))
         } else {
             index(Positioned { inner: SeekingFile { file: BufReader::new(file), left: length }, position: 0 }, &limits)
@@ -101,7 +102,7 @@ impl Files for Archive {
         let (position, size, _) = self.member(name).ok_or(io::ErrorKind::NotFound)?;
         let mut file = File::open(&self.path)?;
         if self.compressed {
-            let mut stream = LayerStream::open(Box::new(file), &self.limits)?;
+            let mut stream = LayerStream::open(Box::new(Reading(file)), &self.limits)?;
             stream.skip(position)?;
             return Ok(Box::new(stream.take(size)));
         }

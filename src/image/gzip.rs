@@ -4,7 +4,8 @@
 
 use super::LayerError;
 use super::inflate::{Inflate, InflateError, OUTPUT_SLACK, Status};
-use super::stream::{Decoder, Input};
+use super::input::{Input, Reading};
+use super::stream::Decoder;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Magic, method, flags, time, extra flags, operating system.
@@ -77,7 +78,8 @@ impl<'a> Decoder<'a> for GzipDecoder<'a> {
                 State::Done => return Ok(0),
                 State::Header { first } => self.state = self.header(first)?,
                 State::Body => {
-                    let progress = self.inflate.run(self.input.available(), self.input.at_end, window, position)?;
+                    let progress =
+                        self.inflate.run(self.input.available(), self.input.is_at_end(), window, position)?;
                     self.input.consume(progress.used);
                     let made = window.get(position..position + progress.made).unwrap_or_default();
                     self.checksum.update(made);
@@ -188,7 +190,7 @@ pub enum GunzipError {
 /// # Errors
 /// The data is not gzip, corrupt, truncated or longer than `limit`.
 pub fn gunzip_slice(input: &[u8], limit: usize) -> Result<Vec<u8>, GunzipError> {
-    let mut decoder = GzipDecoder::new(Input::new(Box::new(input)));
+    let mut decoder = GzipDecoder::new(Input::new(Box::new(Reading(input))));
     let (mut output, mut length) = (Vec::new(), 0);
     loop {
         let room = input.len().max(length).clamp(4 * OUTPUT_SLACK, 1 << 20);
@@ -225,7 +227,8 @@ mod tests {
 
     fn unpack(data: &[u8]) -> Result<Vec<u8>, String> {
         let mut out = Vec::new();
-        let mut stream = LayerStream::open(Box::new(data), &Limits::default()).map_err(|error| error.to_string())?;
+        let mut stream =
+            LayerStream::open(Box::new(Reading(data)), &Limits::default()).map_err(|error| error.to_string())?;
         stream.read_to_end(&mut out).map_err(|error| error.to_string())?;
         assert_eq!(gunzip_slice(data, usize::MAX).as_ref(), Ok(&out), "in memory and as a stream");
         Ok(out)
@@ -265,7 +268,7 @@ mod tests {
             ([&good[..], &good[..8]].concat(), "ends in the middle"),
         ] {
             let mut out = Vec::new();
-            let result = LayerStream::open(Box::new(&bytes[..]), &Limits::default())
+            let result = LayerStream::open(Box::new(Reading(&bytes[..])), &Limits::default())
                 .map_err(std::io::Error::from)
                 .and_then(|mut stream| stream.read_to_end(&mut out));
             let error = result.expect_err(reason).to_string();

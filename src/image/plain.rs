@@ -1,7 +1,8 @@
 //! Layers that are not compressed.
 
 use super::LayerError;
-use super::stream::{Decoder, Input};
+use super::input::Input;
+use super::stream::Decoder;
 
 pub(super) struct PlainDecoder<'a> {
     input: Input<'a>,

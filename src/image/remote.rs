@@ -1,9 +1,12 @@
 //! Images in a registry.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::blob::Promise;
+use super::input::Chunks;
 use super::manifest::{DEEPEST_INDEX, Document, Manifest, choose, platforms};
 use super::{ImageError, LayerError, Parts};
 use crate::model::{Digest, ImageReference, Limits, Platform};
@@ -63,7 +66,7 @@ impl Remote {
     }
 
     /// Starts to download a layer. Its digest and size are verified on the way.
-    pub(super) fn layer(&self, promise: &Promise) -> impl Read + Send + use<> {
+    pub(super) fn layer(&self, promise: &Promise) -> impl Chunks + use<> {
         let reader = self.registry.open_blob(&self.reference, &promise.digest, promise.size);
         Download { reader, reference: self.reference.clone() }
     }
@@ -79,9 +82,9 @@ struct Download {
     reference: ImageReference,
 }
 
-impl Read for Download {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buffer).map_err(|error| {
+impl Chunks for Download {
+    fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
+        self.reader.next_chunk().map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<RegistryError>()) {
                 Some(cause) => LayerError::Registry(Box::new(cause.diagnosis(&self.reference))).into(),
                 None => error,

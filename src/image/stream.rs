@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use super::LayerError;
 use super::gzip::GzipDecoder;
 use super::inflate::{HISTORY, OUTPUT_SLACK};
+use super::input::{Chunks, Input};
 use super::plain::PlainDecoder;
 use super::zstandard::ZstdDecoder;
 use crate::model::{Code, Limits};
@@ -44,8 +45,8 @@ pub(super) struct LayerStream<'a> {
 
 impl<'a> LayerStream<'a> {
     /// Opens a blob. How it is compressed is told by its first bytes, whatever its media type says.
-    pub(super) fn open(reader: Box<dyn Read + Send + 'a>, limits: &Limits) -> Result<Self, LayerError> {
-        let mut input = Input::new(reader);
+    pub(super) fn open(source: Box<dyn Chunks + 'a>, limits: &Limits) -> Result<Self, LayerError> {
+        let mut input = Input::new(source);
         let decoder: Box<dyn Decoder<'a> + Send + 'a> = match Compression::detect(input.at_least(6)?) {
             Compression::Gzip => Box::new(GzipDecoder::new(input)),
             Compression::Zstd => Box::new(ZstdDecoder::new(input)?),
@@ -97,7 +98,7 @@ impl<'a> LayerStream<'a> {
         if self.made > self.limits.layer_size {
             return Err(LayerError::Limit { what: "inflated size in bytes", limit: self.limits.layer_size });
         }
-        let read = self.decoder.input().read.max(1);
+        let read = self.decoder.input().received().max(1);
         if self.made > RATIO_JUDGED_FROM && self.made / read > self.limits.layer_ratio {
             return Err(LayerError::Limit {
                 what: "inflated size divided by its compressed size",
@@ -165,86 +166,6 @@ impl Compression {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Unsupported("xz"),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => Self::Unsupported("bzip2"),
             _ => Self::None,
-        }
-    }
-}
-
-/// The compressed bytes: a buffer in front of a reader.
-pub(super) struct Input<'a> {
-    reader: Box<dyn Read + Send + 'a>,
-    buffer: Box<[u8]>,
-    start: usize,
-    end: usize,
-    /// Nothing follows the buffer.
-    pub(super) at_end: bool,
-    /// Bytes read so far.
-    read: u64,
-}
-
-impl<'a> Input<'a> {
-    pub(super) fn new(reader: Box<dyn Read + Send + 'a>) -> Self {
-        Self { reader, buffer: vec![0; 64 * 1024].into_boxed_slice(), start: 0, end: 0, at_end: false, read: 0 }
-    }
-
-    pub(super) fn available(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
-    }
-
-    pub(super) fn consume(&mut self, amount: usize) {
-        self.start = self.start.saturating_add(amount).min(self.end);
-    }
-
-    /// Reads more behind what is available; a full buffer or the end leaves all as it is.
-    pub(super) fn more(&mut self) -> Result<(), LayerError> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        let Some(room) = self.buffer.get_mut(self.end..).filter(|room| !room.is_empty()) else { return Ok(()) };
-        let read = read(&mut *self.reader, room)?;
-        self.at_end = read == 0;
-        self.end += read;
-        self.read += read as u64;
-        Ok(())
-    }
-
-    /// What is available, after reading until it is at least `wanted` bytes or the end.
-    pub(super) fn at_least(&mut self, wanted: usize) -> Result<&[u8], LayerError> {
-        while self.end - self.start < wanted && !self.at_end {
-            self.more()?;
-        }
-        Ok(self.available())
-    }
-
-    /// Copies into `out`, past the buffer where that is empty.
-    pub(super) fn copy(&mut self, out: &mut [u8]) -> Result<usize, LayerError> {
-        let mut available = self.available();
-        if !available.is_empty() {
-            let copied = available.read(out)?;
-            self.consume(copied);
-            return Ok(copied);
-        }
-        let read = read(&mut *self.reader, out)?;
-        self.at_end = read == 0;
-        self.read += read as u64;
-        Ok(read)
-    }
-
-    /// Reads to the end and forgets it.
-    pub(super) fn discard(&mut self) -> Result<(), LayerError> {
-        while !self.at_end {
-            self.consume(usize::MAX);
-            self.more()?;
-        }
-        self.consume(usize::MAX);
-        Ok(())
-    }
-}
-
-fn read(reader: &mut dyn Read, out: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(out) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }

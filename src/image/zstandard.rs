@@ -3,7 +3,8 @@
 use zstd::stream::raw::{DParameter, Decoder as Zstd, InBuffer, Operation, OutBuffer};
 
 use super::LayerError;
-use super::stream::{Decoder, Input};
+use super::input::Input;
+use super::stream::Decoder;
 
 /// The largest window that a frame may ask for, as a power of two: 128 MiB, what `zstd --ultra -22` writes. Larger ones
 /// (`--long=31`) would take the memory that hostile layers want us to take.
@@ -28,7 +29,7 @@ impl<'a> Decoder<'a> for ZstdDecoder<'a> {
     fn decode(&mut self, window: &mut [u8], position: usize) -> Result<usize, LayerError> {
         let Some(room) = window.get_mut(position..) else { return Ok(0) };
         loop {
-            if self.input.available().is_empty() && !self.input.at_end {
+            if self.input.available().is_empty() && !self.input.is_at_end() {
                 self.input.more()?;
             }
             let mut source = InBuffer::around(self.input.available());

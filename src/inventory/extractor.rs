@@ -151,7 +151,7 @@ pub struct File<'a> {
     content: &'a mut dyn BufRead,
     buffer: &'a mut Vec<u8>,
     /// While a large file is held.
-    share: Option<Share>,
+    share: Option<Share<'static>>,
 }
 
 impl<'a> File<'a> {
@@ -177,13 +177,6 @@ impl<'a> File<'a> {
     fn hold(&mut self) {
         if self.size > share::SMALL && self.share.is_none() {
             self.share = Some(Share::of(self.size));
-        }
-    }
-
-    /// Ends reading. What a large file held is given back before another one may be held.
-    pub(super) fn close(self) {
-        if self.share.is_some() {
-            *self.buffer = Vec::new();
         }
     }
 
@@ -219,22 +212,28 @@ impl<'a> File<'a> {
     /// The file is too large, or cannot be read.
     pub fn whole_after(&mut self, beginning: &[u8]) -> Result<&[u8], ExtractError> {
         self.check_size()?;
-        self.buffer.clear();
-        self.hold();
+        if self.size > share::SMALL && self.share.is_none() {
+            self.share = Some(Share::with_memory(self.size));
+        }
+        let buffer = match &mut self.share {
+            Some(share) => share.memory(),
+            None => &mut *self.buffer,
+        };
+        buffer.clear();
         // In one piece: to grow means to copy.
-        self.buffer.reserve(usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVE));
-        self.buffer.extend_from_slice(beginning);
+        buffer.reserve(usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVE));
+        buffer.extend_from_slice(beginning);
         while self.left > 0 {
             let chunk = self.content.fill_buf()?;
             let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(chunk.len());
             if length == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            self.buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
             self.content.consume(length);
             self.left -= length as u64;
         }
-        Ok(self.buffer)
+        Ok(buffer)
     }
 }
 
@@ -277,6 +276,11 @@ pub fn extract_bytes(path: &str, content: &[u8]) -> Result<Vec<Fact>, ExtractErr
         }
         None => Ok(Vec::new()),
     }
+}
+
+/// Gives memory that is kept for large files back to the system: no layer is read any more.
+pub(super) fn give_back_memory() {
+    share::give_back();
 }
 
 /// Bytes of a file that memory is made ready for, whatever it says of its size.

@@ -213,7 +213,6 @@ fn facts_of(
     let mut file = File::new(entry.path, entry.size, limits, content, buffer);
     // Nothing that a panic leaves half-done is used afterwards: the file is skipped, the buffer is cleared.
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| extractor.extract(&mut file)));
-    file.close();
     let trouble = match outcome {
         Ok(Ok(facts)) => return FileFacts { facts, trouble: None },
         Ok(Err(error @ ExtractError::TooLarge { .. })) => (GapKind::LimitMet, error.to_string()),

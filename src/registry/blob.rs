@@ -17,13 +17,13 @@ use oci_client::token_cache::{RegistryToken, RegistryTokenType};
 use oci_client::{Reference, RegistryOperation};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_RANGE, RANGE};
-use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::error::RegistryError;
 use super::session::{Authorization, Session};
 use super::transport::{Transport, header};
+use crate::hashing::BlobHash;
 use crate::model::{Digest, ImageReference};
 use crate::net::Failure;
 use crate::net::retry::Retry;
@@ -39,6 +39,15 @@ pub struct BlobReader {
 }
 
 impl BlobReader {
+    /// What was read is the next part of the blob, not empty and not copied; `None` is its end.
+    ///
+    /// # Errors
+    /// As for reading: the download failed, or brought something else than was promised.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
+        self.fill_buf()?;
+        Ok(Some(std::mem::take(&mut self.current)).filter(|chunk| !chunk.is_empty()))
+    }
+
     /// The error that ended the stream, if one did.
     #[must_use]
     pub fn into_failure(self) -> Option<RegistryError> {
@@ -89,7 +98,6 @@ pub(super) fn open(
         digest: digest.clone(),
         size,
         offset: 0,
-        hash: Sha256::new(),
         sender,
     };
     runtime.spawn(download.run());
@@ -103,7 +111,6 @@ struct Download {
     size: u64,
     /// Bytes that were handed on.
     offset: u64,
-    hash: Sha256,
     sender: mpsc::Sender<Result<Bytes, RegistryError>>,
 }
 
@@ -136,13 +143,14 @@ impl Download {
 
     async fn download(&mut self) -> Result<(), RegistryError> {
         let mut retry = Retry::new(&self.transport.settings);
+        let mut hash = self.transport.hashes.begin();
         let mut connections = 0;
         // An empty blob needs no request, only the right digest.
         while self.offset < self.size {
             let before = self.offset;
             let part = self.open_part().await?;
             connections += 1;
-            let detail = match self.receive(part).await? {
+            let detail = match self.receive(part, &mut hash).await? {
                 End::Complete => break,
                 End::Abandoned => return Ok(()),
                 End::Broken(detail) => detail,
@@ -158,7 +166,7 @@ impl Download {
             tracing::info!(blob = self.digest.short(), at = self.offset, of = self.size, "resuming: {detail}");
             tokio::time::sleep(delay).await;
         }
-        let actual = Digest::from_sha256(&std::mem::take(&mut self.hash).finalize().into());
+        let actual = hash.finish();
         if actual == self.digest {
             Ok(())
         } else {
@@ -167,7 +175,7 @@ impl Download {
     }
 
     /// Hands on what is new in a part.
-    async fn receive(&mut self, mut part: Part) -> Result<End, RegistryError> {
+    async fn receive(&mut self, mut part: Part, hash: &mut BlobHash) -> Result<End, RegistryError> {
         let announced_end = part.length.map(|length| part.start.saturating_add(length));
         if announced_end.is_some_and(|end| end > self.size) {
             return Err(self.wrong_size(announced_end.unwrap_or(u64::MAX)));
@@ -192,7 +200,7 @@ impl Download {
                 continue;
             }
             self.offset = position;
-            self.hash.update(&chunk);
+            hash.update(chunk.clone());
             if self.sender.send(Ok(chunk)).await.is_err() {
                 return Ok(End::Abandoned);
             }

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::session::{Access, Authorization, Session};
 use super::{Manifest, RegistryError, probe};
+use crate::hashing::HashGroup;
 use crate::model::{Digest, ImageReference};
 use crate::net::retry::{Retry, is_transient, retry_after};
 use crate::net::{Credentials, Failure, NetworkSettings, USER_AGENT, client_for_registries, trusted_roots};
@@ -24,12 +25,21 @@ pub(super) struct Transport {
     pub(super) settings: NetworkSettings,
     credentials: Credentials,
     sessions: Mutex<HashMap<(String, Access), Arc<Session>>>,
+    /// Of the blobs that are downloaded at the same time.
+    pub(super) hashes: HashGroup,
 }
 
 impl Transport {
     pub(super) fn new(settings: &NetworkSettings, credentials: Credentials) -> Result<Self, RegistryError> {
         let http = client_for_registries(settings).map_err(|e| RegistryError::Setup(e.to_string()))?;
-        Ok(Self { http, oci: OnceLock::new(), settings: settings.clone(), credentials, sessions: Mutex::default() })
+        Ok(Self {
+            http,
+            oci: OnceLock::new(),
+            settings: settings.clone(),
+            credentials,
+            sessions: Mutex::default(),
+            hashes: HashGroup::default(),
+        })
     }
 
     /// The client of `oci-client`, which downloads and pushes.
