@@ -18,6 +18,8 @@ use sha256::Sha256;
 
 /// Bytes of a blob that may wait for company; beyond it they are hashed alone.
 const WAITING: usize = 512 << 10;
+/// What a piece counts at least, in bytes: its memory may be that of a larger one.
+const LEAST_WEIGHT: usize = 16 << 10;
 
 /// Blobs that are read at the same time. Clones are the same group.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +105,7 @@ impl Shared {
         let pair = Pair::detect();
         loop {
             let Some(own) = blobs.get(number) else { return blobs };
-            let waiting: usize = own.waiting.iter().map(Bytes::len).sum();
+            let waiting: usize = own.waiting.iter().map(|piece| piece.len().max(LEAST_WEIGHT)).sum();
             if own.hash.is_none() {
                 if left > 0 && waiting <= left {
                     return blobs;
@@ -210,6 +212,10 @@ mod tests {
             alone.update(bytes(7, WAITING / 3));
             let waiting: usize = group.0.lock().begun[0].waiting.iter().map(Bytes::len).sum();
             assert!(waiting <= WAITING, "{waiting} bytes");
+        }
+        for _ in 0..2000 {
+            alone.update(bytes(7, 1));
+            assert!(group.0.lock().begun[0].waiting.len() <= WAITING / LEAST_WEIGHT, "pieces of a byte");
         }
         drop(alone);
         assert!(group.0.lock().begun.is_empty(), "a dropped blob is forgotten");

@@ -75,14 +75,14 @@ impl BlobChunks {
         let (sender, chunks) = sync_channel(WAITING);
         // The thread ends with the blob, or with its next chunk once nobody receives any more.
         std::thread::Builder::new().name("read".into()).spawn(move || {
-            while let Some(chunk) = self.next_chunk().transpose() {
-                let is_last = chunk.is_err();
-                if sender.send(chunk).is_err() || is_last {
-                    return;
-                }
+            let mut is_last = false;
+            while !is_last {
+                let chunk = self.next_chunk();
+                is_last = !matches!(chunk, Ok(Some(_)));
+                is_last |= sender.send(chunk).is_err();
             }
         })?;
-        Ok(ReadAhead(chunks))
+        Ok(ReadAhead { chunks, is_over: false })
     }
 
     fn free_memory(&mut self) -> Vec<u8> {
@@ -100,10 +100,12 @@ impl Chunks for BlobChunks {
         (&mut self.reader).take(CHUNK as u64).read_to_end(&mut chunk)?;
         let chunk = Bytes::from(chunk);
         self.size += chunk.len() as u64;
-        let is_over = self.promise.as_ref().is_some_and(|(promise, _)| self.size > promise.size);
-        if (chunk.is_empty() || is_over)
-            && let Some((promise, hash)) = self.promise.take()
-        {
+        let mut is_over = chunk.is_empty();
+        if let Some((promise, hash)) = &mut self.promise {
+            hash.update(chunk.clone());
+            is_over |= self.size > promise.size;
+        }
+        if is_over && let Some((promise, hash)) = self.promise.take() {
             promise.check(hash.finish(), self.size).map_err(|mismatch| {
                 self.reader = Box::new(io::empty());
                 io::Error::other(mismatch)
@@ -112,9 +114,6 @@ impl Chunks for BlobChunks {
         if chunk.is_empty() {
             return Ok(None);
         }
-        if let Some((_, hash)) = &mut self.promise {
-            hash.update(chunk.clone());
-        }
         self.given.truncate(WAITING);
         self.given.push(chunk.clone());
         Ok(Some(chunk))
@@ -122,11 +121,20 @@ impl Chunks for BlobChunks {
 }
 
 /// Chunks that a thread reads ahead.
-pub(super) struct ReadAhead(Receiver<io::Result<Bytes>>);
+pub(super) struct ReadAhead {
+    chunks: Receiver<io::Result<Option<Bytes>>>,
+    is_over: bool,
+}
 
 impl Chunks for ReadAhead {
     fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
-        self.0.recv().ok().transpose()
+        if self.is_over {
+            return Ok(None);
+        }
+        // Only what says that it is the end is one: a thread that fails leaves a blob that nobody has checked.
+        let chunk = self.chunks.recv().map_err(|_| io::Error::other("the thread that reads the blob failed"))?;
+        self.is_over = !matches!(chunk, Ok(Some(_)));
+        chunk
     }
 }
 
@@ -164,7 +172,10 @@ mod tests {
         ] {
             for ahead in [false, true] {
                 let error = read(data.clone(), ahead).expect_err(what);
-                assert!(error.get_ref().is_some_and(|inner| inner.is::<Mismatch>()), "{what}: {error}");
+                let mismatch = error.get_ref().and_then(|inner| inner.downcast_ref::<Mismatch>());
+                let mismatch = mismatch.unwrap_or_else(|| panic!("{what}: {error}"));
+                let was = promise_of(&data);
+                assert_eq!((&mismatch.actual, mismatch.actual_size), (&was.digest, was.size), "{what}");
             }
         }
     }

@@ -78,9 +78,12 @@ impl<'a> Decoder<'a> for GzipDecoder<'a> {
                 State::Done => return Ok(0),
                 State::Header { first } => self.state = self.header(first)?,
                 State::Body => {
-                    let progress =
-                        self.inflate.run(self.input.available(), self.input.is_at_end(), window, position)?;
+                    let shown = self.input.available();
+                    let left = shown.len();
+                    let progress = self.inflate.run(shown, self.input.is_at_end(), window, position)?;
+                    let left = left - progress.used;
                     self.input.consume(progress.used);
+                    let has_more = self.input.available().len() > left;
                     let made = window.get(position..position + progress.made).unwrap_or_default();
                     self.checksum.update(made);
                     match progress.status {
@@ -88,8 +91,8 @@ impl<'a> Decoder<'a> for GzipDecoder<'a> {
                             self.trailer()?;
                             self.state = State::Header { first: false };
                         }
-                        Status::NeedInput => self.input.more()?,
-                        Status::NeedOutput => {}
+                        Status::NeedInput if !has_more => self.input.more()?,
+                        Status::NeedInput | Status::NeedOutput => {}
                     }
                     if progress.made > 0 {
                         return Ok(progress.made);

@@ -7,7 +7,7 @@
 
 mod bits;
 mod table;
-#[allow(unsafe_code)] // the only place: without it, decoding takes a third longer
+#[allow(unsafe_code)] // without it, decoding takes a third longer
 mod turbo;
 
 use bits::BitBuffer;

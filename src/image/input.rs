@@ -101,6 +101,10 @@ impl<'a> Input<'a> {
             let Some(chunk) = self.receive()? else { return Ok(()) };
             (self.chunk, self.shared) = (chunk, 0);
         }
+        if self.start >= BRIDGE {
+            self.bridge.drain(..self.start);
+            self.start = 0;
+        }
         let rest = self.chunk.get(self.shared..).unwrap_or_default();
         let first = rest.get(..BRIDGE).unwrap_or(rest);
         self.bridge.extend_from_slice(first);
@@ -132,11 +136,9 @@ impl<'a> Input<'a> {
 
     /// Reads to the end and forgets it.
     pub(super) fn discard(&mut self) -> Result<(), LayerError> {
-        self.consume(usize::MAX);
-        while !self.at_end {
-            self.more()?;
-            self.consume(usize::MAX);
-        }
+        self.bridge.clear();
+        self.chunk.clear();
+        while self.receive()?.is_some() {}
         Ok(())
     }
 }
@@ -215,6 +217,19 @@ mod tests {
             input.discard()?;
             prop_assert_eq!(input.received(), all.len() as u64);
             prop_assert!(input.is_at_end() && input.available().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_consumed_is_forgotten_however_small_the_chunks() {
+        for length in [1, 7, 24, 25, 600, 3000] {
+            let pieces = (0..100_000 / length).map(|_| vec![7; length].into()).collect();
+            let mut input = Input::new(Box::new(Pieces(pieces)));
+            while !input.is_at_end() {
+                input.consume(input.available().len().saturating_sub(24));
+                input.more().expect("pieces never fail");
+                assert!(input.bridge.len() <= 2 * BRIDGE, "{} bytes of pieces of {length}", input.bridge.len());
+            }
         }
     }
 

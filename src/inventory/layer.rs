@@ -156,7 +156,9 @@ impl Visitor for TargetCollector<'_> {
 
     fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
         let Some(paths) = self.targets.get(entry.path) else { return };
-        let is_read = entry.size <= self.limits.file_size && content.read_all(&mut self.content).is_ok();
+        // For several extractors it is held; for one, as a rule the only one, it is read as it comes.
+        let (is_one, is_small) = (paths.len() == 1, entry.size <= self.limits.file_size);
+        let is_read = is_small && (is_one || content.read_all(&mut self.content).is_ok());
         for path in paths {
             let entry_there = Entry { path, ..*entry };
             let Some(extractor) = extractor_for(&entry_there) else { continue };
@@ -165,6 +167,8 @@ impl Visitor for TargetCollector<'_> {
             let facts = if left.is_none() {
                 let reason = "too much is hard-linked in this layer".to_owned();
                 FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
+            } else if is_read && is_one {
+                facts_of(extractor, &entry_there, content, &mut Vec::new(), self.limits)
             } else if is_read {
                 facts_of(extractor, &entry_there, &mut self.content.as_slice(), &mut Vec::new(), self.limits)
             } else {
@@ -191,13 +195,18 @@ impl Visitor for LogCollector<'_> {
 
     fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
         let Some(logs) = self.logs.get(entry.path) else { return };
+        let mut insert = |log: &Place, facts| {
+            self.files.insert(((self.layer, entry.path.to_owned()), log.clone()), facts);
+        };
+        if let [(log, changes)] = &logs[..] {
+            return insert(log, facts_of(&WithLog(changes), entry, content, &mut Vec::new(), self.limits));
+        }
         if content.read_all(&mut self.content).is_err() {
             return;
         }
         for (log, changes) in logs {
             let mut content = self.content.as_slice();
-            let facts = facts_of(&WithLog(changes), entry, &mut content, &mut Vec::new(), self.limits);
-            self.files.insert(((self.layer, entry.path.to_owned()), log.clone()), facts);
+            insert(log, facts_of(&WithLog(changes), entry, &mut content, &mut Vec::new(), self.limits));
         }
     }
 }

@@ -33,6 +33,8 @@ use crate::net::retry::Retry;
 pub struct BlobReader {
     chunks: mpsc::Receiver<Result<Bytes, RegistryError>>,
     current: Bytes,
+    /// All of it came and is what was promised.
+    is_over: bool,
     failure: Option<RegistryError>,
     /// Kept so that the download goes on when the registry itself is dropped first.
     _runtime: Arc<Runtime>,
@@ -62,9 +64,11 @@ impl BufRead for BlobReader {
                 return Err(io::Error::other(failure.clone()));
             }
             match self.chunks.blocking_recv() {
-                Some(Ok(chunk)) => self.current = chunk,
+                Some(Ok(chunk)) => (self.is_over, self.current) = (chunk.is_empty(), chunk),
                 Some(Err(failure)) => self.failure = Some(failure),
-                None => break,
+                None if self.is_over => break,
+                // Only what says that it is the end is one: nobody has checked what a failed task leaves.
+                None => self.failure = Some(RegistryError::Setup("a download ended before its end".to_owned())),
             }
         }
         Ok(&self.current)
@@ -101,7 +105,7 @@ pub(super) fn open(
         sender,
     };
     runtime.spawn(download.run());
-    BlobReader { chunks, current: Bytes::new(), failure: None, _runtime: Arc::clone(runtime) }
+    BlobReader { chunks, current: Bytes::new(), is_over: false, failure: None, _runtime: Arc::clone(runtime) }
 }
 
 struct Download {
@@ -135,10 +139,9 @@ enum End {
 
 impl Download {
     async fn run(mut self) {
-        if let Err(error) = self.download().await {
-            // Nobody listens when the reader was dropped.
-            let _ = self.sender.send(Err(error)).await;
-        }
+        // An empty chunk says that this is the end. Nobody listens when the reader was dropped.
+        let end = self.download().await.map(|()| Bytes::new());
+        let _ = self.sender.send(end).await;
     }
 
     async fn download(&mut self) -> Result<(), RegistryError> {

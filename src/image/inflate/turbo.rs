@@ -1,4 +1,4 @@
-//! The inner loop of decoding: what nearly all of a scan's time goes into, and the only place with `unsafe`.
+//! The inner loop of decoding: what nearly all of a scan's time goes into, and the only place whose logic is `unsafe`.
 //!
 //! Bounds are proven once per turn instead of at each access. A turn begins only while [`INPUT_SLACK`] bytes of input and
 //! [`OUTPUT_SLACK`] bytes of room are left, and no turn uses more:

@@ -82,7 +82,9 @@ impl Turns {
         state.first += 1;
         let spare = std::mem::take(&mut state.spare);
         let touched = bytes.max(spare.touched);
-        let share = if with_memory && bytes <= MOST && state.held.saturating_add(touched) <= MOST {
+        // Memory that is much larger would keep others waiting for more than the file needs.
+        let fits = touched <= bytes.saturating_add(bytes / 2) && state.held.saturating_add(touched) <= MOST;
+        let share = if with_memory && fits {
             state.held += touched;
             Share { turns: self, bytes: touched, memory: spare.bytes }
         } else {
@@ -163,7 +165,8 @@ mod tests {
         for (size, is_used_again, left) in [
             (20, false, 20),
             (30, true, 30),
-            (17, true, 30),
+            (21, true, 30),
+            (13, false, 30),
             (47, true, 47),
             (100, false, 0),
             (18, false, 18),
@@ -178,7 +181,7 @@ mod tests {
         }
         let other = turns.take(1 << 20, false);
         assert_eq!(spare(), 47, "1 and 47 MiB are not too much");
-        let mut another = turns.take(18 << 20, true);
+        let mut another = turns.take(40 << 20, true);
         assert_eq!(another.bytes >> 20, 47, "all that was written to counts");
         assert!(another.memory().is_empty());
         drop((other, another));
