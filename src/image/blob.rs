@@ -88,8 +88,8 @@ impl BlobChunks {
     fn free_memory(&mut self) -> Vec<u8> {
         let free = self.given.iter().position(Bytes::is_unique).map(|at| self.given.swap_remove(at));
         let mut memory = free.and_then(|chunk| chunk.try_into_mut().ok()).map(Vec::from).unwrap_or_default();
-        memory.clear();
-        memory.reserve(CHUNK);
+        // Nearly always it is as long already.
+        memory.resize(CHUNK, 0);
         memory
     }
 }
@@ -97,7 +97,16 @@ impl BlobChunks {
 impl Chunks for BlobChunks {
     fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         let mut chunk = self.free_memory();
-        (&mut self.reader).take(CHUNK as u64).read_to_end(&mut chunk)?;
+        let mut length = 0;
+        while let Some(room) = chunk.get_mut(length..).filter(|room| !room.is_empty()) {
+            match self.reader.read(room) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        chunk.truncate(length);
         let chunk = Bytes::from(chunk);
         self.size += chunk.len() as u64;
         let mut is_over = chunk.is_empty();
