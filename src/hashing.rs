@@ -1,10 +1,10 @@
 //! SHA-256 of blobs that are read at the same time, two at once where the processor can.
 //!
 //! Layers are read in parallel, and hashing them is what costs most after inflating. Two hashes at once take little more
-//! time than one ([`pair`]), but their bytes come to different threads. So each thread leaves its bytes in a group, shared
+//! time than one ([`instructions`]), but their bytes come to different threads. So each thread leaves its bytes in a group, shared
 //! with who decodes them, and goes on; whoever comes while another blob's bytes are waiting hashes both.
 
-mod pair;
+mod instructions;
 mod sha256;
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::model::Digest;
-use pair::Pair;
+use instructions::ShaInstructions;
 use sha256::Sha256;
 
 /// Bytes of a blob that may wait for company; beyond it they are hashed alone.
@@ -102,7 +102,7 @@ impl Shared {
     /// Hashes a blob's bytes until no more than `left` are waiting, and beyond that as long as there is company: bytes of
     /// another blob. With `left` 0 nobody is hashing them afterwards.
     fn hash<'b>(&'b self, mut blobs: MutexGuard<'b, Blobs>, number: u64, left: usize) -> MutexGuard<'b, Blobs> {
-        let pair = Pair::detect();
+        let instructions = ShaInstructions::detect();
         loop {
             let Some(own) = blobs.get(number) else { return blobs };
             let waiting: usize = own.waiting.iter().map(|piece| piece.len().max(LEAST_WEIGHT)).sum();
@@ -113,15 +113,20 @@ impl Shared {
                 blobs = self.progress.wait(blobs).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let company = pair.filter(|_| waiting > 0).and_then(|pair| Some((pair, blobs.take_other(number)?)));
+            let company =
+                instructions.filter(|_| waiting > 0).and_then(|found| Some((found, blobs.take_other(number)?)));
             if company.is_none() && waiting <= left {
                 return blobs;
             }
             let Some(mut own) = blobs.take(number) else { return blobs };
             drop(blobs);
             let other = match company {
-                Some((pair, mut other)) => {
-                    Sha256::update_two(pair, (&mut own.hash, &mut own.bytes), (&mut other.hash, &mut other.bytes));
+                Some((instructions, mut other)) => {
+                    Sha256::update_two(
+                        instructions,
+                        (&mut own.hash, &mut own.bytes),
+                        (&mut other.hash, &mut other.bytes),
+                    );
                     Some(other)
                 }
                 None => {

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use sha2::block_api::compress256;
 
-use super::pair::{Block, Pair};
+use super::instructions::{Block, ShaInstructions};
 
 /// The state before the first block.
 const INITIAL: [u32; 8] =
@@ -30,13 +30,17 @@ impl Sha256 {
     pub(super) fn update(&mut self, bytes: &[u8]) {
         let bytes = self.complete_block(bytes);
         let (blocks, rest) = bytes.as_chunks();
-        compress256(&mut self.state, blocks);
+        compress(&mut self.state, blocks);
         self.length += bytes.len() as u64;
         self.rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     }
 
     /// Takes what follows in two streams at once: all of one of them at least, and leaves what is not taken.
-    pub(super) fn update_two(pair: Pair, one: (&mut Self, &mut Bytes), two: (&mut Self, &mut Bytes)) {
+    pub(super) fn update_two(
+        instructions: ShaInstructions,
+        one: (&mut Self, &mut Bytes),
+        two: (&mut Self, &mut Bytes),
+    ) {
         let ((one, of_one), (two, of_two)) = (one, two);
         for (hash, bytes) in [(&mut *one, &mut *of_one), (&mut *two, &mut *of_two)] {
             let left = hash.complete_block(bytes).len();
@@ -44,7 +48,7 @@ impl Sha256 {
         }
         let (blocks_of_one, blocks_of_two) = (of_one.as_chunks().0, of_two.as_chunks().0);
         let common = 64 * blocks_of_one.len().min(blocks_of_two.len());
-        pair.compress([&mut one.state, &mut two.state], [blocks_of_one, blocks_of_two]);
+        instructions.compress_two([&mut one.state, &mut two.state], [blocks_of_one, blocks_of_two]);
         for (hash, bytes) in [(one, of_one), (two, of_two)] {
             hash.length += common as u64;
             bytes.advance(common);
@@ -80,7 +84,7 @@ impl Sha256 {
         self.rest.iter_mut().skip(begun).zip(first).for_each(|(to, from)| *to = *from);
         self.length += first.len() as u64;
         if self.begun() == 0 {
-            compress256(&mut self.state, &[self.rest]);
+            compress(&mut self.state, &[self.rest]);
         }
         left
     }
@@ -88,6 +92,13 @@ impl Sha256 {
     /// Bytes of the block that is not complete.
     fn begun(&self) -> usize {
         (self.length % 64) as usize
+    }
+}
+
+fn compress(state: &mut [u32; 8], blocks: &[Block]) {
+    match ShaInstructions::detect() {
+        Some(instructions) => instructions.compress(state, blocks),
+        None => compress256(state, blocks),
     }
 }
 
@@ -117,7 +128,7 @@ mod tests {
         fn agrees_with_the_library_however_the_streams_are_cut(
             pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..400)), 0..12),
         ) {
-            let Some(pair) = Pair::detect() else { return Ok(()) };
+            let Some(instructions) = ShaInstructions::detect() else { return Ok(()) };
             let (mut one, mut two) = (Sha256::default(), Sha256::default());
             let (mut of_one, mut of_two) = (Bytes::new(), Bytes::new());
             let mut all = [Vec::new(), Vec::new()];
@@ -125,7 +136,7 @@ mod tests {
                 let (waiting, all) = if first { (&mut of_one, &mut all[0]) } else { (&mut of_two, &mut all[1]) };
                 all.extend_from_slice(&piece);
                 *waiting = [&waiting[..], &piece].concat().into();
-                Sha256::update_two(pair, (&mut one, &mut of_one), (&mut two, &mut of_two));
+                Sha256::update_two(instructions, (&mut one, &mut of_one), (&mut two, &mut of_two));
                 prop_assert!(of_one.is_empty() || of_two.is_empty());
             }
             one.update(&of_one);

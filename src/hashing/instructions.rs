@@ -1,17 +1,17 @@
-//! Two SHA-256 hashes (FIPS 180-4) of two streams at once.
+//! SHA-256 (FIPS 180-4) by the processor's own instructions, of one stream or of two at once.
 //!
-//! Each round of one hash waits for the one before it, so that a processor with SHA instructions idles half of the time;
-//! the rounds of another hash fit between them. Two at once take little more time than one.
+//! Each round of one hash waits for the one before it, so that the instructions idle half of the time; the rounds of
+//! another hash fit between them. Two at once take little more time than one.
 
-/// That the processor can do it; only [`Pair::detect`] says so.
+/// That the processor has the instructions; only [`ShaInstructions::detect`] says so.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair(());
+pub(super) struct ShaInstructions(());
 
 /// What is hashed at a time.
 pub(super) type Block = [u8; 64];
 
-impl Pair {
-    #[cfg(target_arch = "x86_64")]
+#[cfg(target_arch = "x86_64")]
+impl ShaInstructions {
     pub(super) fn detect() -> Option<Self> {
         let has_all = std::arch::is_x86_feature_detected!("sha")
             && std::arch::is_x86_feature_detected!("ssse3")
@@ -19,24 +19,40 @@ impl Pair {
         has_all.then_some(Self(()))
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    /// Takes blocks into a state.
+    pub(super) fn compress(self, state: &mut [u32; 8], blocks: &[Block]) {
+        // SAFETY: the processor has what the function is compiled for, as `self` proves.
+        #[allow(unsafe_code)]
+        unsafe {
+            x86::compress(state, blocks);
+        }
+    }
+
+    /// Takes blocks of two streams into their states, as many as both have.
+    pub(super) fn compress_two(self, states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe {
+            x86::compress_two(states, blocks);
+        }
+    }
+}
+
+/// Elsewhere nothing is detected, so that nothing of it is called.
+#[cfg(not(target_arch = "x86_64"))]
+impl ShaInstructions {
     pub(super) fn detect() -> Option<Self> {
         None
     }
 
-    /// Takes blocks of both streams into their states, as many as both have.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn compress(self, states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
-        // SAFETY: the processor has what the function is compiled for, as `self` proves.
-        #[allow(unsafe_code)]
-        unsafe {
-            x86::compress(states, blocks);
-        }
+    pub(super) fn compress(self, state: &mut [u32; 8], blocks: &[Block]) {
+        sha2::block_api::compress256(state, blocks);
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn compress(self, _: [&mut [u32; 8]; 2], _: [&[Block]; 2]) {
-        unreachable!("nothing detects it here")
+    pub(super) fn compress_two(self, [one, two]: [&mut [u32; 8]; 2], [of_one, of_two]: [&[Block]; 2]) {
+        let common = of_one.len().min(of_two.len());
+        self.compress(one, of_one.get(..common).unwrap_or_default());
+        self.compress(two, of_two.get(..common).unwrap_or_default());
     }
 }
 
@@ -73,22 +89,41 @@ mod x86 {
     /// highest.
     type State = [__m128i; 2];
 
+    /// Goes through all rounds of a block. Written out, because the compiler keeps all of it in registers only if every
+    /// index is a constant.
+    macro_rules! rounds {
+        ($($state:ident $words:ident)*) => {
+            rounds!(@ [$($state $words)*] 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+        };
+        (@ $streams:tt $($group:literal)*) => {$(
+            rounds!(@@ $streams $group);
+        )*};
+        (@@ [$($state:ident $words:ident)*] $group:literal) => {
+            let constants = quad(ROUNDS[$group]);
+            $($state = rounds::<$group>($state, &mut $words, constants);)*
+        };
+    }
+
     #[target_feature(enable = "sha,ssse3,sse4.1")]
-    pub(super) fn compress(states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
+    pub(super) fn compress(state: &mut [u32; 8], blocks: &[Block]) {
+        let mut one = load(state);
+        for block in blocks {
+            let before = one;
+            let mut words = words(block);
+            rounds!(one words);
+            one = add(one, before);
+        }
+        *state = store(one);
+    }
+
+    #[target_feature(enable = "sha,ssse3,sse4.1")]
+    pub(super) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[Block]; 2]) {
         let [first, second] = states;
         let [mut one, mut two] = [load(first), load(second)];
         for (block_one, block_two) in blocks[0].iter().zip(blocks[1]) {
             let (before_one, before_two) = (one, two);
             let (mut words_one, mut words_two) = (words(block_one), words(block_two));
-            // Written out, because the compiler keeps all of it in registers only if every index is a constant.
-            macro_rules! four_rounds {
-                ($($group:literal)*) => {$(
-                    let constants = quad(ROUNDS[$group]);
-                    one = rounds::<$group>(one, &mut words_one, constants);
-                    two = rounds::<$group>(two, &mut words_two, constants);
-                )*};
-            }
-            four_rounds!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+            rounds!(one words_one two words_two);
             one = add(one, before_one);
             two = add(two, before_two);
         }
