@@ -21,6 +21,9 @@ const WAITING: usize = 512 << 10;
 /// What a piece counts at least, in bytes: its memory may be that of a larger one.
 const LEAST_WEIGHT: usize = 16 << 10;
 
+/// A piece of another blob that is worth taking, in bytes: it holds a whole block behind what one may lack that was begun.
+const LEAST_TOGETHER: usize = 128;
+
 /// Blobs that are read at the same time. Clones are the same group.
 #[derive(Debug, Clone, Default)]
 pub struct HashGroup(Arc<Shared>);
@@ -164,7 +167,10 @@ impl Blobs {
 
     /// The same of any other blob.
     fn take_other(&mut self, number: u64) -> Option<Turn> {
-        let is_other = |blob: &&Blob| blob.number != number && blob.hash.is_some() && !blob.waiting.is_empty();
+        let is_other = |blob: &&Blob| {
+            let next = blob.waiting.front().map_or(0, Bytes::len);
+            blob.number != number && blob.hash.is_some() && next >= LEAST_TOGETHER
+        };
         let other = self.begun.iter().find(is_other)?.number;
         self.take(other)
     }

@@ -1,5 +1,7 @@
 //! The registry client against a real registry with GitLab's token flow, and against one that misbehaves.
 
+#[path = "support/layers.rs"]
+mod layers;
 mod support;
 
 use std::io::Read;
@@ -8,8 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use layers::Tar;
 use plimsoll::context::{Credentials, Environment, NetworkSettings};
-use plimsoll::model::{Code, Digest, ImageReference};
+use plimsoll::image::{self, NoProgress};
+use plimsoll::inventory;
+use plimsoll::model::{Code, Digest, ImageReference, Limits, Platform};
 use plimsoll::registry::{Manifest, Registry, RegistryError};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -346,6 +351,43 @@ fn damaged_blobs_are_refused() {
             "altered" => assert!(matches!(cause, RegistryError::DigestMismatch { .. }), "{cause:?}"),
             _ => assert!(matches!(cause, RegistryError::SizeMismatch { .. }), "{name}: {cause:?}"),
         }
+    }
+}
+
+/// What a layer says counts only if all of it was what its digest promises, each time that it is read.
+#[test]
+fn an_altered_layer_says_nothing() {
+    let bench = bench!();
+    let package = |name: &str| format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#).into_bytes();
+    let own =
+        Tar::default().file("app/node_modules/own/package.json", &package("own")).file("store/aa", &package("linked"));
+    let top = Tar::default().hard_link("app/node_modules/linked/package.json", "store/aa");
+    let (own, top) = (own.end(), top.end());
+    let image = made_image(bench, "altered-layer", &[&own, &top]);
+    let blob = sha256(&own).to_string();
+    // The layer is read a second time for the file that the hard link leads to.
+    for (altered, expected) in [(None, vec!["linked", "own"]), (Some(0), vec![]), (Some(1), vec!["own"])] {
+        let (blob, served) = (blob.clone(), AtomicUsize::new(0));
+        let front = Front::start(bench, move |request, registry| {
+            let mut reply = registry(request);
+            let is_layer = request.method == "GET" && request.target.contains(&blob);
+            if is_layer && reply.status < 300 && Some(served.fetch_add(1, Ordering::SeqCst)) == altered {
+                // Within the padding of the archive's end: nothing else notices.
+                if let Some(last) = reply.body.last_mut() {
+                    *last ^= 1;
+                }
+            }
+            reply
+        });
+        let here = at(&front, &image);
+        let registry = Arc::new(registry(&bench.job(&front.host()), &here));
+        let (platform, limits) = (Platform::linux_amd64(), Limits::default());
+        let image = image::open(&image::Source::Registry(here), &platform, &limits, Some(&registry)).unwrap();
+        let inventory = inventory::take(&image, &limits, &NoProgress);
+        let mut names: Vec<&str> = inventory.packages.iter().map(|package| package.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "altered: {altered:?}, {:?}", inventory.gaps);
+        assert_eq!(inventory.gaps.is_empty(), altered.is_none(), "{altered:?}: {:?}", inventory.gaps);
     }
 }
 

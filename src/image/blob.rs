@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
 
 use super::Mismatch;
@@ -85,9 +85,10 @@ impl BlobChunks {
         Ok(ReadAhead { chunks, is_over: false })
     }
 
-    fn free_memory(&mut self) -> Vec<u8> {
+    /// A chunk's length of memory, of a chunk that all are done with if there is one.
+    fn free_memory(&mut self) -> BytesMut {
         let free = self.given.iter().position(Bytes::is_unique).map(|at| self.given.swap_remove(at));
-        let mut memory = free.and_then(|chunk| chunk.try_into_mut().ok()).map(Vec::from).unwrap_or_default();
+        let mut memory = free.and_then(|chunk| chunk.try_into_mut().ok()).unwrap_or_default();
         // Nearly always it is as long already.
         memory.resize(CHUNK, 0);
         memory
@@ -107,7 +108,7 @@ impl Chunks for BlobChunks {
             }
         }
         chunk.truncate(length);
-        let chunk = Bytes::from(chunk);
+        let chunk = chunk.freeze();
         self.size += chunk.len() as u64;
         let mut is_over = chunk.is_empty();
         if let Some((promise, hash)) = &mut self.promise {

@@ -10,7 +10,7 @@ use super::extractor::{ExtractError, Extractor, File, extractor_for};
 use super::fact::{Fact, FileFacts, SqliteLog};
 use crate::image::overlay::path_hash;
 use crate::image::{Content, Entry, Image, LayerError, LayerTree, NoProgress, Progress, Visitor};
-use crate::model::{Gap, GapKind, Limits};
+use crate::model::{Code, Gap, GapKind, Limits};
 
 /// What the walk over one layer brought.
 #[derive(Debug, Default)]
@@ -66,7 +66,8 @@ pub(super) fn read(image: &Image, index: usize, limits: &Limits, progress: &dyn 
             let digest = image.layers.get(index).and_then(|layer| layer.digest.as_ref().or(layer.diff_id.as_ref()));
             let subject = digest.map_or_else(|| format!("layer {index}"), ToString::to_string);
             let gap = Gap::new(error.gap_kind(), subject, error.to_string()).in_layer(index);
-            let files = if matches!(error, LayerError::Mismatch(_)) { HashMap::new() } else { collector.files };
+            let is_other = error.diagnosis().code == Code::DigestMismatch;
+            let files = if is_other { HashMap::new() } else { collector.files };
             LayerFacts { tree: tree_of(&files), files, gap: Some(gap) }
         }
     }
@@ -89,11 +90,9 @@ pub(super) fn read_targets(image: &Image, index: usize, targets: &Targets, limit
     let files = LinkedFacts::new();
     let mut collector = TargetCollector { layer: index, targets, limits, left, files, content: Vec::new() };
     let Err(error) = image.walk_layer(index, &mut collector, limits, &NoProgress) else { return collector.files };
-    let mut files = if matches!(error, LayerError::Mismatch(_)) { LinkedFacts::new() } else { collector.files };
-    for (target, path) in targets.iter().flat_map(|(target, paths)| paths.iter().map(move |path| (target, path))) {
-        files.entry((index, target.clone(), path.clone())).or_insert_with(|| not_read(&error));
-    }
-    files
+    // What came was not verified, and no other gap says so: the first walk has reached its end.
+    let all = targets.iter().flat_map(|(target, paths)| paths.iter().map(move |path| (target, path)));
+    all.map(|(target, path)| ((index, target.clone(), path.clone()), not_read(&error))).collect()
 }
 
 /// Walks a layer once more for databases to which logs are to be applied.
@@ -105,15 +104,12 @@ pub(super) fn read_with_logs(
 ) -> HashMap<(Place, Place), FileFacts> {
     let mut collector = LogCollector { layer: index, logs, limits, files: HashMap::new(), content: Vec::new() };
     let Err(error) = image.walk_layer(index, &mut collector, limits, &NoProgress) else { return collector.files };
-    let mut files = if matches!(error, LayerError::Mismatch(_)) { HashMap::new() } else { collector.files };
-    for (database, (log, _)) in logs.iter().flat_map(|(path, logs)| logs.iter().map(move |log| (path, log))) {
-        files.entry(((index, database.clone()), log.clone())).or_insert_with(|| not_read(&error));
-    }
-    files
+    let all = logs.iter().flat_map(|(path, logs)| logs.iter().map(move |(log, _)| (path, log)));
+    all.map(|(database, log)| (((index, database.clone()), log.clone()), not_read(&error))).collect()
 }
 
-/// What a file says that a second walk did not come to. The first walk may have been spared by the cache, so that nobody
-/// has said it yet.
+/// What a file says whose layer was not read to its end the second time. The first walk may have been spared by the
+/// cache, so that nobody has said it yet.
 fn not_read(error: &LayerError) -> FileFacts {
     FileFacts { facts: Vec::new(), trouble: Some((error.gap_kind(), format!("reading its layer again: {error}"))) }
 }

@@ -33,6 +33,10 @@ use crate::net::retry::Retry;
 pub struct BlobReader {
     chunks: mpsc::Receiver<Result<Bytes, RegistryError>>,
     current: Bytes,
+    digest: Digest,
+    size: u64,
+    /// In bytes.
+    received: u64,
     /// All of it came and is what was promised.
     is_over: bool,
     failure: Option<RegistryError>,
@@ -64,11 +68,19 @@ impl BufRead for BlobReader {
                 return Err(io::Error::other(failure.clone()));
             }
             match self.chunks.blocking_recv() {
-                Some(Ok(chunk)) => (self.is_over, self.current) = (chunk.is_empty(), chunk),
+                Some(Ok(chunk)) => {
+                    self.is_over = chunk.is_empty();
+                    self.received += chunk.len() as u64;
+                    self.current = chunk;
+                }
                 Some(Err(failure)) => self.failure = Some(failure),
                 None if self.is_over => break,
                 // Only what says that it is the end is one: nobody has checked what a failed task leaves.
-                None => self.failure = Some(RegistryError::Setup("a download ended before its end".to_owned())),
+                None => {
+                    let (digest, at, size) = (self.digest.clone(), self.received, self.size);
+                    let detail = "the task that downloads it failed".to_owned();
+                    self.failure = Some(RegistryError::Interrupted { digest, at, size, detail });
+                }
             }
         }
         Ok(&self.current)
@@ -105,7 +117,16 @@ pub(super) fn open(
         sender,
     };
     runtime.spawn(download.run());
-    BlobReader { chunks, current: Bytes::new(), is_over: false, failure: None, _runtime: Arc::clone(runtime) }
+    BlobReader {
+        chunks,
+        current: Bytes::new(),
+        digest: digest.clone(),
+        size,
+        received: 0,
+        is_over: false,
+        failure: None,
+        _runtime: Arc::clone(runtime),
+    }
 }
 
 struct Download {

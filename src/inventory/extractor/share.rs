@@ -111,7 +111,7 @@ impl State {
 impl Share<'_> {
     /// For the file's content, empty at first.
     pub(super) fn memory(&mut self) -> &mut Vec<u8> {
-        if self.memory.capacity() == 0 {
+        if self.memory.capacity() == 0 && self.bytes <= MOST {
             // All that it may ever need: the next file is perhaps larger.
             self.memory.reserve_exact(MOST as usize);
         }
