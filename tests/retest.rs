@@ -185,12 +185,16 @@ fn what_has_not_moved_is_judged_again_without_pulling() {
     assert_eq!(index.images.len(), 3);
     assert!(index.images.values().all(|one| one.told.is_some() && one.last_scanned.is_some()));
     assert_eq!(index.images[&desk.name("app:1")].labels["org.opencontainers.image.vendor"], "Team A");
-    // Two tags of one image are read once: two configurations and two layers, but for a configuration that is asked for
-    // again while the other tag is being read.
+    // Two configurations and two layers; those of two tags may be read at the same time, each once.
     let requests = desk.registry.take_requests();
     let blobs: Vec<&String> = requests.iter().filter(|one| one.contains("/blobs/")).collect();
-    assert_eq!(blobs.iter().collect::<BTreeSet<_>>().len(), 4, "{requests:?}");
-    assert!(blobs.len() <= 5, "{requests:?}");
+    let distinct: BTreeSet<_> = blobs.iter().collect();
+    assert_eq!(distinct.len(), 4, "{requests:?}");
+    let most = |blob: &str| if blob.contains("/app/") { 2 } else { 1 };
+    for blob in distinct {
+        let times = blobs.iter().filter(|other| *other == blob).count();
+        assert!(times <= most(blob), "{blob} {times} times: {requests:?}");
+    }
 
     // What images hold is listed when they are read.
     assert_eq!((sboms(&desk.out(), ".cdx.json"), sboms(&desk.out(), ".spdx.json")), (3, 3));
