@@ -1,8 +1,8 @@
 //! SHA-256 of blobs that are read at the same time, two at once where the processor can.
 //!
 //! Layers are read in parallel, and hashing them is what costs most after inflating. Two hashes at once take little more
-//! time than one ([`instructions`]), but their bytes come to different threads. So each thread leaves its bytes in a group, shared
-//! with who decodes them, and goes on; whoever comes while another blob's bytes are waiting hashes both.
+//! time than one ([`instructions`]), but their bytes come to different threads. So each thread leaves its bytes in a group,
+//! shared with who decodes them, and goes on; whoever comes while another blob's bytes are waiting hashes both.
 
 mod instructions;
 mod sha256;
@@ -20,7 +20,6 @@ use sha256::Sha256;
 const WAITING: usize = 512 << 10;
 /// What a piece counts at least, in bytes: its memory may be that of a larger one.
 const LEAST_WEIGHT: usize = 16 << 10;
-
 /// A piece of another blob that is worth taking, in bytes: it holds a whole block behind what one may lack that was begun.
 const LEAST_TOGETHER: usize = 128;
 

@@ -4,10 +4,9 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use bytes::{Bytes, BytesMut};
-use sha2::{Digest as _, Sha256};
 
-use super::Mismatch;
 use super::input::Chunks;
+use super::{Mismatch, digest_of};
 use crate::hashing::{BlobHash, HashGroup};
 use crate::model::Digest;
 
@@ -38,10 +37,7 @@ pub(super) fn read_whole(
     if reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64 > limit {
         return Ok(None);
     }
-    let verdict = promise.map_or(Ok(()), |promise| {
-        let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
-        promise.check(digest, bytes.len() as u64)
-    });
+    let verdict = promise.map_or(Ok(()), |promise| promise.check(digest_of(&bytes), bytes.len() as u64));
     Ok(Some(verdict.map(|()| bytes)))
 }
 
@@ -153,7 +149,7 @@ mod tests {
     use super::*;
 
     fn promise_of(bytes: &[u8]) -> Promise {
-        Promise { digest: Digest::from_sha256(&Sha256::digest(bytes).into()), size: bytes.len() as u64 }
+        Promise { digest: digest_of(bytes), size: bytes.len() as u64 }
     }
 
     #[test]
