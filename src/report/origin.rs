@@ -50,13 +50,23 @@ impl<'a> Origins<'a> {
         self.place(subject).unwrap_or((self.dockerfile.map_or("Dockerfile", |file| &file.path), base))
     }
 
-    /// Whether the base image brings it; `None` if nobody knows.
+    /// Whether the base image brings it, wherever it lies; `None` if nobody knows. A gate decides by the same.
     pub(super) fn is_base(&self, subject: &Subject<'_>) -> Option<bool> {
-        self.base_layers.as_ref()?.get(subject.layer?.0).copied()
+        let (base, (first, _)) = (self.base_layers.as_ref()?, subject.layer?);
+        base.get(first)?;
+        Some(self.own_layer(subject).is_none())
+    }
+
+    /// The first layer of the project's own that has it.
+    fn own_layer(&self, subject: &Subject<'_>) -> Option<usize> {
+        let base = self.base_layers.as_ref()?;
+        let layers = subject.package?.locations.iter().map(|location| location.layer);
+        layers.filter(|&layer| base.get(layer) == Some(&false)).min()
     }
 
     fn line(&self, subject: &Subject<'_>) -> Option<Option<u32>> {
-        self.lines.as_ref()?.get(subject.layer?.0).copied()
+        let layer = self.own_layer(subject).or(subject.layer.map(|(layer, _)| layer))?;
+        self.lines.as_ref()?.get(layer).copied()
     }
 }
 
