@@ -14,7 +14,7 @@ use crate::model::{Distribution, EndOfLife, FeedId, ShardName};
 pub(in crate::advisories) struct EndOfLifeDate;
 
 /// The products, and the `ID` of their `os-release`. CentOS Linux comes before CentOS Stream, which shares its releases.
-const PRODUCTS: [(&str, &str); 14] = [
+const PRODUCTS: [(&str, &str); 15] = [
     ("almalinux", "almalinux"),
     ("alpine-linux", "alpine"),
     ("amazon-linux", "amzn"),
@@ -28,6 +28,7 @@ const PRODUCTS: [(&str, &str); 14] = [
     ("rhel", "rhel"),
     ("rocky-linux", "rocky"),
     ("sles", "sles"),
+    ("suse-linux-micro", "sl-micro"),
     ("ubuntu", "ubuntu"),
 ];
 
@@ -103,8 +104,10 @@ pub(super) fn supported(product: &str, fetch: &dyn Fetch) -> Vec<Listed> {
     cycles.filter(goes_on).map(listed).collect()
 }
 
-/// The shard of an image of the release. The first release of a SUSE generation has no minor number.
+/// The shard of an image of the release. The first release of a SUSE generation has no minor number; SUSE Linux Micro was
+/// SUSE Linux Enterprise Micro before release 6.
 fn shard(id: &str, cycle: &str) -> ShardName {
+    let id = if id == "sl-micro" && cycle.starts_with("5.") { "sle-micro" } else { id };
     let version = if id == "sles" && !cycle.starts_with("16") { cycle.trim_end_matches(".0") } else { cycle };
     let distribution = Distribution {
         id: id.to_owned(),
@@ -192,6 +195,8 @@ mod tests {
             ("sles", "15.7", "sles-15.7"),
             ("sles", "16.0", "sles-16.0"),
             ("opensuse-leap", "15.6", "opensuse-leap-15.6"),
+            ("sl-micro", "5.5", "sle-micro-5.5"),
+            ("sl-micro", "6.1", "sl-micro-6.1"),
             ("photon", "5.0", "photon-5.0"),
             ("alpine", "3.20", "alpine-3.20"),
             ("centos", "7", "centos-7"),
