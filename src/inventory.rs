@@ -43,11 +43,11 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
     }
     let mut order: Vec<usize> = (0..image.layers.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(image.layers.get(index).map_or(0, |layer| layer.size)));
-    let logged = AtomicUsize::new(0);
+    let (logged, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let layers: Vec<LayerFacts> = in_parallel(&order, |index| {
         let mut facts = layer_facts(image, index, limits, progress, cache);
         facts.bound_logs(&logged, MOST_LOGGED);
-        facts
+        facts.bound(image, index, &held, MOST_FACTS)
     });
 
     // Hard links to files that nobody wanted under their own name: their layers are walked once more.
@@ -84,6 +84,8 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
     inventory
 }
 
+/// Bytes that the facts and the shapes of all layers may take. Those of the largest real images take a tenth.
+const MOST_FACTS: usize = 256 << 20;
 /// Bytes of databases' logs that are held in memory, of all layers together.
 const MOST_LOGGED: usize = 256 << 20;
 

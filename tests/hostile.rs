@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use layers::*;
-use plimsoll::image::{Content, Entry, ImageError, LayerError, NoProgress, Overlay, Visitor};
-use plimsoll::model::{Code, Digest, Gap, GapKind, Limits, ScanDocument};
+use plimsoll::image::{self, Content, Entry, ImageError, LayerError, NoProgress, Overlay, Visitor};
+use plimsoll::model::{Code, Digest, Gap, GapKind, Limits, Platform, ScanDocument};
 use tempfile::TempDir;
 
 fn code(layer: Vec<u8>, limits: &Limits) -> (Option<Code>, Everything) {
@@ -101,7 +101,7 @@ fn documents_that_are_not_what_was_promised() {
     let open = || {
         let platform = "linux/amd64".parse().expect("a platform");
         let limits = Limits { manifest_size: 10_000, ..Limits::default() };
-        plimsoll::image::open(&layout.source(), &platform, &limits, None)
+        image::open(&layout.source(), &platform, &limits, None)
     };
     let image = open().expect("an image without layers");
     assert!(image.layers.is_empty());
@@ -389,7 +389,7 @@ impl Scanned {
     /// Fails unless the part that is sound was read, and there is a gap of this kind whose subject and reason have the words.
     #[track_caller]
     fn expect(&self, what: &str, kind: GapKind, words: &[&str]) {
-        assert!(self.packages.iter().any(|package| package == "sound 1"), "{what}: {:?}", self.packages);
+        assert!(self.packages.iter().any(|package| package == "sound 1"), "{what}: {} packages", self.packages.len());
         let is_it = |gap: &&Gap| {
             let text = format!("{} {}", gap.subject, gap.reason);
             gap.kind == kind && words.iter().all(|word| text.contains(word))
@@ -576,7 +576,7 @@ fn reading_ends_when_its_time_is_over() {
     assert!(matches!(result, Err(LayerError::OutOfTime)), "{result:?}");
     let root = tempfile::tempdir().expect("a directory");
     std::fs::write(root.path().join("a"), "").expect("a file");
-    let image = plimsoll::image::open(
+    let image = image::open(
         &format!("dir:{}", root.path().display()).parse().expect("a source"),
         &"linux/amd64".parse().expect("a platform"),
         &limits,
@@ -645,6 +645,61 @@ fn images_with_links_without_end() {
     let scanned = scan_layers(layers);
     scanned.expect("links", GapKind::UnknownDistribution, &[]);
     scanned.within("links", 300);
+}
+
+/// A small file that says much, under very many names, and many such files.
+#[test]
+fn images_that_say_too_much() {
+    let parts: Vec<String> = (0..50_000).map(|number| format!("{{\"purl\":\"pkg:npm/p{number}@1\"}}")).collect();
+    let document = format!("{{\"bomFormat\":\"CycloneDX\",\"components\":[{}]}}", parts.join(","));
+    let linked = |first: &str| {
+        let mut tar = Tar::default().file(first, document.as_bytes());
+        for number in 0..30 {
+            tar = tar.hard_link(&format!("l/{number:03}/bom.json"), first);
+        }
+        zstd(&tar.end())
+    };
+    let mut many = Tar::default();
+    for number in 0..10 {
+        many = many.file(&format!("m/{number:03}/bom.json"), document.as_bytes());
+    }
+    let many = zstd(&many.end());
+    for (what, layers, words) in [
+        ("links to a document", vec![linked("a/bom.json")], ["l/", "hard links"]),
+        ("links to a store", vec![linked("store/x")], ["l/", "left out"]),
+        ("many documents", vec![many.clone()], ["m/", "left out"]),
+        ("the same layer many times", vec![many; 4], ["sha256:", "layers say more"]),
+    ] {
+        scan_layers(layers).expect(what, GapKind::LimitMet, &words);
+    }
+    // Files of a package, two bytes of the list each; and directories of a megabyte for very many files.
+    let list = "a\n".repeat(40 << 20);
+    let scanned = scan_file("var/lib/dpkg/info/sound.list", list.as_bytes());
+    scanned.expect("files", GapKind::LimitMet, &["sound.list", "more than 4000000 files"]);
+    let installed = format!("P:p\nV:1\nF:{}\n{}\n", "d".repeat(1 << 20), "R:x\n".repeat(2_000_000));
+    let scanned = scan_file("lib/apk/db/installed", installed.as_bytes());
+    assert!(scanned.packages.iter().any(|package| package == "p 1"), "{:?}", scanned.packages);
+    scanned.within("directories", 300);
+}
+
+#[test]
+fn archives_whose_names_take_too_much() {
+    let named = |length: usize, times: usize| {
+        let mut tar = Tar::default();
+        for number in 0..times {
+            tar = tar.pax(&[("path", &format!("{}{number}", "p".repeat(length)))]).file("x", b"");
+        }
+        let file = tempfile::Builder::new().suffix(".tar").tempfile().expect("a file");
+        std::fs::write(file.path(), zstd(&tar.end())).expect("it can be written");
+        let source = format!("docker-archive:{}", file.path().display()).parse().expect("a source");
+        let platform: Platform = "linux/amd64".parse().expect("a platform");
+        image::open(&source, &platform, &Limits::default(), None).expect_err("no image").diagnosis()
+    };
+    let diagnosis = named(4_000, 17_000);
+    assert_eq!(diagnosis.code, Code::LimitExceeded, "{diagnosis}");
+    // Names that no part of an image has are passed over.
+    let diagnosis = named(500_000, 3);
+    assert_eq!(diagnosis.code, Code::SourceUnreadable, "{diagnosis}");
 }
 
 #[test]

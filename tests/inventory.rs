@@ -228,6 +228,75 @@ fn packages_that_are_hard_links_into_a_store_are_found() {
     );
 }
 
+/// What a file says may depend on the path that a hard link gives it: who reads it, and what it is taken for.
+#[test]
+fn a_file_is_read_under_each_name_that_means_something_else() {
+    let busybox = b"\x7fELF\0BusyBox v1.36.1 (x)\0";
+    for (what, tar, expected) in [
+        (
+            "a cache that has names and versions in its paths",
+            Tar::default()
+                .file("root/.bun/install/cache/x@1.0.0/package.json", &package_json("x"))
+                .hard_link("srv/node_modules/x/package.json", "root/.bun/install/cache/x@1.0.0/package.json"),
+            "x srv/node_modules/x/package.json:0",
+        ),
+        (
+            "a store in which it looks like a program",
+            Tar::default()
+                .program("store/ab-exec", &package_json("x"))
+                .hard_link("srv/node_modules/x/package.json", "store/ab-exec"),
+            "x srv/node_modules/x/package.json:0",
+        ),
+        (
+            "a program of several names",
+            Tar::default().program("bin/ash", busybox).hard_link("bin/busybox", "bin/ash"),
+            "busybox bin/busybox:0",
+        ),
+        (
+            "a hard link to a hard link",
+            Tar::default()
+                .file("store/a", &package_json("x"))
+                .hard_link("store/b", "store/a")
+                .hard_link("srv/node_modules/x/package.json", "store/b"),
+            "x srv/node_modules/x/package.json:0",
+        ),
+        (
+            "one that is read once",
+            Tar::default()
+                .file("a/node_modules/x/package.json", &package_json("x"))
+                .hard_link("b/node_modules/x/package.json", "a/node_modules/x/package.json"),
+            "x a/node_modules/x/package.json:0 b/node_modules/x/package.json:0",
+        ),
+    ] {
+        let inventory = take(&Layout::of(&[gzip(&tar.end())]).open());
+        assert_eq!(found(&inventory), [expected], "{what}");
+        assert!(
+            inventory.gaps.iter().all(|gap| gap.kind == GapKind::UnknownDistribution),
+            "{what}: {:?}",
+            inventory.gaps
+        );
+    }
+    let tar =
+        Tar::default().file("d/x", b"").hard_link("d/y", "c/gone").hard_link("node_modules/x/package.json", "d/y");
+    let inventory = take(&Layout::of(&[tar.end()]).open());
+    let gaps: Vec<_> = inventory.gaps.iter().map(|gap| (gap.kind, gap.subject.as_str())).collect();
+    assert_eq!(gaps, [(GapKind::UnreadableFile, "node_modules/x/package.json")], "{:?}", inventory.gaps);
+}
+
+#[test]
+fn a_broken_package_database_is_told_whatever_else_is_broken() {
+    let mut tar = Tar::default().file("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0 and then nothing");
+    for number in 0..1100 {
+        tar = tar.file(&format!("app/node_modules/x{number}/package.json"), b"{");
+    }
+    let inventory = take(&Layout::of(&[gzip(&tar.end())]).open());
+    let subjects: Vec<&str> = inventory.gaps.iter().map(|gap| gap.subject.as_str()).collect();
+    assert_eq!(subjects.len(), 1001);
+    assert!(subjects.contains(&"var/lib/rpm/rpmdb.sqlite"));
+    let further = inventory.gaps.iter().find(|gap| gap.subject == "further files").expect("a count");
+    assert_eq!(further.reason, "101 more could not be read");
+}
+
 #[test]
 fn a_database_is_found_through_symbolic_links() {
     let base = Tar::default()

@@ -23,6 +23,8 @@ use crate::model::{Digest, ImageIdentity, Layer, Limits, Platform};
 const MOST_MEMBERS: u64 = 100_000;
 /// Links from one member to another that are followed.
 const MOST_LINKS: usize = 8;
+/// Bytes that the names of all members and the targets of links may take together.
+const MOST_TEXT: usize = 64 << 20;
 /// Bytes of each member that are kept to tell its compression.
 const FIRST_BYTES: usize = 6;
 
@@ -227,9 +229,20 @@ fn index<I: TarInput>(mut input: Positioned<I>, limits: &Limits) -> Result<HashM
     let mut members = HashMap::new();
     let mut reader = TarReader::new(&mut input, limits);
     let mut name = String::new();
+    let mut text = 0;
     while let Some(member) = reader.next()? {
-        path::normalise(reader.path(), &mut name);
         let mut left = member.size;
+        let (length, target) = (reader.path().len(), reader.link().len());
+        // No part of an image has such a name.
+        if length > limits.path_length || target > limits.path_length {
+            reader.finish(member.size, left)?;
+            continue;
+        }
+        text += length + target;
+        if text > MOST_TEXT {
+            return Err(LayerError::Limit { what: "length of all names in bytes", limit: MOST_TEXT as u64 });
+        }
+        path::normalise(reader.path(), &mut name);
         match member.kind {
             Kind::File => {
                 let input = reader.input();

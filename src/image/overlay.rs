@@ -80,6 +80,11 @@ impl Overlay {
         self.files.iter().map(|(path, source)| (&**path, source.layer, &*source.path))
     }
 
+    /// The symbolic links that are visible, by path, with their targets as written.
+    pub fn symlinks(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.symlinks.iter().map(|(path, target)| (&**path, &**target))
+    }
+
     /// Where a path of the image's view leads when symbolic links are followed, as far as they are known. A loop ends
     /// where it began.
     #[must_use]

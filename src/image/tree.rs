@@ -82,6 +82,8 @@ impl TreeBuilder {
         if self.tree.unreadable.len() < MOST_NOTES {
             let path = path.get(..path.floor_char_boundary(NOTE_PATH)).unwrap_or(path);
             self.tree.unreadable.push((path.to_owned(), reason.into()));
+        } else {
+            self.tree.unreadable_more += 1;
         }
     }
 

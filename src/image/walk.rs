@@ -128,6 +128,8 @@ pub struct LayerTree {
     pub directories: Vec<u64>,
     /// What could not be read although it would have been wanted: (path, reason), each a gap. The first thousand.
     pub unreadable: Vec<(String, String)>,
+    /// How many more there were.
+    pub unreadable_more: usize,
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ impl Contents {
             self.gaps.push(Gap::new(GapKind::UnreadableFile, path, reason));
         }
         if self.is_foreign {
-            let judge = Judge::of(self.packages.iter());
+            let judge = Judge::of(self.distribution.as_ref(), self.packages.iter());
             let others: Vec<bool> = self.packages.iter().map(|package| judge.is_third_party(package)).collect();
             for (package, is_third_party) in self.packages.iter_mut().zip(others) {
                 package.third_party |= is_third_party;

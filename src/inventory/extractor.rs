@@ -18,6 +18,7 @@ mod dpkg;
 mod erlang;
 mod executable;
 mod fields;
+mod files;
 mod gem;
 mod go_toolchain;
 mod java;
@@ -61,6 +62,12 @@ pub trait Extractor: Sync {
 
     /// Whether a wanted file is a package database, without which an operating system cannot be judged.
     fn is_package_database(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// Whether a file says the same under two paths that this extractor wants: one that hard links give both is not read
+    /// for each.
+    fn reads_alike(&self, _path: &str, _other: &str) -> bool {
         false
     }
 
@@ -290,7 +297,7 @@ const MOST_PACKAGES: usize = 100_000;
 
 /// The reason given when a file names more than [`MOST_PACKAGES`].
 fn too_many_packages() -> Fact {
-    Fact::Incomplete(format!("it names more than {MOST_PACKAGES} packages; the others are left out"))
+    Fact::LimitMet(format!("it names more than {MOST_PACKAGES} packages; the others are left out"))
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub enum Fact {
     Licenses(Vec<String>),
     /// Part of what the file holds could not be read; the other facts of the file are sound.
     Incomplete(String),
+    /// The file holds more than is read of one; the other facts of the file are sound.
+    LimitMet(String),
 }
 
 /// The committed content of an SQLite write-ahead log.
@@ -130,6 +132,34 @@ impl FileFacts {
             };
             one.into_iter().chain(many.iter().map(|installed| (&installed.package, None)))
         })
+    }
+
+    /// What the facts take of memory, in bytes and roughly, but for databases' logs.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        /// A name or a hash, and what lies around it.
+        const SMALL: usize = 64;
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let package = |package: &Package| {
+            let licenses: usize = package.licenses.iter().map(|license| license.len() + SMALL).sum();
+            let texts = [&package.arch, &package.vendor, &package.module, &package.section, &package.origin];
+            let source = package.source.as_ref().map_or(0, |source| source.name.len() + source.version.len());
+            let names = package.name.len() + package.version.len() + source + texts.map(text).iter().sum::<usize>();
+            size_of::<Package>() + names + licenses
+        };
+        let weight = |fact: &Fact| match fact {
+            Fact::Package(of) => package(of),
+            Fact::Nested { inside, package: of } => inside.len() + package(of),
+            Fact::Database { packages, .. } => {
+                packages.iter().map(|installed| package(&installed.package) + size_of_val(&installed.files[..])).sum()
+            }
+            Fact::ApkRepositories(list) => list.iter().map(|one| one.release.len() + one.name.len() + SMALL).sum(),
+            Fact::ContentSets(texts) | Fact::Licenses(texts) => texts.iter().map(|text| text.len() + SMALL).sum(),
+            Fact::OwnedFiles { package, files, .. } => package.len() + size_of_val(&files[..]),
+            Fact::Origin(text) | Fact::Incomplete(text) | Fact::LimitMet(text) => text.len(),
+            Fact::Distribution(_) | Fact::SqliteLog(_) => 0,
+        };
+        self.facts.iter().map(|fact| SMALL + weight(fact)).sum()
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) struct LayerFacts {
     pub(super) gap: Option<Gap>,
 }
 
+/// Bytes around a name that is kept.
+const NAME: usize = 64;
+/// Bytes that the facts of one layer may take. Those of the largest real ones take a tenth.
+const MOST_FACTS: usize = 128 << 20;
+
 /// Paths in one layer whose content is wanted under other, visible paths, because hard links lead there.
 pub(super) type Targets = BTreeMap<String, BTreeSet<String>>;
 
@@ -33,8 +38,28 @@ impl LayerFacts {
             let Fact::SqliteLog(log) = fact else { continue };
             let size = log.page_size.saturating_mul(log.content.len());
             if held.fetch_add(size, Ordering::Relaxed).saturating_add(size) > most {
-                *fact = Fact::Incomplete("logs of databases hold too much; the changes in it were not read".to_owned());
+                *fact = Fact::LimitMet("logs of databases hold too much; the changes in it were not read".to_owned());
             }
+        }
+    }
+
+    /// Leaves out everything if it does not fit into what `most` bytes hold of all layers, and says so.
+    pub(super) fn bound(self, image: &Image, index: usize, held: &AtomicUsize, most: usize) -> Self {
+        let tree = &self.tree;
+        let links = tree.hard_links.iter().chain(&tree.symlinks).map(|(path, target)| path.len() + target.len());
+        let names = tree.files.iter().chain(&tree.whiteouts).chain(&tree.opaque).map(String::len).chain(links);
+        let hashes = size_of_val(&tree.non_directories[..]) + size_of_val(&tree.directories[..]);
+        let size = names.map(|length| length + NAME).sum::<usize>()
+            + hashes
+            + self.files.values().map(|file| NAME + file.weight()).sum::<usize>();
+        let within = |held: usize| held.checked_add(size).filter(|held| *held <= most);
+        if held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok() {
+            return self;
+        }
+        let reason = format!("the layers say more than {} MiB hold; this one was left out", most >> 20);
+        Self {
+            gap: Some(Gap::new(GapKind::LimitMet, subject(image, index), reason).in_layer(index)),
+            ..Self::default()
         }
     }
 }
@@ -59,18 +84,22 @@ pub(super) struct Reread {
 /// Walks a layer. A layer that breaks off leaves what was read until then, and a gap; of a layer that is not what its
 /// digest promises nothing is left.
 pub(super) fn read(image: &Image, index: usize, limits: &Limits, progress: &dyn Progress) -> LayerFacts {
-    let mut collector = Collector { limits, files: HashMap::new(), buffer: Vec::new() };
+    let mut collector = Collector { limits, files: HashMap::new(), left: MOST_FACTS, buffer: Vec::new() };
     match image.walk_layer(index, &mut collector, limits, progress) {
         Ok(tree) => LayerFacts { tree, files: collector.files, gap: None },
         Err(error) => {
-            let digest = image.layers.get(index).and_then(|layer| layer.digest.as_ref().or(layer.diff_id.as_ref()));
-            let subject = digest.map_or_else(|| format!("layer {index}"), ToString::to_string);
-            let gap = Gap::new(error.gap_kind(), subject, error.to_string()).in_layer(index);
+            let gap = Gap::new(error.gap_kind(), subject(image, index), error.to_string()).in_layer(index);
             let is_other = error.diagnosis().code == Code::DigestMismatch;
             let files = if is_other { HashMap::new() } else { collector.files };
             LayerFacts { tree: tree_of(&files), files, gap: Some(gap) }
         }
     }
+}
+
+/// What people know a layer by.
+fn subject(image: &Image, index: usize) -> String {
+    let digest = image.layers.get(index).and_then(|layer| layer.digest.as_ref().or(layer.diff_id.as_ref()));
+    digest.map_or_else(|| format!("layer {index}"), ToString::to_string)
 }
 
 /// What is known of the shape of a layer that broke off.
@@ -87,12 +116,56 @@ fn tree_of(files: &HashMap<String, FileFacts>) -> LayerTree {
 /// Walks a layer once more for files that hard links make visible under paths that extractors want.
 pub(super) fn read_targets(image: &Image, index: usize, targets: &Targets, limits: &Limits) -> LinkedFacts {
     let left = limits.file_size.saturating_mul(LINKED_FILES);
-    let files = LinkedFacts::new();
-    let mut collector = TargetCollector { layer: index, targets, limits, left, files, content: Vec::new() };
-    let Err(error) = image.walk_layer(index, &mut collector, limits, &NoProgress) else { return collector.files };
-    // What came was not verified, and no other gap says so: the first walk has reached its end.
-    let all = targets.iter().flat_map(|(target, paths)| paths.iter().map(move |path| (target, path)));
-    all.map(|(target, path)| ((index, target.clone(), path.clone()), not_read(&error))).collect()
+    let mut found = LinkedFacts::new();
+    let mut collector = TargetCollector {
+        layer: index,
+        targets: Targets::new(),
+        limits,
+        left,
+        facts_left: MOST_FACTS,
+        files: LinkedFacts::new(),
+        content: Vec::new(),
+    };
+    // A target may be a hard link itself, which nobody wanted: then it is read where that one leads.
+    let mut asked: Vec<(&str, &str, String)> =
+        targets.iter().flat_map(|(at, paths)| paths.iter().map(|path| (&**at, &**path, at.clone()))).collect();
+    for _ in 0..MOST_LINKS {
+        collector.targets = Targets::new();
+        for (_, path, at) in &asked {
+            collector.targets.entry(at.clone()).or_default().insert((*path).to_owned());
+        }
+        let links: HashMap<String, String> = match image.walk_layer(index, &mut collector, limits, &NoProgress) {
+            Ok(tree) => tree.hard_links.into_iter().collect(),
+            Err(error) => {
+                // What came was not verified, and no other gap says so: the first walk has reached its end.
+                let all = asked.iter().map(|(at, path, _)| key(index, at, path));
+                found.extend(all.map(|key| (key, not_read(&error))));
+                return found;
+            }
+        };
+        let mut further = Vec::new();
+        for (first, path, at) in asked {
+            let target = links.get(&at);
+            match (collector.files.remove(&key(index, &at, path)), target) {
+                (Some(facts), _) => drop(found.insert(key(index, first, path), facts)),
+                (None, Some(target)) => further.push((first, path, target.clone())),
+                (None, None) => drop(found.insert(key(index, first, path), not_there(&at))),
+            }
+        }
+        asked = further;
+        if asked.is_empty() {
+            return found;
+        }
+    }
+    found.extend(asked.into_iter().map(|(first, path, at)| (key(index, first, path), not_there(&at))));
+    found
+}
+
+/// Hard links to hard links that are followed, each for the price of one walk.
+const MOST_LINKS: usize = 4;
+
+fn key(layer: usize, at: &str, path: &str) -> (usize, String, String) {
+    (layer, at.to_owned(), path.to_owned())
 }
 
 /// Walks a layer once more for databases to which logs are to be applied.
@@ -108,6 +181,12 @@ pub(super) fn read_with_logs(
     all.map(|(database, log)| (((index, database.clone()), log.clone()), not_read(&error))).collect()
 }
 
+/// What a hard link says that leads to nothing that can be read.
+fn not_there(target: &str) -> FileFacts {
+    let reason = format!("it is a hard link to `{target}`, which is no file of its layer");
+    FileFacts { facts: Vec::new(), trouble: Some((GapKind::UnreadableFile, reason)) }
+}
+
 /// What a file says whose layer was not read to its end the second time. The first walk may have been spared by the
 /// cache, so that nobody has said it yet.
 fn not_read(error: &LayerError) -> FileFacts {
@@ -117,6 +196,8 @@ fn not_read(error: &LayerError) -> FileFacts {
 struct Collector<'l> {
     limits: &'l Limits,
     files: HashMap<String, FileFacts>,
+    /// Bytes that facts may still take.
+    left: usize,
     buffer: Vec<u8>,
 }
 
@@ -128,6 +209,7 @@ impl Visitor for Collector<'_> {
     fn file(&mut self, entry: &Entry<'_>, content: &mut Content<'_>) {
         let Some(extractor) = extractor_for(entry) else { return };
         let facts = facts_of(extractor, entry, content, &mut self.buffer, self.limits);
+        let facts = within(facts, &mut self.left);
         self.files.insert(entry.path.to_owned(), facts);
     }
 }
@@ -137,10 +219,12 @@ const LINKED_FILES: u64 = 4;
 
 struct TargetCollector<'l> {
     layer: usize,
-    targets: &'l Targets,
+    targets: Targets,
     limits: &'l Limits,
     /// Bytes that extractors may still be shown.
     left: u64,
+    /// Bytes that facts may still take.
+    facts_left: usize,
     files: LinkedFacts,
     content: Vec<u8>,
 }
@@ -171,7 +255,8 @@ impl Visitor for TargetCollector<'_> {
                 let reason = "the file that the hard link leads to could not be read".to_owned();
                 FileFacts { facts: Vec::new(), trouble: Some((GapKind::UnreadableFile, reason)) }
             };
-            self.files.insert((self.layer, entry.path.to_owned(), path.clone()), facts);
+            let facts = within(facts, &mut self.facts_left);
+            self.files.insert(key(self.layer, entry.path, path), facts);
         }
     }
 }
@@ -203,6 +288,20 @@ impl Visitor for LogCollector<'_> {
         for (log, changes) in logs {
             let mut content = self.content.as_slice();
             insert(log, facts_of(&WithLog(changes), entry, &mut content, &mut Vec::new(), self.limits));
+        }
+    }
+}
+
+/// The facts of one more file, or that there is no room for them.
+fn within(facts: FileFacts, left: &mut usize) -> FileFacts {
+    match left.checked_sub(facts.weight()) {
+        Some(rest) => {
+            *left = rest;
+            facts
+        }
+        None => {
+            let reason = "the files of this layer say more than is held; what this one says was left out".to_owned();
+            FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
         }
     }
 }

@@ -2,20 +2,24 @@
 
 mod distribution;
 mod history;
+mod links;
 mod ownership;
 pub(super) mod third_party;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::extractor::copyright;
+use super::extractor::is_package_database;
 use super::extractor::python::{DIRECT_URL, METADATA};
 use super::extractor::rpm::{LOG, SQLITE};
 use super::fact::{Fact, FileFacts};
-use super::layer::{LayerFacts, Logs, Reread, Targets};
+use super::layer::{LayerFacts, Logs, Reread};
 use crate::image::Overlay;
 use crate::image::overlay::path_hash;
 use crate::model::{Distribution, Gap, GapKind, Location, Package, PackageKind};
 use history::History;
+use links::Links;
+pub(super) use links::missing_targets;
 use ownership::Owners;
 
 /// Gaps about files that are reported one by one; the others are counted.
@@ -54,29 +58,10 @@ pub(super) fn merge(layers: &[LayerFacts], reread: &Reread) -> Merged {
     let mut distribution = distribution::distribution(&overlay, &files);
     distribution::apply_repositories(distribution.as_mut(), &files);
     distribution::apply_content_sets(distribution.as_mut(), &files);
-    let mut packages = packages(&files, &history);
+    let mut packages = packages(distribution.as_ref(), &overlay, &files, &history);
     licenses(&mut packages, &overlay, &files);
     gaps.extend(distribution_gap(distribution.as_ref(), &packages, layers));
     Merged { distribution, packages, gaps }
-}
-
-/// The targets of hard links that are visible under a path which extractors want, but were not read under their own, by
-/// layer. Also those that only lower layers show: they tell since when a package is there.
-pub(super) fn missing_targets(layers: &[LayerFacts]) -> BTreeMap<usize, Targets> {
-    let mut missing: BTreeMap<usize, Targets> = BTreeMap::new();
-    if layers.iter().all(|layer| layer.tree.hard_links.is_empty()) {
-        return missing;
-    }
-    let mut overlay = Overlay::new();
-    for (index, layer) in layers.iter().enumerate() {
-        overlay.apply(index, &layer.tree);
-        for (path, source, at) in overlay.visible() {
-            if layers.get(source).is_some_and(|layer| !layer.files.contains_key(at)) {
-                missing.entry(source).or_default().entry(at.to_owned()).or_default().insert(path.to_owned());
-            }
-        }
-    }
-    missing
 }
 
 fn visible<'p, 'f>(
@@ -84,9 +69,9 @@ fn visible<'p, 'f>(
     layers: &'f [LayerFacts],
     reread: &'f Reread,
 ) -> impl Iterator<Item = VisibleFile<'p, 'f>> {
-    overlay.visible().filter_map(|(path, layer, at)| {
-        let facts = layers.get(layer)?.files.get(at);
-        let facts = facts.or_else(|| reread.linked.get(&(layer, at.to_owned(), path.to_owned())))?;
+    let mut links = Links::new(layers, reread);
+    overlay.visible().filter_map(move |(path, layer, at)| {
+        let facts = links.facts(path, layer, at)?;
         let facts = replayed(overlay, reread, path, (layer, at)).unwrap_or(facts);
         Some(VisibleFile { path, layer, is_link: path != at, facts })
     })
@@ -138,9 +123,14 @@ pub(super) fn logs(layers: &[LayerFacts]) -> BTreeMap<usize, Logs<'_>> {
 }
 
 /// The packages of all visible files: those that are the same become one with several locations.
-fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package> {
-    let third_party = third_party::Judge::of(files.iter().flat_map(|file| file.facts.packages()));
-    let owners = Owners::of(files);
+fn packages(
+    distribution: Option<&Distribution>,
+    overlay: &Overlay,
+    files: &[VisibleFile<'_, '_>],
+    history: &History<'_>,
+) -> Vec<Package> {
+    let third_party = third_party::Judge::of(distribution, files.iter().flat_map(|file| file.facts.packages()));
+    let owners = Owners::of(files, overlay);
     let mut merged: BTreeMap<Identity<'_>, (Package, BTreeSet<Location>)> = BTreeMap::new();
     for file in files {
         let owner = owners.owner(file.path);
@@ -157,7 +147,7 @@ fn packages(files: &[VisibleFile<'_, '_>], history: &History<'_>) -> Vec<Package
             let path = inside.map_or_else(|| file.path.to_owned(), |inside| format!("{}!/{inside}", file.path));
             let location = Location { path, layer };
             let (known, locations) = merged.entry(Identity::of(package, owned_by, origin)).or_insert_with(|| {
-                let third_party = third_party.is_third_party(package);
+                let third_party = package.third_party || third_party.is_third_party(package);
                 let owned = |text: Option<&str>| text.map(str::to_owned);
                 let package =
                     Package { owned_by: owned(owned_by), origin: owned(origin), third_party, ..package.clone() };
@@ -221,7 +211,8 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// What could not be read of files that are visible, and of those that could not even be listed.
+/// What could not be read of files that are visible, and of those that could not even be listed; package databases first,
+/// because the others may be more than are reported.
 fn file_gaps(layers: &[LayerFacts], files: &[VisibleFile<'_, '_>]) -> Vec<Gap> {
     let unlisted = layers.iter().enumerate().flat_map(|(layer, facts)| {
         let gap =
@@ -232,14 +223,20 @@ fn file_gaps(layers: &[LayerFacts], files: &[VisibleFile<'_, '_>]) -> Vec<Gap> {
         let trouble = file.facts.trouble.iter().map(|(kind, reason)| (*kind, reason));
         let incomplete = file.facts.facts.iter().filter_map(|fact| match fact {
             Fact::Incomplete(reason) => Some((GapKind::UnreadableFile, reason)),
+            Fact::LimitMet(reason) => Some((GapKind::LimitMet, reason)),
             _ => None,
         });
         trouble.chain(incomplete).map(|(kind, reason)| Gap::new(kind, file.path, reason).in_layer(file.layer))
     });
     let mut gaps: Vec<Gap> = unlisted.chain(unread).collect();
-    let more = gaps.len().saturating_sub(MOST_FILE_GAPS);
-    if more > 0 {
+    let listed = gaps.len();
+    if listed > MOST_FILE_GAPS {
+        gaps.sort_by_key(|gap| !is_package_database(&gap.subject));
         gaps.truncate(MOST_FILE_GAPS);
+    }
+    let unnamed: usize = layers.iter().map(|layer| layer.tree.unreadable_more).sum();
+    let more = (listed - gaps.len()).saturating_add(unnamed);
+    if more > 0 {
         gaps.push(Gap::new(GapKind::UnreadableFile, "further files", format!("{more} more could not be read")));
     }
     gaps

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ShardName;
 
 /// What `os-release` and its kin say, normalised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Distribution {
     /// `ID`: `debian`, `ubuntu`, `alpine`, `almalinux`, `rhel`, ….
     pub id: String,

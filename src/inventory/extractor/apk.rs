@@ -1,15 +1,17 @@
 //! Alpine's package database (`installed`, the text form of apk-tools 2 and 3) and its package sources. Format:
 //! apk(5) and apk-repositories(5).
 
+use super::files::Files;
 use super::text::{lines, stated, text};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
-use crate::image::overlay::path_hash;
 use crate::inventory::fact::{ApkRepository, Installed};
 use crate::model::{Package, PackageKind, SourcePackage};
 
 const REPOSITORIES: &str = "etc/apk/repositories";
 const REPOSITORIES_DIRECTORY: &str = "etc/apk/repositories.d/";
+/// Real lists have a handful.
+const MOST_REPOSITORIES: usize = 1000;
 
 /// Reads apk's database and repositories.
 pub(super) struct Apk;
@@ -38,7 +40,9 @@ impl Extractor for Apk {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         if file.path().starts_with(REPOSITORIES) {
             let content = file.whole()?;
-            return Ok(vec![Fact::ApkRepositories(lines(content).filter_map(repository).take(1000).collect())]);
+            return Ok(vec![Fact::ApkRepositories(
+                lines(content).filter_map(repository).take(MOST_REPOSITORIES).collect(),
+            )]);
         }
         Ok(installed(file.whole()?))
     }
@@ -67,10 +71,11 @@ fn installed(content: &[u8]) -> Vec<Fact> {
     let mut packages = Vec::new();
     let mut notes = Vec::new();
     let mut malformed = 0_usize;
+    let mut owned = Files::new();
     let mut paragraph = Paragraph::default();
     for line in lines(content).chain([&b""[..]]) {
         if !line.is_empty() {
-            paragraph.line(line);
+            paragraph.line(line, &mut owned);
             continue;
         }
         let Paragraph { any, package, files, .. } = std::mem::take(&mut paragraph);
@@ -89,6 +94,7 @@ fn installed(content: &[u8]) -> Vec<Fact> {
     }
     let mut facts = vec![Fact::Database { kind: PackageKind::Apk, packages }];
     facts.append(&mut notes);
+    facts.extend(owned.note());
     facts
 }
 
@@ -97,7 +103,7 @@ struct Paragraph<'a> {
     any: bool,
     package: Fields<'a>,
     /// The directory (`F:`) of the files (`R:`) that follow.
-    directory: String,
+    directory: &'a [u8],
     files: Vec<u64>,
 }
 
@@ -112,7 +118,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Paragraph<'a> {
-    fn line(&mut self, line: &'a [u8]) {
+    fn line(&mut self, line: &'a [u8], owned: &mut Files) {
         self.any = true;
         let Some((&[letter, b':'], value)) = line.split_first_chunk::<2>() else { return };
         match letter {
@@ -122,17 +128,8 @@ impl<'a> Paragraph<'a> {
             b'o' => self.package.origin = Some(value),
             b'L' => self.package.license = Some(value),
             b'm' => self.package.maintainer = Some(value),
-            b'F' => self.directory = text(value).into_owned(),
-            b'R' => {
-                let name = text(value);
-                let length = self.directory.len();
-                if length > 0 {
-                    self.directory.push('/');
-                }
-                self.directory.push_str(&name);
-                self.files.push(path_hash(&self.directory));
-                self.directory.truncate(length);
-            }
+            b'F' => self.directory = value,
+            b'R' => self.files.extend(owned.hash(&[self.directory.trim_ascii(), b"/", value.trim_ascii()])),
             _ => {}
         }
     }
@@ -156,6 +153,7 @@ impl Fields<'_> {
 mod tests {
     use super::super::extract_bytes;
     use super::*;
+    use crate::image::overlay::path_hash;
 
     #[test]
     fn reads_the_database() {

@@ -1,16 +1,19 @@
 //! Debian's package database: `var/lib/dpkg/status`, its split form in distroless images (`status.d`), and the lists of
 //! the files that packages installed. Format: deb822(5) and dpkg-query(1).
 
-use super::text::{field, lines, stated, text};
+use super::files::Files;
+use super::text::{field, lines, stated};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
-use crate::image::overlay::path_hash;
 use crate::inventory::fact::Installed;
 use crate::model::{Package, PackageKind, SourcePackage};
 
 const STATUS: &str = "var/lib/dpkg/status";
 const STATUS_DIRECTORY: &str = "var/lib/dpkg/status.d/";
 const INFO_DIRECTORY: &str = "var/lib/dpkg/info/";
+
+/// What Debian's and Ubuntu's own packages state as `Origin`, where they state any.
+const DEB_ORIGINS: &[&str] = &["debian", "ubuntu", "raspbian", "raspberry pi"];
 
 /// Reads dpkg's database.
 pub(super) struct Dpkg;
@@ -42,29 +45,28 @@ impl Extractor for Dpkg {
         let name = file.path().rsplit('/').next().unwrap_or_default();
         let content = file.whole()?;
         if let Some(package) = name.strip_suffix(".list") {
-            return Ok(vec![file_list(package, content)]);
+            return Ok(file_list(package, content));
         }
         if let Some(package) = name.strip_suffix(".md5sums") {
             // `<32 digits><two spaces><path>`
-            return Ok(vec![owned_files(package, lines(content).filter_map(|line| line.get(34..)))]);
+            return Ok(owned_files(package, lines(content).filter_map(|line| line.get(34..))));
         }
         Ok(status(content, PackageKind::Deb))
     }
 }
 
 /// What a package installed, a path on each line.
-pub(super) fn file_list(package: &str, content: &[u8]) -> Fact {
+pub(super) fn file_list(package: &str, content: &[u8]) -> Vec<Fact> {
     owned_files(package, lines(content))
 }
 
-fn owned_files<'a>(package: &str, paths: impl Iterator<Item = &'a [u8]>) -> Fact {
+fn owned_files<'a>(package: &str, paths: impl Iterator<Item = &'a [u8]>) -> Vec<Fact> {
     let (package, arch) = package.split_once(':').map_or((package, None), |(name, arch)| (name, Some(arch)));
-    let files = paths
-        .map(|path| text(path.strip_prefix(b"/").unwrap_or(path)))
-        .filter(|path| !path.is_empty() && path != ".")
-        .map(|path| path_hash(&path))
-        .collect();
-    Fact::OwnedFiles { package: package.to_owned(), arch: arch.map(str::to_owned), files }
+    let mut owned = Files::new();
+    let is_file = |path: &&[u8]| !matches!(*path, b"" | b"/" | b"/." | b".");
+    let files = owned.hashes(paths.map(<[u8]>::trim_ascii).filter(is_file));
+    let files = Fact::OwnedFiles { package: package.to_owned(), arch: arch.map(str::to_owned), files };
+    [files].into_iter().chain(owned.note()).collect()
 }
 
 /// The paragraphs of a status file. Sources are those of Debian's packages; others name none or a path of their build.
@@ -109,6 +111,7 @@ struct Paragraph<'a> {
     source: Option<&'a [u8]>,
     section: Option<&'a [u8]>,
     maintainer: Option<&'a [u8]>,
+    origin: Option<&'a [u8]>,
 }
 
 enum Outcome {
@@ -130,6 +133,7 @@ impl<'a> Paragraph<'a> {
             b"source" => &mut self.source,
             b"section" => &mut self.section,
             b"maintainer" => &mut self.maintainer,
+            b"origin" => &mut self.origin,
             _ => return,
         };
         *place = Some(value);
@@ -155,6 +159,7 @@ impl<'a> Paragraph<'a> {
             source: Some(source),
             section: self.section.and_then(stated),
             vendor: self.maintainer.and_then(stated),
+            third_party: self.origin.and_then(stated).is_some_and(|origin| is_other_origin(&origin)),
             ..Package::new(PackageKind::Deb, name, version)
         }))
     }
@@ -167,10 +172,17 @@ impl<'a> Paragraph<'a> {
     }
 }
 
+/// Whether a Debian package says that it comes from elsewhere.
+fn is_other_origin(origin: &str) -> bool {
+    let origin = origin.to_ascii_lowercase();
+    !DEB_ORIGINS.iter().any(|own| origin.contains(own))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::extract_bytes;
     use super::*;
+    use crate::image::overlay::path_hash;
 
     const STATUS_FILE: &str = "\
 Package: libc6
@@ -203,6 +215,16 @@ Package: half
 Status: install reinstreq half-configured
 Version: 1:2.0-1
 
+Package: other
+Status: install ok installed
+Origin: NodeSource
+Version: 20.1.0-1
+
+Package: own
+Status: install ok installed
+Origin: Ubuntu
+Version: 2
+
 Package: broken
 Status: install ok installed
 ";
@@ -229,10 +251,14 @@ Status: install ok installed
                 ("libc6", "2.36-9+deb12u8", "glibc", "2.36-9+deb12u8"),
                 ("bash", "5.2.15-2+b13", "bash", "5.2.15-2"),
                 ("half", "1:2.0-1", "half", "1:2.0-1"),
+                ("other", "20.1.0-1", "other", "20.1.0-1"),
+                ("own", "2", "own", "2"),
             ]
         );
         assert_eq!(found[0].arch.as_deref(), Some("amd64"));
         assert_eq!(found[0].section.as_deref(), Some("libs"));
+        let others: Vec<&str> = found.iter().filter(|p| p.third_party).map(|p| p.name.as_str()).collect();
+        assert_eq!(others, ["other"]);
         assert!(matches!(&facts[1..], [Fact::Incomplete(reason)] if reason.starts_with('1')), "{facts:?}");
     }
 

@@ -57,6 +57,10 @@ impl Extractor for Executable {
         is_program || ending == "exe" || program::is_library(name) || program::is_script(name)
     }
 
+    fn reads_alike(&self, path: &str, other: &str) -> bool {
+        program::are_alike(file_name(path), file_name(other))
+    }
+
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let mut magic = [0; ELF_MAGIC.len()];
         if file.size() < magic.len() as u64 {

@@ -39,6 +39,10 @@ impl Extractor for Npm {
         is_package(path) || may_be_copy(path) || is_versioned(path) || is_yarn_archive(path)
     }
 
+    fn reads_alike(&self, path: &str, other: &str) -> bool {
+        is_package(path) && is_package(other)
+    }
+
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let path = file.path().to_owned();
         let limits = file.limits();

@@ -34,7 +34,7 @@ impl Extractor for Opkg {
         let package = listed(file.path());
         let content = file.whole()?;
         Ok(match package {
-            Some(package) => vec![dpkg::file_list(package, content)],
+            Some(package) => dpkg::file_list(package, content),
             None => dpkg::status(content, PackageKind::Opkg),
         })
     }

@@ -1,10 +1,10 @@
 //! Arch Linux's package database: a folder `var/lib/pacman/local/<name>-<version>-<release>` for each package with `desc`
 //! (what it is) and `files` (what it installed). Format: libalpm's local database, `%FIELD%` and its values by line.
 
-use super::text::{lines, stated, text};
+use super::files::Files;
+use super::text::{lines, stated};
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
-use crate::image::overlay::path_hash;
 use crate::inventory::fact::Installed;
 use crate::model::{Package, PackageKind, SourcePackage};
 
@@ -34,7 +34,7 @@ impl Extractor for Pacman {
         let Some((folder, name)) = folder_and_file(file.path()) else { return Ok(Vec::new()) };
         let content = file.whole()?;
         if name == "files" {
-            return Ok(owned_files(folder, content).into_iter().collect());
+            return Ok(owned_files(folder, content));
         }
         let values = |wanted| values(content, wanted);
         let one = |wanted| values(wanted).find_map(stated);
@@ -62,17 +62,23 @@ fn values<'a>(content: &'a [u8], field: &'static [u8]) -> impl Iterator<Item = &
     lines(content).skip_while(move |line| line.trim_ascii() != field).skip(1).take_while(|line| !line.is_empty())
 }
 
-fn owned_files(folder: &str, content: &[u8]) -> Option<Fact> {
-    let package = folder.rsplitn(3, '-').nth(2)?;
+fn owned_files(folder: &str, content: &[u8]) -> Vec<Fact> {
+    let Some(package) = folder.rsplitn(3, '-').nth(2) else { return Vec::new() };
     let paths = values(content, b"%FILES%").filter(|path| !path.ends_with(b"/"));
-    let files = paths.map(|path| path_hash(&text(path))).collect();
-    Some(Fact::OwnedFiles { package: package.to_owned(), arch: None, files })
+    let mut owned = Files::new();
+    let files = Fact::OwnedFiles {
+        package: package.to_owned(),
+        arch: None,
+        files: owned.hashes(paths.map(<[u8]>::trim_ascii)),
+    };
+    [files].into_iter().chain(owned.note()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::extract_bytes;
     use super::*;
+    use crate::image::overlay::path_hash;
 
     #[test]
     fn reads_packages_and_their_files() {

@@ -1,10 +1,10 @@
 //! Gentoo's package database: a folder `var/db/pkg/<category>/<name>-<version>` for each package; `CONTENTS` in it lists
 //! what it installed. Format: the Package Manager Specification, "Package names" and "Version specifications".
 
-use super::text::{lines, text};
+use super::files::Files;
+use super::text::lines;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
-use crate::image::overlay::path_hash;
 use crate::inventory::fact::Installed;
 use crate::model::{Package, PackageKind};
 
@@ -33,8 +33,10 @@ impl Extractor for Portage {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let Some((category, name, version)) = package(file.path()) else { return Ok(Vec::new()) };
         let package = Package::new(PackageKind::Portage, format!("{category}/{name}"), version);
-        let files = lines(file.whole()?).filter_map(installed).map(|path| path_hash(&text(path))).collect();
-        Ok(vec![Fact::Database { kind: PackageKind::Portage, packages: vec![Installed { package, files }] }])
+        let mut owned = Files::new();
+        let files = owned.hashes(lines(file.whole()?).filter_map(installed));
+        let database = Fact::Database { kind: PackageKind::Portage, packages: vec![Installed { package, files }] };
+        Ok([database].into_iter().chain(owned.note()).collect())
     }
 }
 
@@ -62,6 +64,7 @@ fn installed(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::super::extract_bytes;
     use super::*;
+    use crate::image::overlay::path_hash;
 
     #[test]
     fn names_come_from_folders() {

@@ -59,6 +59,11 @@ impl Extractor for Python {
         }
     }
 
+    fn reads_alike(&self, path: &str, other: &str) -> bool {
+        let is_metadata = |path: &str| path.ends_with(METADATA);
+        is_metadata(path) && is_metadata(other)
+    }
+
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_archive = file.path().ends_with(".egg");
         let is_url = file.path().ends_with(DIRECT_URL);

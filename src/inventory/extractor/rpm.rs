@@ -8,6 +8,7 @@ mod header;
 mod manifest;
 mod ndb;
 
+use super::files::Files;
 use super::sqlite::{self, Broken};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
@@ -85,7 +86,7 @@ impl Extractor for WithLog<'_> {
 }
 
 fn database(data: &[u8]) -> Result<Vec<Fact>, ExtractError> {
-    let mut found = Found { packages: Vec::new(), malformed: 0, is_full: false, left: data.len() };
+    let mut found = Found { packages: Vec::new(), malformed: 0, is_full: false, left: data.len(), files: Files::new() };
     let read = if sqlite::is_sqlite(data) {
         // hnum, which is the row's number, and blob
         sqlite::rows(data, "Packages", &mut |row| sqlite::column(row, 1).is_none_or(|blob| found.header(blob)))
@@ -106,6 +107,7 @@ struct Found {
     is_full: bool,
     /// Bytes that headers may still take. In a sound file they do not overlap.
     left: usize,
+    files: Files,
 }
 
 impl Found {
@@ -116,7 +118,7 @@ impl Found {
             return false;
         };
         self.left = left;
-        match header::read(blob) {
+        match header::read(blob, &mut self.files) {
             Some(Some(_)) if self.packages.len() == MOST_PACKAGES => self.is_full = true,
             Some(Some(installed)) => self.packages.push(installed),
             Some(None) => {}
@@ -139,6 +141,7 @@ impl Found {
         if self.is_full {
             facts.push(too_many_packages());
         }
+        facts.extend(self.files.note());
         Ok(facts)
     }
 }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::super::fact::Fact;
 use super::VisibleFile;
+use crate::image::Overlay;
 use crate::image::overlay::path_hash;
 use crate::model::PackageKind;
 
-/// Directories that merged-`/usr` systems have as links to those below `usr/`: packages may list either path.
+/// Directories that merged systems have as links to others (`bin` to `usr/bin`, `usr/sbin` to `bin`): packages may list
+/// files under either path. Those of layers that were not read are taken to lead to `usr/`.
 const MERGED: &[&str] = &["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
 
 /// Package managers that keep the files of a package apart from its description.
@@ -19,12 +21,20 @@ pub(super) struct Owners {
     /// `name version`.
     owners: Vec<String>,
     files: HashMap<u64, usize>,
+    /// Directories (`usr/bin/`), and a link that leads there (`usr/sbin/`).
+    links: Vec<(String, String)>,
 }
 
 impl Owners {
-    pub(super) fn of(files: &[VisibleFile<'_, '_>]) -> Self {
+    pub(super) fn of(files: &[VisibleFile<'_, '_>], overlay: &Overlay) -> Self {
         let facts = || files.iter().flat_map(|file| &file.facts.facts);
-        let mut owners = Self { owners: Vec::new(), files: HashMap::new() };
+        let is_merged = |path: &str| {
+            let name = path.strip_prefix("usr/").unwrap_or(path);
+            MERGED.iter().any(|directory| directory.strip_suffix('/') == Some(name))
+        };
+        let links = overlay.symlinks().filter(|(path, _)| is_merged(path));
+        let links = links.map(|(path, _)| (overlay.resolve(path) + "/", format!("{path}/"))).collect();
+        let mut owners = Self { owners: Vec::new(), files: HashMap::new(), links };
         // Versions of packages whose file lists have none.
         let mut versions: HashMap<(&str, Option<&str>), &str> = HashMap::new();
         for fact in facts() {
@@ -59,7 +69,7 @@ impl Owners {
         }
     }
 
-    /// The owner of a visible file, under either of its paths on a merged-`/usr` system.
+    /// The owner of a visible file, under any of its paths on a merged system.
     pub(super) fn owner(&self, path: &str) -> Option<&str> {
         if self.files.is_empty() {
             return None;
@@ -69,7 +79,12 @@ impl Owners {
             None => MERGED.iter().any(|directory| path.starts_with(directory)).then(|| format!("usr/{path}").into()),
         };
         let owner = |path: &str| self.files.get(&path_hash(path));
-        let index = owner(path).or_else(|| owner(&other?))?;
+        let linked = || {
+            let others =
+                self.links.iter().filter_map(|(directory, link)| Some((link, path.strip_prefix(&**directory)?)));
+            others.map(|(link, rest)| format!("{link}{rest}")).find_map(|path| owner(&path))
+        };
+        let index = owner(path).or_else(|| owner(&other?)).or_else(linked)?;
         self.owners.get(*index).map(String::as_str)
     }
 }

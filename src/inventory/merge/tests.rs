@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::*;
 use crate::image::LayerTree;
 use crate::inventory::extractor::extract_bytes;
+use crate::inventory::layer::Targets;
 
 /// A layer of files, each with what its extractor says.
 fn layer(files: &[(&str, &str)]) -> LayerFacts {
@@ -87,6 +88,19 @@ fn packages_know_their_owner_on_merged_usr_systems_too() {
         let expected = if owned { "six 1.16.0 @0 (python3-six 1.16.0-4)" } else { "six 1.16.0 @0" };
         assert_eq!(rows(&layers)[1], expected, "{list}: {listed}");
     }
+}
+
+/// `usr/sbin` is a link to `bin` in newer releases of Fedora; packages list files as they were before.
+#[test]
+fn owners_are_found_through_the_links_between_directories_of_programs() {
+    let mut system = layer(&[
+        ("var/lib/dpkg/status", &deb(&[("p", "1")])),
+        ("var/lib/dpkg/info/p.list", "/usr/sbin/tool.jar\n/usr/lib64/node_modules/x/package.json\n"),
+        ("usr/lib/node_modules/x/package.json", r#"{"name":"x","version":"1.0.0"}"#),
+    ]);
+    system.tree.symlinks = vec![("usr/sbin".into(), "bin".into()), ("usr/lib64".into(), "/usr/lib".into())];
+    let rows = rows(&[system]);
+    assert!(rows.iter().any(|row| row.contains('x') && row.contains("(p 1)")), "{rows:?}");
 }
 
 #[test]

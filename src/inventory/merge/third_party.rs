@@ -3,30 +3,33 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Package, PackageKind};
+use crate::model::{Distribution, Package, PackageKind};
 
-/// How the names begin under which distributions sign their rpm packages.
-const RPM_VENDORS: &[&str] = &[
-    "Red Hat",
-    "CentOS",
-    "Fedora Project",
-    "AlmaLinux",
-    "Rocky",
-    "Oracle America",
-    "Amazon",
-    "SUSE",
-    "openSUSE",
-    "Microsoft",
-    "VMware",
-    "Broadcom",
-    "Scientific Linux",
-    "openEuler",
-    "Mageia",
-    "Alibaba",
-    "TencentOS",
-    "CloudLinux",
-    "Kylin",
+/// How the names begin under which distributions sign their rpm packages, by the `ID` of their `os-release`. One that has
+/// no row may use any of them: nobody knows which it rebuilds.
+const RPM_VENDORS: &[(&[&str], &[&str])] = &[
+    (&["rhel"], &["Red Hat"]),
+    (&["centos"], &["CentOS", "Red Hat"]),
+    (&["fedora"], &["Fedora Project"]),
+    (&["almalinux"], &["AlmaLinux"]),
+    (&["rocky"], &["Rocky"]),
+    (&["ol"], &["Oracle America"]),
+    (&["amzn"], &["Amazon"]),
+    (&["sles", "sled", "sle-micro", "sl-micro"], &["SUSE"]),
+    (&["opensuse", "opensuse-leap", "opensuse-leap-micro", "opensuse-tumbleweed"], &["openSUSE", "SUSE"]),
+    (&["mariner", "azurelinux"], &["Microsoft"]),
+    (&["photon"], &["VMware", "Broadcom"]),
+    (&["scientific"], &["Scientific Linux"]),
+    (&["openEuler"], &["openEuler"]),
+    (&["mageia"], &["Mageia"]),
+    (&["alinux"], &["Alibaba"]),
+    (&["tencentos"], &["TencentOS"]),
+    (&["cloudlinux"], &["CloudLinux", "AlmaLinux"]),
+    (&["kylin"], &["Kylin"]),
 ];
+
+/// What `makepkg` writes as the packager of a package that somebody built at home.
+const NO_PACKAGER: &str = "Unknown Packager";
 
 /// Parts of `Maintainer` by which vendors' own Debian packages are known.
 const DEB_MAINTAINERS: &[&str] = &[
@@ -68,12 +71,23 @@ const DEB_VERSIONS: &[&str] = &[".pgdg", "nodesource", "deb.sury.org", "~ppa"];
 
 /// Tells third-party packages from the distribution's own.
 pub(in crate::inventory) struct Judge<'a> {
+    /// How the vendors' names begin under which the image's distribution signs.
+    vendors: Vec<&'static str>,
     /// The vendor of most rpm packages is the distribution, also of one that no list knows.
     usual_vendor: Option<&'a str>,
 }
 
 impl<'a> Judge<'a> {
-    pub(in crate::inventory) fn of(packages: impl Iterator<Item = &'a Package>) -> Self {
+    pub(in crate::inventory) fn of(
+        distribution: Option<&Distribution>,
+        packages: impl Iterator<Item = &'a Package>,
+    ) -> Self {
+        let id = distribution.map_or("", |distribution| &distribution.id);
+        let own = RPM_VENDORS.iter().find(|(ids, _)| ids.contains(&id));
+        let vendors = match own {
+            Some((_, vendors)) => vendors.to_vec(),
+            None => RPM_VENDORS.iter().flat_map(|(_, vendors)| vendors.iter().copied()).collect(),
+        };
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for package in packages.filter(|package| package.kind == PackageKind::Rpm) {
             if let Some(vendor) = &package.vendor {
@@ -81,14 +95,14 @@ impl<'a> Judge<'a> {
             }
         }
         let usual_vendor = counts.into_iter().max_by_key(|&(vendor, count)| (count, vendor)).map(|(vendor, _)| vendor);
-        Self { usual_vendor }
+        Self { vendors, usual_vendor }
     }
 
     pub(in crate::inventory) fn is_third_party(&self, package: &Package) -> bool {
         let Some(vendor) = package.vendor.as_deref() else { return false };
         match package.kind {
             PackageKind::Rpm => {
-                self.usual_vendor != Some(vendor) && !RPM_VENDORS.iter().any(|known| vendor.starts_with(known))
+                self.usual_vendor != Some(vendor) && !self.vendors.iter().any(|known| vendor.starts_with(known))
             }
             PackageKind::Deb => {
                 let maintainer = vendor.to_ascii_lowercase();
@@ -96,6 +110,7 @@ impl<'a> Judge<'a> {
                 DEB_VERSIONS.iter().any(|mark| package.version.contains(mark))
                     || !is_of_the_distribution && DEB_MAINTAINERS.iter().any(|known| maintainer.contains(known))
             }
+            PackageKind::Alpm => vendor == NO_PACKAGER,
             _ => false,
         }
     }
@@ -111,22 +126,31 @@ mod tests {
 
     #[test]
     fn knows_whose_packages_are_whose() {
-        let (deb, rpm, apk) = (PackageKind::Deb, PackageKind::Rpm, PackageKind::Apk);
+        let (deb, rpm, apk, alpm) = (PackageKind::Deb, PackageKind::Rpm, PackageKind::Apk, PackageKind::Alpm);
         let usual: Vec<_> = (0..3).map(|_| package(rpm, "Nobody's Linux", "1")).collect();
-        let judge = Judge::of(usual.iter());
-        for (kind, vendor, version, expected) in [
-            (deb, "Docker <support@docker.com>", "5:26.0.0-1~debian.12~bookworm", true),
-            (deb, "Debian GCC Maintainers <debian-gcc@lists.debian.org>", "12.2.0-14", false),
-            (deb, "Debian PostgreSQL Maintainers <x@lists.debian.org>", "16.2-1.pgdg120+2", true),
-            (deb, "Somebody <somebody@example.org>", "1", false),
-            (rpm, "Red Hat, Inc.", "1", false),
-            (rpm, "AlmaLinux", "1", false),
-            (rpm, "Nobody's Linux", "1", false),
-            (rpm, "Docker <support@docker.com>", "1", true),
-            (apk, "Docker <support@docker.com>", "1", false),
+        for (id, kind, vendor, version, expected) in [
+            ("debian", deb, "Docker <support@docker.com>", "5:26.0.0-1~debian.12~bookworm", true),
+            ("debian", deb, "Debian GCC Maintainers <debian-gcc@lists.debian.org>", "12.2.0-14", false),
+            ("debian", deb, "Debian PostgreSQL Maintainers <x@lists.debian.org>", "16.2-1.pgdg120+2", true),
+            ("debian", deb, "Somebody <somebody@example.org>", "1", false),
+            ("rhel", rpm, "Red Hat, Inc.", "1", false),
+            ("rhel", rpm, "Microsoft Corporation", "1", true),
+            ("rhel", rpm, "Fedora Project", "1", true),
+            ("azurelinux", rpm, "Microsoft Corporation", "1", false),
+            ("fedora", rpm, "Fedora Project", "1", false),
+            ("almalinux", rpm, "AlmaLinux", "1", false),
+            ("nobodys", rpm, "Nobody's Linux", "1", false),
+            ("nobodys", rpm, "Red Hat, Inc.", "1", false),
+            ("nobodys", rpm, "Docker <support@docker.com>", "1", true),
+            ("alpine", apk, "Docker <support@docker.com>", "1", false),
+            ("arch", alpm, "Unknown Packager", "1", true),
+            ("arch", alpm, "Somebody <somebody@archlinux.org>", "1", false),
         ] {
-            assert_eq!(judge.is_third_party(&package(kind, vendor, version)), expected, "{vendor} {version}");
+            let distribution = Distribution { id: id.to_owned(), ..Distribution::default() };
+            let judge = Judge::of(Some(&distribution), usual.iter());
+            assert_eq!(judge.is_third_party(&package(kind, vendor, version)), expected, "{id} {vendor} {version}");
         }
+        let judge = Judge::of(None, usual.iter());
         assert!(!judge.is_third_party(&Package::new(rpm, "p", "1")));
     }
 }

@@ -4,6 +4,8 @@
 
 mod table;
 
+use std::ptr;
+
 use memchr::memmem;
 
 use super::Fact;
@@ -61,6 +63,16 @@ fn named(file: &str) -> impl Iterator<Item = &'static Program> {
 /// Whether a file of this name may be a program or a library of the table.
 pub(super) fn is_known(file: &str) -> bool {
     named(file).next().is_some()
+}
+
+/// Whether the same is looked for in files of these names.
+pub(super) fn are_alike(file: &str, other: &str) -> bool {
+    let takes_names = |program: &Program| program.forms.iter().any(|form| matches!(form, Form::Own(_)));
+    let is_same = |(one, other): (&Program, &Program)| ptr::eq(one, other) && !takes_names(one);
+    file == other
+        || is_library(file) == is_library(other)
+            && named(file).count() == named(other).count()
+            && named(file).zip(named(other)).all(is_same)
 }
 
 /// Whether a file of this name is a library that is looked at, although libraries carry nothing else.

@@ -2,15 +2,15 @@
 //! big-endian. Format: rpm's "RPM v4 package format", section "header structure".
 
 use super::super::bytes::{position, slice, u32_be};
+use super::super::files::Files;
 use super::super::text::stated;
-use crate::image::overlay::path_hash;
 use crate::inventory::fact::Installed;
 use crate::model::{Package, PackageKind, SourcePackage};
 
 /// Index entries and bytes of data that rpm itself accepts.
 const MOST_ENTRIES: usize = 65_535;
 const MOST_DATA: usize = 256 << 20;
-/// Files of one package that are kept; the largest real packages have about 100,000.
+/// Files of one package; the largest real packages have about 100,000.
 const MOST_FILES: usize = 500_000;
 
 const NAME: u32 = 1000;
@@ -33,7 +33,7 @@ const STRING_ARRAY: u32 = 8;
 const I18N_STRING: u32 = 9;
 
 /// The package of a header. `None` is malformed, `Some(None)` an imported key, which is stored like a package.
-pub(super) fn read(blob: &[u8]) -> Option<Option<Installed>> {
+pub(super) fn read(blob: &[u8], owned: &mut Files) -> Option<Option<Installed>> {
     let header = Header::parse(blob)?;
     let name = header.string(NAME)?;
     if name == "gpg-pubkey" {
@@ -52,7 +52,7 @@ pub(super) fn read(blob: &[u8]) -> Option<Option<Installed>> {
         module: header.string(MODULARITY_LABEL),
         ..Package::new(PackageKind::Rpm, name, version)
     };
-    Some(Some(Installed { package, files: header.files() }))
+    Some(Some(Installed { package, files: header.files(owned) }))
 }
 
 /// `openssl-3.0.7-24.el9.src.rpm`: name, version and release; the epoch is not in it.
@@ -108,25 +108,15 @@ impl<'a> Header<'a> {
 
     /// The files as hashes of their paths: stored as base names with indexes into directory names, or in very old
     /// packages as whole paths.
-    fn files(&self) -> Vec<u64> {
-        let hash = |path: &[u8]| path_hash(&String::from_utf8_lossy(path.strip_prefix(b"/").unwrap_or(path)));
+    fn files(&self, owned: &mut Files) -> Vec<u64> {
         let (Some(names), Some(indexes), Some(directories)) =
             (self.strings(BASE_NAMES), self.numbers(DIRECTORY_INDEXES), self.strings(DIRECTORY_NAMES))
         else {
-            return self.strings(OLD_FILE_NAMES).into_iter().flatten().take(MOST_FILES).map(hash).collect();
+            return owned.hashes(self.strings(OLD_FILE_NAMES).into_iter().flatten());
         };
         let directories: Vec<&[u8]> = directories.take(MOST_FILES).collect();
-        let mut path = Vec::new();
-        names
-            .zip(indexes)
-            .take(MOST_FILES)
-            .filter_map(|(name, index)| {
-                path.clear();
-                path.extend_from_slice(directories.get(position(index))?);
-                path.extend_from_slice(name);
-                Some(hash(&path))
-            })
-            .collect()
+        let paths = names.zip(indexes).take(MOST_FILES);
+        paths.filter_map(|(name, index)| owned.hash(&[directories.get(position(index))?, name])).collect()
     }
 }
 

@@ -11,17 +11,31 @@ pub(super) const PATH: &str = "var/lib/rpmmanifest/container-manifest-2";
 
 pub(super) fn read(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     let mut packages = Vec::new();
+    let mut notes = Vec::new();
+    let (mut malformed, mut first) = (0_usize, 0);
     for (index, line) in lines(content).enumerate().filter(|(_, line)| !line.is_empty()) {
         if packages.len() == MOST_PACKAGES {
-            return Ok(vec![Fact::Database { kind: PackageKind::Rpm, packages }, too_many_packages()]);
+            notes.push(too_many_packages());
+            break;
         }
-        let package =
-            package(line).ok_or_else(|| ExtractError::malformed(format!("line {} is malformed", index + 1)))?;
-        if package.name != "gpg-pubkey" {
-            packages.push(Installed { package, files: Vec::new() });
+        match package(line) {
+            Some(package) if package.name == "gpg-pubkey" => {}
+            Some(package) => packages.push(Installed { package, files: Vec::new() }),
+            None => {
+                first = if malformed == 0 { index + 1 } else { first };
+                malformed += 1;
+            }
         }
     }
-    Ok(vec![Fact::Database { kind: PackageKind::Rpm, packages }])
+    if malformed > 0 {
+        notes.push(Fact::Incomplete(format!("{malformed} of its lines are malformed, the first is line {first}")));
+    }
+    if packages.is_empty() && malformed > 0 {
+        return Err(ExtractError::malformed(format!("line {first} is malformed, and no other names a package")));
+    }
+    let mut facts = vec![Fact::Database { kind: PackageKind::Rpm, packages }];
+    facts.append(&mut notes);
+    Ok(facts)
 }
 
 fn package(line: &[u8]) -> Option<Package> {

@@ -1,0 +1,78 @@
+//! What hard links show: whether the facts of a file hold under another name of it, and which files have to be read once
+//! more because they do not.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::super::extractor::extractor_for;
+use super::super::fact::FileFacts;
+use super::super::layer::{LayerFacts, Reread, Targets};
+use crate::image::{Entry, Overlay};
+use crate::model::GapKind;
+
+/// Bytes that facts may take which are seen under other names too, once for each: one small file can have very many.
+const MOST_LINKED: usize = 64 << 20;
+
+static TOO_MUCH: LazyLock<FileFacts> = LazyLock::new(|| {
+    let reason = "too much is seen through hard links; this one was left out".to_owned();
+    FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
+});
+
+/// Whether what was read at one path holds for the same file at another one: the path decides what reads a file, and with
+/// some extractors what they say.
+fn is_alike(path: &str, at: &str) -> bool {
+    if path == at {
+        return true;
+    }
+    // By its mode, what was read under the one name would be under the other.
+    let extractor = |path| extractor_for(&Entry { path, size: 0, mode: 0o755 });
+    match (extractor(path), extractor(at)) {
+        (Some(own), Some(of_target)) => own.name() == of_target.name() && own.reads_alike(path, at),
+        _ => false,
+    }
+}
+
+/// The targets of hard links that are visible under a path which extractors want, and whose facts do not hold there, by
+/// layer. Also those that only lower layers show: they tell since when a package is there.
+pub(in crate::inventory) fn missing_targets(layers: &[LayerFacts]) -> BTreeMap<usize, Targets> {
+    let mut missing: BTreeMap<usize, Targets> = BTreeMap::new();
+    if layers.iter().all(|layer| layer.tree.hard_links.is_empty()) {
+        return missing;
+    }
+    let mut overlay = Overlay::new();
+    for (index, layer) in layers.iter().enumerate() {
+        overlay.apply(index, &layer.tree);
+        for (path, source, at) in overlay.visible() {
+            let is_read = |layer: &LayerFacts| layer.files.contains_key(at) && is_alike(path, at);
+            if layers.get(source).is_some_and(|layer| !is_read(layer)) {
+                missing.entry(source).or_default().entry(at.to_owned()).or_default().insert(path.to_owned());
+            }
+        }
+    }
+    missing
+}
+
+/// What visible files say, asked for one after the other.
+pub(super) struct Links<'f> {
+    layers: &'f [LayerFacts],
+    reread: &'f Reread,
+    left: usize,
+}
+
+impl<'f> Links<'f> {
+    pub(super) fn new(layers: &'f [LayerFacts], reread: &'f Reread) -> Self {
+        Self { layers, reread, left: MOST_LINKED }
+    }
+
+    /// What the file at `path` says, whose content lies in a layer at `at`.
+    pub(super) fn facts(&mut self, path: &str, layer: usize, at: &str) -> Option<&'f FileFacts> {
+        let facts = self.layers.get(layer)?.files.get(at).filter(|_| is_alike(path, at));
+        let facts = facts.or_else(|| self.reread.linked.get(&(layer, at.to_owned(), path.to_owned())))?;
+        if path == at || facts.facts.is_empty() {
+            return Some(facts);
+        }
+        // Weighing takes time too: once there was too much, it is.
+        self.left = if self.left == 0 { 0 } else { self.left.saturating_sub(facts.weight()) };
+        Some(if self.left == 0 { &TOO_MUCH } else { facts })
+    }
+}
