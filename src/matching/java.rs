@@ -17,19 +17,26 @@ pub(super) fn subjects<'a>(
         return Ok(own);
     }
     let Some(subject) = own.first().copied() else { return Ok(own) };
-    let names = shard.names_of_artifact(&package.name)?;
+    let mut names: Vec<&str> = Vec::new();
+    for artifact in artifacts(package) {
+        names.extend(shard.names_of_artifact(artifact)?.iter().map(String::as_str));
+    }
     let named = |wanted: Fit| {
-        let names = names.iter().filter(move |name| fit(group(name), &package.namespaces) == wanted);
-        names.map(move |name| Subject { name, is_guess: wanted == Fit::Perhaps, ..subject }).collect::<Vec<_>>()
+        let names = names.iter().copied().filter(|name| fit(group(name), &package.namespaces) == wanted);
+        names.map(|name| Subject { name, is_guess: wanted == Fit::Perhaps, ..subject }).collect::<Vec<_>>()
     };
     let confirmed = named(Fit::Yes);
     let found = if confirmed.is_empty() { named(Fit::Perhaps) } else { confirmed };
     Ok(if found.is_empty() { own } else { found })
 }
 
-/// The artifact in a name.
-pub(super) fn artifact(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
+/// The artifacts that a package of Java's may be: the one in its name, and without a group those in the names of bundles
+/// such as `org.apache.tomcat-catalina`, whose archive is called `catalina.jar`. Names of classes' packages have no hyphen.
+pub(super) fn artifacts(package: &Package) -> impl Iterator<Item = &str> {
+    let own = package.name.split_once(':').map_or(package.name.as_str(), |(_, artifact)| artifact);
+    let bundles = package.namespaces.iter().filter(|_| !package.name.contains(':'));
+    let of_bundles = bundles.filter_map(|name| name.rsplit('.').next()).filter(|name| name.contains('-'));
+    std::iter::once(own).chain(of_bundles.filter(move |artifact| *artifact != own))
 }
 
 fn group(name: &str) -> &str {

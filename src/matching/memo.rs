@@ -275,9 +275,14 @@ fn units<'a>(inventory: &'a Inventory, indexes: &[usize]) -> Vec<Vec<(usize, &'a
     for &index in indexes {
         let Some(package) = inventory.packages.get(index) else { continue };
         let mut own = None;
-        for subject in distribution::subjects(package, inventory.distribution.as_ref()) {
-            // Java's archives that do not say their group are looked up under several.
-            let name = if package.kind == PackageKind::Maven { java::artifact(subject.name) } else { subject.name };
+        // Java's archives that do not say their group are looked up under several.
+        let names: Vec<&str> = if package.kind == PackageKind::Maven {
+            java::artifacts(package).collect()
+        } else {
+            let subjects = distribution::subjects(package, inventory.distribution.as_ref());
+            subjects.iter().map(|subject| subject.name).collect()
+        };
+        for name in names {
             let number = *numbers.entry((package.kind, name)).or_insert_with(|| {
                 parents.push(parents.len());
                 parents.len() - 1
