@@ -11,6 +11,7 @@ mod decide;
 mod distribution;
 mod explain;
 mod identity;
+mod java;
 mod judge;
 mod memo;
 mod suppress;
@@ -239,11 +240,11 @@ fn judge_packages(
 
 /// The packages that records name, with these, in the order of the inventory. Records are read in the order of the
 /// shard's keys: what lies together is read together, and binaries of one source share what was read.
-fn groups<'a>(inventory: &'a Inventory, shard: &Shard, indexes: &[usize]) -> Result<Vec<Group<'a>>, DatabaseError> {
+fn groups<'a>(inventory: &'a Inventory, shard: &'a Shard, indexes: &[usize]) -> Result<Vec<Group<'a>>, DatabaseError> {
     let mut candidates = Vec::with_capacity(indexes.len());
     for &index in indexes {
         let Some(package) = inventory.packages.get(index) else { continue };
-        for subject in distribution::subjects(package, inventory.distribution.as_ref()) {
+        for subject in java::subjects(package, inventory.distribution.as_ref(), shard)? {
             candidates.push((lookup_key(package.kind, subject.name), index, subject));
         }
     }

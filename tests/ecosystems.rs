@@ -645,7 +645,17 @@ fn archives() -> Vec<Form> {
     ));
     let nothing = zip(&[("a.class", b"\xca\xfe\xba\xbe")], false);
     let by_name = &["maven commons-lang 2.6 (file-name)"];
-    forms.push(form("file name", "java", file("app/commons-lang-2.6.jar", nothing), by_name));
+    forms.push(form("file name", "java", file("app/commons-lang-2.6.jar", &nothing), by_name));
+    forms.push(form(
+        "an ending in capitals",
+        "java",
+        file("app/COMMONS-LANG-2.6.JAR", &nothing),
+        &["maven COMMONS-LANG 2.6 (file-name)"],
+    ));
+    let bill = br#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"purl":"pkg:maven/org.x/y@1.2"},{"purl":"pkg:maven/org.x/z@3"}]}"#;
+    let app = zip(&[("META-INF/sbom/application.cdx.json", bill), ("BOOT-INF/lib/y-1.2.jar", &nothing)], false);
+    let found = &["maven org.x:y 1.2 (sbom)", "maven org.x:z 3 (sbom)"];
+    forms.push(form("an application with a bill of materials", "java", file("app/app.jar", app), found));
     forms
 }
 

@@ -5,6 +5,8 @@ mod program;
 
 #[path = "matching/errata.rs"]
 mod errata;
+#[path = "matching/java.rs"]
+mod java;
 #[path = "matching/rpm.rs"]
 mod rpm;
 #[path = "matching/suppressed.rs"]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -52,7 +52,11 @@ pub struct Shard {
     index: Arc<Stack>,
     path: Arc<Path>,
     date: Option<Timestamp>,
+    artifacts: Arc<OnceLock<Artifacts>>,
 }
+
+/// Names such as `group:artifact` by what stands behind the colon.
+type Artifacts = BTreeMap<String, Vec<String>>;
 
 /// A shard as `db status` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -209,7 +213,7 @@ impl Database {
         if index.header().name != *name {
             return Err(corrupt(format!("it is the shard `{}`", index.header().name)));
         }
-        let shard = Shard { index: Arc::new(index), path: path.into(), date: entry.newest };
+        let shard = Shard { index: Arc::new(index), path: path.into(), date: entry.newest, artifacts: Arc::default() };
         open.insert(name.clone(), shard.clone());
         Ok(Some(shard))
     }
@@ -282,6 +286,40 @@ impl Shard {
     /// The file is damaged.
     pub fn lookup(&self, key: &str) -> Result<Vec<Advisory>, DatabaseError> {
         Ok(self.value(Table::Records, key)?.unwrap_or_default())
+    }
+
+    /// The names that advisories have for Java's artifacts of this name, whatever the group, in order. The first one who asks
+    /// reads all records.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn names_of_artifact(&self, artifact: &str) -> Result<&[String], DatabaseError> {
+        let all = match self.artifacts.get() {
+            Some(all) => all,
+            None => {
+                let all = self.artifacts()?;
+                self.artifacts.get_or_init(|| all)
+            }
+        };
+        Ok(all.get(artifact).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    fn artifacts(&self) -> Result<Artifacts, DatabaseError> {
+        let mut all = Artifacts::new();
+        let read = self.index.each_file(|file| {
+            file.each(Table::Records, |key, _| {
+                if let Some((_, artifact)) = key.split_once(':') {
+                    all.entry(artifact.to_owned()).or_default().push(key.to_owned());
+                }
+                Ok::<(), IndexError>(())
+            })
+        });
+        read.map_err(|error| DatabaseError::Corrupt { path: self.path.to_path_buf(), reason: error.to_string() })?;
+        for names in all.values_mut() {
+            names.sort_unstable();
+            names.dedup();
+        }
+        Ok(all)
     }
 
     /// What people read about an advisory.

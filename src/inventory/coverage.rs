@@ -44,6 +44,10 @@ const NOT_READ: &[(&str, &str)] = &[
         "of documents that lie in images: package URLs of the kinds `generic`, `docker` and `dhi`, SPDX as RDF and YAML",
         "a name without an ecosystem, the image's own name, and a kind of which no feed that is read speaks; forms that no tool writes into images",
     ),
+    (
+        "of Java archives: bills of materials in those that lie in others (`**/*.jar!/META-INF/sbom/*`)",
+        "a library's names what it was built with, which is not in it; what an application holds, its own names",
+    ),
     ("kernel modules", "a container runs its host's kernel"),
     ("models (GGUF, safetensors), secrets, configuration errors", "another tool's duty"),
     (

@@ -25,6 +25,9 @@ use ownership::Owners;
 /// Gaps about files that are reported one by one; the others are counted.
 const MOST_FILE_GAPS: usize = 1000;
 
+/// Namespaces of one package; an archive has fewer.
+const MOST_NAMESPACES: usize = 32;
+
 /// The part of an inventory that comes from facts.
 pub(super) struct Merged {
     pub(super) distribution: Option<Distribution>,
@@ -155,6 +158,7 @@ fn packages(
             });
             // Of several places the one that says most surely what it is.
             known.known_by = known.known_by.min(package.known_by);
+            unite(&mut known.namespaces, &package.namespaces);
             locations.insert(location);
         }
     }
@@ -162,6 +166,17 @@ fn packages(
         .into_values()
         .map(|(package, locations)| Package { locations: locations.into_iter().collect(), ..package })
         .collect()
+}
+
+/// Of several places all that they say of where their code lies, as far as it is not much.
+fn unite(known: &mut Vec<String>, more: &[String]) {
+    for name in more {
+        if let Err(at) = known.binary_search(name)
+            && known.len() < MOST_NAMESPACES
+        {
+            known.insert(at, name.clone());
+        }
+    }
 }
 
 /// Licences of Debian's packages, which lie apart; packages of one source may share a file by a symbolic link.

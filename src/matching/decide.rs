@@ -379,7 +379,8 @@ mod tests {
         Advisory { ranges: vec![Range { events: events.iter().map(event).collect() }], ..record(id, &[], &[], feed) }
     }
 
-    const SUBJECT: Subject<'static> = Subject { name: "p", version: "1.0", scheme: Scheme::Semver, is_source: false };
+    const SUBJECT: Subject<'static> =
+        Subject { name: "p", version: "1.0", scheme: Scheme::Semver, is_source: false, is_guess: false };
 
     fn judgements(records: &[Advisory]) -> Vec<Judgement<'_>> {
         let package = Package::new(PackageKind::Npm, "p", "1.0");

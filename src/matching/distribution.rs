@@ -15,6 +15,8 @@ pub(super) struct Subject<'a> {
     pub(super) scheme: Scheme,
     /// Whether it is the source package, not what is installed under its own name.
     pub(super) is_source: bool,
+    /// Whether nothing confirms that the name is the package's.
+    pub(super) is_guess: bool,
 }
 
 /// Distributions of rpm packages whose advisories name source packages (some of their feeds name binaries too).
@@ -34,7 +36,7 @@ pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribut
     if scheme == Scheme::Rpm && distribution.is_some_and(|distribution| distribution.id == "centos") {
         scheme = Scheme::RpmRebuild;
     }
-    let binary = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
+    let binary = Subject { name: &package.name, version: &package.version, scheme, is_source: false, is_guess: false };
     let source = package.source.as_ref().filter(|source| !source.name.is_empty());
     match (package.kind, source) {
         (PackageKind::Deb, Some(source)) => {
@@ -45,7 +47,7 @@ pub(super) fn subjects<'a>(package: &'a Package, distribution: Option<&Distribut
         (PackageKind::Rpm, Some(source)) if is_by_source(distribution) => {
             // Source packages are named without an epoch, which is no difference then.
             let scheme = Scheme::RpmSource;
-            let of_source = Subject { name: &source.name, version: &source.version, scheme, is_source: true };
+            let of_source = Subject { name: &source.name, version: &source.version, scheme, is_source: true, ..binary };
             if source.name == package.name { vec![binary] } else { vec![of_source, binary] }
         }
         // `18.17.1-2` is Bitnami's second build of 18.17.1, not what came before it.
@@ -304,7 +306,8 @@ mod tests {
             (PackageKind::Rpm, "2:1-1", "1-1", "1-2", "2:1-2", false),
         ] {
             let package = package(kind, "bin", installed, Some(("src", source)));
-            let subject = Subject { name: "src", version: source, scheme: Scheme::Deb, is_source: true };
+            let subject =
+                Subject { name: "src", version: source, scheme: Scheme::Deb, is_source: true, is_guess: false };
             let expected = (version.to_owned(), of_source.then(|| "src".to_owned()));
             assert_eq!(installed_fix(&package, &subject, fixed), expected, "{installed} {source} {fixed}");
         }

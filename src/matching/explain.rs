@@ -10,7 +10,7 @@ use crate::model::{
 
 use super::content_sets::{ContentSet, System};
 use super::judge::{self, Opinion};
-use super::{Matched, by_shard, decide, distribution, judge_all, links, reference};
+use super::{Matched, by_shard, decide, java, judge_all, links, reference};
 
 /// All that is known about one vulnerability in one image.
 #[derive(Debug)]
@@ -172,7 +172,7 @@ fn consult(
     let Some(package) = inventory.packages.get(index) else { return Ok(None) };
     let distribution = system.distribution;
     let mut found = Vec::new();
-    for subject in distribution::subjects(package, distribution) {
+    for subject in java::subjects(package, distribution, shard)? {
         found.push((subject, Rc::new(shard.lookup(&lookup_key(package.kind, subject.name))?)));
     }
     let judgements = judge_all(package, &found, system);

@@ -97,6 +97,12 @@ pub(super) fn judge<'a>(
         }),
     };
     judgement(match version::evaluate(subject.scheme, &record.ranges, &record.versions, subject.version) {
+        Verdict::Affected { comparison, .. } if subject.is_guess => Opinion::NotComparable {
+            reason: format!(
+                "the archive does not say its group, and nothing in it tells whether it is {}: {comparison}",
+                subject.name
+            ),
+        },
         Verdict::Affected { comparison, fixed } => {
             let comparison = match reservation() {
                 Some(reservation) => format!("{comparison}; {reservation}"),
@@ -264,7 +270,8 @@ mod tests {
 
     /// One word for the opinion.
     fn opinion(package: &Package, record: &Advisory, scheme: Scheme) -> &'static str {
-        let subject = Subject { name: &package.name, version: &package.version, scheme, is_source: false };
+        let subject =
+            Subject { name: &package.name, version: &package.version, scheme, is_source: false, is_guess: false };
         match judge(record, std::slice::from_ref(record), package, subject, &System::default()).opinion {
             Opinion::Affected { .. } => "affected",
             Opinion::NotAffected => "not affected",

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Judged, distribution};
-use crate::model::{Distribution, Finding, Gap, Inventory, Package, ShardName, Suppressed};
+use super::{Judged, distribution, java};
+use crate::model::{Distribution, Finding, Gap, Inventory, Package, PackageKind, ShardName, Suppressed};
 
 /// A memory of bounded size, for one database. Threads may share it.
 #[derive(Debug)]
@@ -201,6 +201,7 @@ impl Unit {
                 + one.version.len()
                 + source
                 + others.map(long).iter().sum::<usize>()
+                + one.namespaces.iter().map(|name| EACH + name.len()).sum::<usize>()
         };
         let packages: usize = self.packages.iter().map(package).sum();
         let explained: usize = self.doubtful.iter().map(|(_, one)| one.explanation.len()).sum();
@@ -245,6 +246,7 @@ fn is_same(one: &Package, other: &Package) -> bool {
         third_party,
         owned_by,
         origin,
+        namespaces,
         known_by,
         locations: _,
     } = one;
@@ -259,6 +261,7 @@ fn is_same(one: &Package, other: &Package) -> bool {
         && *third_party == other.third_party
         && *owned_by == other.owned_by
         && *origin == other.origin
+        && *namespaces == other.namespaces
         && *known_by == other.known_by
 }
 
@@ -272,8 +275,15 @@ fn units<'a>(inventory: &'a Inventory, indexes: &[usize]) -> Vec<Vec<(usize, &'a
     for &index in indexes {
         let Some(package) = inventory.packages.get(index) else { continue };
         let mut own = None;
-        for subject in distribution::subjects(package, inventory.distribution.as_ref()) {
-            let number = *numbers.entry((package.kind, subject.name)).or_insert_with(|| {
+        // Java's archives that do not say their group are looked up under several.
+        let names: Vec<&str> = if package.kind == PackageKind::Maven {
+            java::artifacts(package).collect()
+        } else {
+            let subjects = distribution::subjects(package, inventory.distribution.as_ref());
+            subjects.iter().map(|subject| subject.name).collect()
+        };
+        for name in names {
+            let number = *numbers.entry((package.kind, name)).or_insert_with(|| {
                 parents.push(parents.len());
                 parents.len() - 1
             });

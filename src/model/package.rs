@@ -43,6 +43,10 @@ pub struct Package {
     /// address. It may then be another program than the one that has its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// Where the code of a Java archive lies that does not say its group: the packages of its classes, and the names of its
+    /// bundle and module. They tell which advisories are about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
     /// How it is known, where that is not its own or its package manager's word; what is found in it is to be judged with that
     /// in mind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,6 +257,7 @@ impl Package {
             third_party: false,
             owned_by: None,
             origin: None,
+            namespaces: Vec::new(),
             known_by: None,
             locations: Vec::new(),
         }

@@ -149,6 +149,7 @@ impl Component {
             third_party: self.property("plimsoll:third-party") == Some("true"),
             owned_by: owned("plimsoll:owned-by"),
             origin: owned("plimsoll:origin"),
+            namespaces: self.all("plimsoll:namespace").map(str::to_owned).collect(),
             known_by: self
                 .property("plimsoll:known-by")
                 .and_then(|label| KnownBy::ALL.into_iter().find(|known| known.label() == label)),

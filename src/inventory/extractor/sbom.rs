@@ -66,43 +66,56 @@ impl Extractor for Sbom {
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        ENDINGS.iter().any(|ending| entry.path.ends_with(ending))
+        is_document(entry.path)
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let limits = file.limits();
-        let content = file.whole()?.trim_ascii_start();
-        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        let purls = match content.first() {
-            Some(b'{') => None,
-            Some(b'<') => Some(in_xml(content, limits)?),
-            _ => Some(in_tags(content)),
-        };
-        // Files named `bom.json` need be no document.
-        if let Some(purls) = purls {
-            let is_too_long = purls.len() > MOST_PACKAGES;
-            let facts = purls.iter().filter_map(|purl| package(purl)).take(MOST_PACKAGES).map(Fact::Package);
-            return Ok(facts.chain(is_too_long.then(too_many_packages)).collect());
-        }
-        let document: Document = json(content, limits)?;
-        let mut found = Vec::new();
-        if document.cyclone_dx.as_deref() == Some("CycloneDX") {
-            let mut pending = document.components;
-            while let Some(component) = pending.pop() {
-                found.extend(component.purl.as_deref().and_then(package));
-                pending.extend(component.components);
-            }
-        } else if document.spdx.is_some() {
-            found.extend(document.packages.into_iter().filter_map(|described| {
-                let purl = described.references.iter().find(|reference| reference.kind == "purl")?;
-                let license = described.license.filter(|license| !matches!(license.as_str(), "NOASSERTION" | "NONE"));
-                Some(Package { licenses: license.into_iter().collect(), ..package(&purl.locator)? })
-            }));
-        }
-        let is_too_long = found.len() > MOST_PACKAGES;
-        let facts = found.into_iter().take(MOST_PACKAGES).map(Fact::Package);
-        Ok(facts.chain(is_too_long.then(too_many_packages)).collect())
+        facts(file.whole()?, limits)
     }
+}
+
+/// Whether a path has the name of a document.
+pub(super) fn is_document(path: &str) -> bool {
+    ENDINGS.iter().any(|ending| path.ends_with(ending))
+}
+
+/// What a document says.
+///
+/// # Errors
+/// It is of none of the forms.
+pub(super) fn facts(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
+    let content = content.trim_ascii_start();
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let purls = match content.first() {
+        Some(b'{') => None,
+        Some(b'<') => Some(in_xml(content, limits)?),
+        _ => Some(in_tags(content)),
+    };
+    // Files named `bom.json` need be no document.
+    if let Some(purls) = purls {
+        let is_too_long = purls.len() > MOST_PACKAGES;
+        let facts = purls.iter().filter_map(|purl| package(purl)).take(MOST_PACKAGES).map(Fact::Package);
+        return Ok(facts.chain(is_too_long.then(too_many_packages)).collect());
+    }
+    let document: Document = json(content, limits)?;
+    let mut found = Vec::new();
+    if document.cyclone_dx.as_deref() == Some("CycloneDX") {
+        let mut pending = document.components;
+        while let Some(component) = pending.pop() {
+            found.extend(component.purl.as_deref().and_then(package));
+            pending.extend(component.components);
+        }
+    } else if document.spdx.is_some() {
+        found.extend(document.packages.into_iter().filter_map(|described| {
+            let purl = described.references.iter().find(|reference| reference.kind == "purl")?;
+            let license = described.license.filter(|license| !matches!(license.as_str(), "NOASSERTION" | "NONE"));
+            Some(Package { licenses: license.into_iter().collect(), ..package(&purl.locator)? })
+        }));
+    }
+    let is_too_long = found.len() > MOST_PACKAGES;
+    let facts = found.into_iter().take(MOST_PACKAGES).map(Fact::Package);
+    Ok(facts.chain(is_too_long.then(too_many_packages)).collect())
 }
 
 /// The package URLs of components in CycloneDX's XML; none in another document.

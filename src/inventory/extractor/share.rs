@@ -9,6 +9,10 @@ pub(super) const SMALL: u64 = 12 << 20;
 const MOST: u64 = 48 << 20;
 
 static TURNS: Turns = Turns::new();
+/// Of what is unpacked out of a file, which may hold a share of its own meanwhile.
+static NESTED: Turns = Turns::new();
+/// Of whoever needs more than it has a share for. Nobody who has one waits for one of the others, so all come to their end.
+static ALL_NESTED: Turns = Turns::new();
 
 #[derive(Debug)]
 struct Turns {
@@ -36,7 +40,8 @@ struct Memory {
     touched: u64,
 }
 
-/// The right to hold a large file in memory, given back when dropped. Nobody may ask for one who has one.
+/// The right to hold a large file in memory, given back when dropped. Nobody may ask for one who has one of the same sort,
+/// or of a later one.
 #[derive(Debug)]
 pub(super) struct Share<'t> {
     turns: &'t Turns,
@@ -53,6 +58,16 @@ impl Share<'static> {
     /// The same for a file whose content is put elsewhere.
     pub(super) fn of(bytes: u64) -> Self {
         TURNS.take(bytes, false)
+    }
+
+    /// The same for what is unpacked out of a file.
+    pub(super) fn of_nested(bytes: u64) -> Self {
+        NESTED.take(bytes, false)
+    }
+
+    /// Waits until nobody else unpacks more than was foreseen.
+    pub(super) fn of_all_nested() -> Self {
+        ALL_NESTED.take(MOST, false)
     }
 }
 
@@ -155,6 +170,22 @@ mod tests {
         assert!(most.load(Ordering::SeqCst) <= MOST, "{most:?}");
         hold(10 * MOST);
         assert_eq!(most.load(Ordering::SeqCst), 10 * MOST, "what is larger than all shares is held alone");
+    }
+
+    #[test]
+    fn all_sorts_of_shares_come_to_their_end() {
+        thread::scope(|scope| {
+            for thread in 0..8_u64 {
+                scope.spawn(move || {
+                    for turn in 0..50 {
+                        let _file = (turn % 2 == 0).then(|| Share::of((17 + thread) << 20));
+                        let _nested = Share::of_nested((13 + turn) << 20);
+                        let _all = (turn % 3 == 0).then(Share::of_all_nested);
+                        thread::yield_now();
+                    }
+                });
+            }
+        });
     }
 
     #[test]

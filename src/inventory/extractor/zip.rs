@@ -50,6 +50,16 @@ impl Member<'_> {
     pub(super) fn cost(&self) -> usize {
         self.packed.max(self.unpacked)
     }
+
+    /// Its size once unpacked, as the directory has it.
+    pub(super) fn unpacked(&self) -> usize {
+        self.unpacked
+    }
+
+    /// Whether reading it takes memory of its own.
+    pub(super) fn is_packed(&self) -> bool {
+        self.method != STORED
+    }
 }
 
 impl<'a> Zip<'a> {

@@ -102,6 +102,9 @@ fn properties<'a>(package: &'a Package, inventory: &'a Inventory) -> Vec<Propert
     say("plimsoll:third-party", package.third_party.then_some("true"));
     say("plimsoll:owned-by", package.owned_by.as_deref());
     say("plimsoll:origin", package.origin.as_deref());
+    for namespace in &package.namespaces {
+        say("plimsoll:namespace", Some(namespace));
+    }
     say("plimsoll:known-by", package.known_by.map(KnownBy::label));
     let places = package.locations.iter().map(|location| format!("{}:{}", location.layer, location.path));
     all.extend(places.map(|place| Property::new("plimsoll:location", place)));

@@ -2,62 +2,69 @@
 //! File Specification".
 
 use super::super::text::{lines, text};
+use super::{LONGEST_VALUE, file_name, license};
 use crate::model::{KnownBy, Package, PackageKind};
 
 pub(super) const PATH: &str = "META-INF/MANIFEST.MF";
 
-/// The artifact, if name and version can be told, marked by what they were told by. The group is only known where the
-/// manifest has a vendor id; without one the name is the artifact's alone.
-pub(super) fn package(path: &str, manifest: &[u8]) -> Option<Package> {
-    let manifest = main_section(manifest);
-    let says = |wanted: &str| {
-        let value =
-            manifest.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str());
-        value.filter(|value| !value.is_empty() && !value.contains("${"))
-    };
-    let (name, file_version) = file_name(path);
-    let artifact = name.or_else(|| says("Implementation-Title").filter(|title| !title.contains(' ')))?;
-    let version = file_version
-        .or_else(|| says("Implementation-Version"))
-        .or_else(|| says("Bundle-Version"))
-        .or_else(|| says("Specification-Version"))?;
-    let group = says("Implementation-Vendor-Id").filter(|group| group.contains('.') && !group.contains(' '));
-    let name = group.map_or_else(|| artifact.to_owned(), |group| format!("{group}:{artifact}"));
-    // What the manifest says confirms the file's name where it does not speak itself.
-    let stated = |names: &[&str]| names.iter().any(|name| says(name).is_some_and(|value| value == version));
-    let is_confirmed = file_version.is_none()
-        || group.is_some()
-        || stated(&["Implementation-Version", "Bundle-Version", "Specification-Version"]);
-    let known_by = Some(if is_confirmed { KnownBy::Manifest } else { KnownBy::FileName });
-    Some(Package { known_by, ..Package::new(PackageKind::Maven, name, version) })
+/// The attributes of the main section.
+#[derive(Debug, Default)]
+pub(super) struct Manifest {
+    attributes: Vec<(String, String)>,
 }
 
-/// `lib/log4j-core-2.14.1.jar`: name and version, which begins at the first hyphen before a digit.
-fn file_name(path: &str) -> (Option<&str>, Option<&str>) {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let is_digit = |at: usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
-    let split = memchr::memchr_iter(b'-', stem.as_bytes()).find(|&at| is_digit(at));
-    let (name, version) = match split.and_then(|at| stem.split_at_checked(at)) {
-        Some((name, version)) => (name, version.get(1..)),
-        None => (stem, None),
-    };
-    (Some(name).filter(|name| !name.is_empty()), version)
-}
-
-/// The attributes up to the first empty line; a line that begins with a space continues the one before.
-fn main_section(manifest: &[u8]) -> Vec<(String, String)> {
-    let mut attributes: Vec<(String, String)> = Vec::new();
-    for line in lines(manifest).take_while(|line| !line.is_empty()).take(10_000) {
-        if let Some(rest) = line.strip_prefix(b" ") {
-            if let Some((_, value)) = attributes.last_mut() {
-                value.push_str(&String::from_utf8_lossy(rest));
+impl Manifest {
+    /// The attributes up to the first empty line; a line that begins with a space continues the one before.
+    pub(super) fn of(content: &[u8]) -> Self {
+        let mut attributes: Vec<(String, String)> = Vec::new();
+        for line in lines(content).take_while(|line| !line.is_empty()).take(10_000) {
+            if let Some(rest) = line.strip_prefix(b" ") {
+                if let Some((_, value)) = attributes.last_mut() {
+                    value.push_str(&String::from_utf8_lossy(rest));
+                }
+            } else if let Some((name, value)) = text(line).split_once(':') {
+                attributes.push((name.trim().to_owned(), value.trim().to_owned()));
             }
-        } else if let Some((name, value)) = text(line).split_once(':') {
-            attributes.push((name.trim().to_owned(), value.trim().to_owned()));
         }
+        Self { attributes }
     }
-    attributes
+
+    fn says(&self, wanted: &str) -> Option<&str> {
+        let named = self.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let is_said = |value: &&str| !value.is_empty() && value.len() <= LONGEST_VALUE && !value.contains("${");
+        named.map(|(_, value)| value.as_str()).filter(is_said)
+    }
+
+    /// The artifact, if name and version can be told, marked by what they were told by. The group is only known where the
+    /// manifest has a vendor id; without one the name is the artifact's alone.
+    pub(super) fn package(&self, path: &str) -> Option<Package> {
+        let (name, file_version) = file_name::parts(path);
+        let artifact = name.or_else(|| self.says("Implementation-Title").filter(|title| !title.contains(' ')))?;
+        let version = file_version
+            .or_else(|| self.says("Implementation-Version"))
+            .or_else(|| self.says("Bundle-Version"))
+            .or_else(|| self.says("Specification-Version"))?;
+        let group =
+            self.says("Implementation-Vendor-Id").filter(|group| group.contains('.') && !group.contains([' ', ':']));
+        let name = group.map_or_else(|| artifact.to_owned(), |group| format!("{group}:{artifact}"));
+        // What the manifest says confirms the file's name where it does not speak itself.
+        let stated = |names: &[&str]| names.iter().any(|name| self.says(name).is_some_and(|value| value == version));
+        let is_confirmed = file_version.is_none()
+            || group.is_some()
+            || stated(&["Implementation-Version", "Bundle-Version", "Specification-Version"]);
+        let known_by = Some(if is_confirmed { KnownBy::Manifest } else { KnownBy::FileName });
+        Some(Package { known_by, ..Package::new(PackageKind::Maven, name, version) })
+    }
+
+    /// The names of the bundle and of the module that the archive is.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let bundle = self.says("Bundle-SymbolicName").and_then(|name| name.split(';').next());
+        bundle.into_iter().chain(self.says("Automatic-Module-Name")).map(str::trim)
+    }
+
+    pub(super) fn licenses(&self) -> Vec<String> {
+        self.says("Bundle-License").map(license::of_bundle).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -78,9 +85,18 @@ mod tests {
             ("rt.jar", "", None),
             ("-1.jar", "", None),
         ] {
-            let found = package(path, manifest.as_bytes());
+            let found = Manifest::of(manifest.as_bytes()).package(path);
             let found = found.map(|p| format!("{} {} {}", p.name, p.version, p.known_by.map_or("", KnownBy::label)));
             assert_eq!(found.as_deref(), expected, "{path}: {manifest}");
         }
+    }
+
+    #[test]
+    fn bundles_and_modules_have_names() {
+        let manifest = b"Bundle-SymbolicName: org.x.y;singleton:=true\nAutomatic-Module-Name: z\nBundle-License: MIT\n";
+        let manifest = Manifest::of(manifest);
+        assert_eq!(manifest.names().collect::<Vec<_>>(), ["org.x.y", "z"]);
+        assert_eq!(manifest.licenses(), ["MIT"]);
+        assert_eq!(Manifest::default().names().count(), 0);
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::extract_bytes;
 use super::super::zip::{Lengths, of as zip, written};
 use super::*;
+use crate::model::Package;
 
 const POM: &str = "META-INF/maven/g/a/pom.properties";
 
@@ -50,6 +51,165 @@ fn reads_shaded_and_nested_archives() {
     assert_eq!(found("app/app.jar", &archive), expected);
     // An executable jar has a script before the archive.
     assert_eq!(found("app/app.jar", &[b"#!/bin/sh\n", archive.as_slice()].concat()), expected);
+}
+
+/// Name, version, licences, namespaces and by what it is known.
+fn told(path: &str, archive: &[u8]) -> Vec<String> {
+    let row = |package: &Package| {
+        let mut row = format!("{} {}", package.name, package.version);
+        if !package.licenses.is_empty() {
+            row.push_str(&format!(" [{}]", package.licenses.join("; ")));
+        }
+        if !package.namespaces.is_empty() {
+            row.push_str(&format!(" in {}", package.namespaces.join(", ")));
+        }
+        row.push_str(&package.known_by.map(|known| format!(" ({})", known.label())).unwrap_or_default());
+        row
+    };
+    let facts = extract_bytes(path, archive).expect("an archive");
+    let rows = facts.iter().map(|fact| match fact {
+        Fact::Package(package) => row(package),
+        Fact::Nested { inside, package } => format!("{inside}: {}", row(package)),
+        Fact::Incomplete(reason) => reason.clone(),
+        other => panic!("{other:?}"),
+    });
+    rows.collect()
+}
+
+#[test]
+fn endings_may_be_written_in_any_case() {
+    let library = zip(&[(POM, &pom("library"))]);
+    let archive = zip(&[("lib/A.JAR", &library), ("lib/b.Nar", &library)]);
+    for path in ["APP.JAR", "x.WAR", "y.Hpi"] {
+        assert_eq!(
+            found(path, &archive),
+            ["org.x:library 1.0 in lib/A.JAR", "org.x:library 1.0 in lib/b.Nar"],
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn maven_names_an_archive_whose_file_name_has_numbers() {
+    for (path, artifact, version) in [
+        ("log4j-1.2-api-2.17.1.jar", "log4j-1.2-api", "2.17.1"),
+        ("hibernate-jpa-2.1-api-1.0.0.Final.jar", "hibernate-jpa-2.1-api", "1.0.0.Final"),
+        ("x-2-extra-3-y-1.0.jar", "x-2-extra", "3-y-1.0"),
+        ("netty-epoll-4.1.77.Final-linux-x86_64.jar", "netty-epoll", "4.1.77.Final"),
+    ] {
+        let properties = format!("groupId=g\nartifactId={artifact}\nversion={version}\n");
+        let archive = zip(&[(POM, properties.as_bytes()), ("META-INF/MANIFEST.MF", b"Bundle-Version: 9\n")]);
+        assert_eq!(found(path, &archive), [format!("g:{artifact} {version}")], "{path}");
+    }
+}
+
+#[test]
+fn an_archive_without_a_group_has_what_may_tell_it() {
+    let manifest =
+        b"Implementation-Title: spring-beans\nImplementation-Version: 5.3.17\nBundle-SymbolicName: a.b;x:=y\n\
+                     Automatic-Module-Name: spring.beans\nBundle-License: Apache-2.0\n";
+    let beans = zip(&[
+        ("META-INF/MANIFEST.MF", manifest),
+        ("org/springframework/beans/A.class", b"x"),
+        ("org/springframework/beans/factory/B.class", b"x"),
+    ]);
+    let row = "spring-beans 5.3.17 [Apache-2.0] in a.b, org.springframework.beans, spring.beans (manifest)";
+    assert_eq!(told("spring-beans-5.3.17.jar", &beans), [row]);
+    let named = zip(&[("META-INF/MANIFEST.MF", b"Implementation-Vendor-Id: a.b\n"), ("org/x/A.class", b"x")]);
+    assert_eq!(told("y-1.jar", &named), ["a.b:y 1 (manifest)"]);
+}
+
+#[test]
+fn licences_come_from_project_files_else_from_the_bundle() {
+    let project = |licenses: &str| {
+        format!("<project><groupId>org.x</groupId><artifactId>a</artifactId><version>1.0</version>{licenses}</project>")
+    };
+    let stated = project("<licenses><license><name>MIT</name></license></licenses>");
+    let none = project("");
+    let bundle = ("META-INF/MANIFEST.MF", &b"Bundle-License: BSD\n"[..]);
+    let (properties, beside) = (("META-INF/maven/g/a/pom.properties", &*pom("a")), "META-INF/maven/g/a/pom.xml");
+    for (members, expected) in [
+        (&[(beside, stated.as_bytes()), properties, bundle][..], &["org.x:a 1.0 [MIT]"][..]),
+        (&[(beside, none.as_bytes()), properties, bundle], &["org.x:a 1.0 [BSD]"]),
+        (&[(beside, stated.as_bytes()), bundle], &["org.x:a 1.0 [MIT]"]),
+        (&[properties, bundle], &["org.x:a 1.0 [BSD]"]),
+        (&[("META-INF/maven/g/b/pom.xml", stated.as_bytes()), properties], &["org.x:a 1.0"]),
+        // What is known is not made less so.
+        (&[(beside, b"<project>"), properties], &["org.x:a 1.0"]),
+    ] {
+        assert_eq!(told("a-1.0.jar", &zip(members)), expected, "{members:?}");
+    }
+}
+
+#[test]
+fn what_is_broken_or_too_much_is_told_once() {
+    let more: Vec<(String, &[u8])> =
+        (0..3).map(|n| (format!("META-INF/maven/g/{n}/pom.properties"), &b"a=b"[..])).collect();
+    let members: Vec<(&str, &[u8])> = more.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+    let expected = "`META-INF/maven/g/0/pom.properties` and 2 more in it could not be read: it does not name group, artifact and \
+                    version";
+    assert_eq!(found("app.jar", &zip(&members)), [expected]);
+    assert_eq!(found("app.jar", &zip(&[("x/pom.properties", b"a=b")])), [""; 0], "of another tool");
+    let long = format!("groupId=g\nartifactId={}\nversion=1\n", "a".repeat(LONGEST_VALUE + 1));
+    assert_eq!(found("app.jar", &zip(&[(POM, long.as_bytes())])).len(), 1);
+    let broken = zip(&[("META-INF/maven/g/a/pom.xml", b"<project>")]);
+    let expected = "`META-INF/maven/g/a/pom.xml` in it could not be read: it is no XML document";
+    assert_eq!(found("app.jar", &broken), [expected]);
+    let poms: Vec<String> = (0..1_002).map(|n| format!("META-INF/maven/g/{n}/pom.xml")).collect();
+    let members: Vec<(&str, &[u8])> = poms.iter().map(|name| (name.as_str(), &b"<project/>"[..])).collect();
+    assert_eq!(found("app.jar", &zip(&members)), ["it has 2 more project files than the 1000 that were read"]);
+}
+
+#[test]
+fn names_of_members_are_bounded() {
+    let library = zip(&[(POM, &pom("library"))]);
+    let (long, longer) = (format!("{}.jar", "a".repeat(3_000)), format!("{}.jar", "b".repeat(5_000)));
+    let inner = zip(&[(long.as_str(), &library)]);
+    let properties = format!("{}/pom.properties", "c".repeat(5_000));
+    let archive = zip(&[(long.as_str(), &inner), (&longer, &library), (&properties, &pom("a"))]);
+    let expected = |first: &str| format!("`{}` in it could not be read: its name is too long", first.repeat(200));
+    assert_eq!(found("app.jar", &archive), [expected("c"), expected("a"), expected("b")]);
+    // Many packages whose place has a long name: the more so where none of them is too long.
+    let properties: Vec<String> = (0..20_000).map(|number| format!("x/{number}/pom.properties")).collect();
+    let content = pom("a");
+    let members: Vec<(&str, &[u8])> = properties.iter().map(|name| (name.as_str(), &*content)).collect();
+    let long = format!("{}.jar", "a".repeat(4_000));
+    let rows = found("app.jar", &zip(&[(&long, &zip(&members))]));
+    assert_eq!(
+        rows.last().map(String::as_str),
+        Some("the names in it take more than 64 MiB; the other packages are left out")
+    );
+    assert!((16_000..17_000).contains(&rows.len()), "{}", rows.len());
+}
+
+#[test]
+fn a_bill_of_materials_names_archives_and_what_none_of_them_shows() {
+    let document = |purls: &[&str]| {
+        let components: Vec<String> = purls.iter().map(|purl| format!(r#"{{"purl":"pkg:{purl}"}}"#)).collect();
+        format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{}]}}"#, components.join(","))
+    };
+    const BILL: &str = "META-INF/sbom/application.cdx.json";
+    let bill = document(&["maven/g/a@1", "maven/g/b@1", "maven/h/b@1", "maven/org.x/library@1.0", "npm/c@1"]);
+    let library =
+        zip(&[(POM, &pom("library")), ("META-INF/sbom/bom.json", document(&["maven/g/built-with@1"]).as_bytes())]);
+    let nothing = zip(&[("x/y/A.class", b"x")]);
+    let archive = zip(&[
+        (BILL, bill.as_bytes()),
+        ("lib/a-1.jar", &nothing),
+        ("lib/b-1.jar", &nothing),
+        ("lib/library.jar", &library),
+    ]);
+    let expected =
+        ["lib/a-1.jar: g:a 1 (sbom)", "lib/b-1.jar: b 1 in x.y (file-name)", "lib/library.jar: org.x:library 1.0"];
+    let rows = told("app.jar", &archive);
+    assert_eq!(rows.get(..3).unwrap_or_default(), expected);
+    let others: Vec<&str> = rows.iter().filter_map(|row| row.strip_prefix(BILL)).collect();
+    assert_eq!(others.len(), 3, "{rows:#?}");
+    for name in [": g:b 1 (sbom)", ": h:b 1 (sbom)", ": c 1 (sbom)"] {
+        assert!(others.contains(&name), "{name}: {rows:#?}");
+    }
+    let rows = found("app.jar", &zip(&[(BILL, b"{")]));
+    assert!(rows[0].starts_with(&format!("`{BILL}` in it could not be read: ")), "{rows:?}");
 }
 
 #[test]
