@@ -24,7 +24,7 @@ use crate::image::{Image, LayerTree};
 use crate::model::{Digest, GapKind, Inventory, Limits};
 
 /// Changes whenever an extractor says something else about the same file.
-const REVISION: u32 = 5;
+const REVISION: u32 = 6;
 const MAGIC: &[u8; 8] = b"PLIMLYR1";
 /// Magic, checksum of all that follows, length of the first part.
 const HEADER: usize = 8 + 4 + 8;
