@@ -6,6 +6,7 @@
 //! a [`crate::model::Gap`].
 
 pub mod bom;
+mod bounded;
 mod cache;
 pub mod coverage;
 pub mod extractor;

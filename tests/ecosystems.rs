@@ -423,6 +423,8 @@ fn languages() -> Vec<Form> {
     let lock =
         r#"{"dependencies":{"net8.0":{"Serilog":{"type":"Direct","resolved":"3.1.1"},"App":{"type":"Project"}}}}"#;
     let manifest = "julia_version = \"1.9.4\"\n\n[[deps.JSON]]\nuuid = \"6\"\nversion = \"0.21.4\"\n";
+    let plugin = "<?php\n/*\nPlugin Name: Hello\nVersion: 1.7.2\n*/\n";
+    let author = "Gem::Specification.new do |s|\n  s.name = 'rack'\n  s.version = '2.2.7'\n  s.license = 'MIT'\nend\n";
     let haskell = "name: aeson\nversion:\n    2.1.0.0\nlicense: BSD-3-Clause\n";
     let r = "Package: jsonlite\nVersion: 1.8.8\nLicense: MIT\nBuilt: R 4.3.2; ; 2024; unix\n";
     let release = "IMPLEMENTOR=\"Eclipse Adoptium\"\nJAVA_RUNTIME_VERSION=\"17.0.10+7\"\nJAVA_VERSION=\"17.0.10\"\n";
@@ -519,6 +521,18 @@ fn languages() -> Vec<Form> {
             rack,
         ),
         form(
+            "a gem that Bundler checked out",
+            "gem",
+            file("usr/local/bundle/bundler/gems/rack-1234567890ab/rack.gemspec", author),
+            rack,
+        ),
+        form(
+            "one of several gems that Bundler checked out",
+            "gem",
+            file("usr/local/bundle/bundler/gems/all-1234567890ab/rack/rack.gemspec", author),
+            rack,
+        ),
+        form(
             "Composer",
             "composer",
             file("app/vendor/composer/installed.json", installed),
@@ -542,6 +556,12 @@ fn languages() -> Vec<Form> {
             "erlang",
             file("usr/lib/erlang/lib/ssl-11.0/ebin/ssl.app", "{application, ssl, [{vsn, \"11.0\"}]}."),
             &["generic ssl 11.0"],
+        ),
+        form(
+            "Erlang/OTP in a release",
+            "erlang",
+            file("app/lib/ssl-11.1/ebin/ssl.app", "{application, ssl, [{vsn, \"11.1\"}]}."),
+            &["generic ssl 11.1"],
         ),
         form(
             "Elixir",
@@ -598,13 +618,24 @@ fn languages() -> Vec<Form> {
                 "var/www/html/wp-content/plugins/akismet/akismet.php",
                 "<?php\n/**\n * Plugin Name: Akismet\n * Version: 5.3\n */\n",
             ),
-            &["wordpress akismet 5.3"],
+            &["wordpress plugin/akismet 5.3"],
+        ),
+        form(
+            "plugins in one file, and one that is always on",
+            "wordpress",
+            [
+                file("www/wp-content/plugins/hello.php", plugin),
+                file("www/wp-content/mu-plugins/loader.php", plugin),
+                file("www/wp-content/mu-plugins/own/own.php", plugin),
+            ]
+            .concat(),
+            &["wordpress plugin/hello 1.7.2", "wordpress plugin/loader 1.7.2", "wordpress plugin/own 1.7.2"],
         ),
         form(
             "a theme",
             "wordpress",
             file("var/www/html/wp-content/themes/astra/style.css", "/*\nTheme Name: Astra\nVersion: 4.5.2\n*/\n"),
-            &["wordpress astra 4.5.2"],
+            &["wordpress theme/astra 4.5.2"],
         ),
         form("OpenJDK", "jdk", file("opt/java/openjdk/release", release), &["generic java 17.0.10"]),
         form("Go's toolchain", "go toolchain", file("usr/local/go/VERSION", "go1.22.1\ntime 2024\n"), go),
@@ -692,6 +723,7 @@ fn executables() -> Vec<Form> {
             &["golang stdlib 1.22.1", "golang example.org/app v0.0.0-20240229181848-0123456789ab (commit)", net],
         ),
         program("cargo auditable, ELF", "usr/bin/rg", elf(".dep-v0", &audit), &["cargo time 0.1.44"]),
+        program("cargo auditable, a plugin", "opt/app/plugins/rg.so", elf(".dep-v0", &audit), &["cargo time 0.1.44"]),
         program("cargo auditable, PE", "app/rg.exe", pe(".dep-v0", &audit), &["cargo time 0.1.44"]),
         program("cargo auditable, Mach-O", "app/rg", mach_o(".dep-v0", &audit), &["cargo time 0.1.44"]),
     ];

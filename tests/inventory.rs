@@ -149,6 +149,8 @@ fn programs_say_what_they_were_built_from() {
             // Nor the commit that a main module was built from.
             expected.insert("github.com/evanw/esbuild 0.0.0-20240609211631-fc37c2fa9de2".to_owned());
         }
+        // It does not tell what only built a program from what is in it.
+        expected.remove("autocfg 1.5.1");
         let missing: Vec<_> = expected.difference(&found).collect();
         let unexpected: Vec<_> = found.difference(&expected).collect();
         assert!(missing.is_empty() && unexpected.is_empty(), "{image}: missing {missing:?}, unexpected {unexpected:?}");

@@ -10,6 +10,7 @@ mod syft;
 
 use serde::Deserialize;
 
+use super::bounded;
 use super::merge::third_party::Judge;
 use super::purl::{self, Parsed};
 use crate::model::{
@@ -72,13 +73,13 @@ pub fn read(content: &[u8], path: &str, limits: &Limits) -> Result<Inventory, Bo
             if !matches!(version.as_str(), "1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7") {
                 return Err(BomError::Version { format: "CycloneDX", version, known: "1.2 to 1.7" });
             }
-            cyclonedx::read(content)?
+            cyclonedx::read(content, Contents::default())?
         }
         Head { spdx: Some(version), .. } => {
             if !matches!(version.as_str(), "SPDX-2.2" | "SPDX-2.3") {
                 return Err(BomError::Version { format: "SPDX", version, known: "2.2 and 2.3" });
             }
-            spdx::read(content)?
+            spdx::read(content, Contents::default())?
         }
         Head { artifacts: Some(_), .. } => syft::read(content)?,
         _ => return Err(BomError::Unknown),
@@ -86,9 +87,38 @@ pub fn read(content: &[u8], path: &str, limits: &Limits) -> Result<Inventory, Bo
     Ok(contents.into_inventory(path))
 }
 
+/// The packages of languages in a document that lies in an image, `most` of them at most, and whether there are more; none
+/// where it is no document. Its version is not asked for: what is like the known ones is read like them.
+///
+/// # Errors
+/// It is malformed.
+pub(super) fn within_image(content: &[u8], most: usize, limits: &Limits) -> Result<(Vec<Package>, bool), BomError> {
+    limits.check_depth(content).map_err(BomError::TooDeep)?;
+    let head: Head = serde_json::from_slice(content)?;
+    let contents = Contents { most, is_within_image: true, ..Contents::default() };
+    let contents = match head {
+        Head { cyclone_dx: Some(format), .. } if format == "CycloneDX" => cyclonedx::read(content, contents)?,
+        Head { spdx: Some(_), .. } => spdx::read(content, contents)?,
+        _ => return Ok((Vec::new(), false)),
+    };
+    Ok((contents.packages, contents.is_cut))
+}
+
+/// Whether a document that lies in an image is believed about a package. What an operating system or a program is, the
+/// image says itself; a document may tell of the system that something was built on.
+pub(super) fn is_of_language(package: &Package) -> bool {
+    !package.kind.is_os() && package.kind != PackageKind::Generic
+}
+
 /// What a document holds, in whatever format.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Contents {
+    /// Packages that are kept.
+    most: usize,
+    /// Only what others' documents may say is believed, and only of packages of languages.
+    is_within_image: bool,
+    /// There was more than is kept.
+    is_cut: bool,
     image: ImageIdentity,
     distribution: Option<Distribution>,
     layers: Vec<Layer>,
@@ -103,7 +133,37 @@ struct Contents {
     is_foreign: bool,
 }
 
+impl Default for Contents {
+    fn default() -> Self {
+        Self {
+            most: MOST_PACKAGES,
+            is_within_image: false,
+            is_cut: false,
+            image: ImageIdentity::default(),
+            distribution: None,
+            layers: Vec::new(),
+            packages: Vec::new(),
+            gaps: Vec::new(),
+            base: None,
+            distro: None,
+            left_out: 0,
+            is_foreign: false,
+        }
+    }
+}
+
 impl Contents {
+    /// Keeps a package if there is room.
+    fn keep(&mut self, package: Package) {
+        if self.is_within_image && !is_of_language(&package) {
+            return;
+        }
+        match self.packages.len() < self.most {
+            true => self.packages.push(package),
+            false => self.is_cut = true,
+        }
+    }
+
     /// What our own documents say of the image, as JSON under a name.
     fn about_image(&mut self, name: &str, value: &str) {
         let value = value.as_bytes();
@@ -127,7 +187,8 @@ impl Contents {
 
     /// What a package URL says; of parts that have none nothing is known. `name` is what the document calls the part.
     fn parse(&mut self, purl: Option<&str>, name: &str) -> Option<Package> {
-        let Some(Parsed { mut package, namespace, distro }) = purl.and_then(purl::parse) else {
+        let parsed = purl.and_then(|purl| purl::parse_named(purl, name));
+        let Some(Parsed { package, namespace, distro }) = parsed else {
             self.left_out += 1;
             return None;
         };
@@ -135,10 +196,6 @@ impl Contents {
             return None;
         }
         self.is_foreign = true;
-        // Package URLs of Go are in small letters, the modules' names are not.
-        if package.kind == PackageKind::Golang && name.eq_ignore_ascii_case(&package.name) {
-            name.clone_into(&mut package.name);
-        }
         if package.kind.is_os() && self.distro.is_none() {
             self.distro = distro.map(|distro| (namespace, distro));
         }
@@ -158,9 +215,12 @@ impl Contents {
         {
             distribution.name = format!("CentOS Stream {}", distribution.version);
         }
-        if self.packages.len() > MOST_PACKAGES {
-            self.packages.truncate(MOST_PACKAGES);
-            let reason = format!("it names more than {MOST_PACKAGES} packages; the others are left out");
+        if self.is_cut {
+            let reason = format!(
+                "it names more than {MOST_PACKAGES} packages, or of one part more than {} facts of a kind; the others are \
+                 left out",
+                bounded::MOST
+            );
             self.gaps.push(Gap::new(GapKind::LimitMet, path, reason));
         }
         if self.left_out > 0 {
@@ -235,7 +295,7 @@ fn of_qualifier(namespace: &str, distro: &str) -> Option<Distribution> {
 }
 
 /// Texts that stand for no licence.
-fn is_license(text: &str) -> bool {
+pub(super) fn is_license(text: &str) -> bool {
     !matches!(text, "" | "NOASSERTION" | "NONE")
 }
 

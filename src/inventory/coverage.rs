@@ -15,8 +15,9 @@ const NOT_READ: &[(&str, &str)] = &[
         "lock files too; Swift has no installed form, it links its packages into the program without naming them",
     ),
     (
-        "pnpm's and Yarn's global stores, pip's and Cargo's download caches",
-        "content without names, or packages that nothing runs; those that are linked into a project are found there",
+        "the stores and caches of pnpm, Bun, npm and Yarn 1, pip's and Cargo's download caches",
+        "content without names, or packages that nothing runs; those that are linked into a project are found there. \
+         Yarn's archives are no such cache: programs run from them",
     ),
     ("NuGet: `packages.config`, `*.props`", "wishes of a project; `*.deps.json` says what was published"),
     (
@@ -33,7 +34,7 @@ const NOT_READ: &[(&str, &str)] = &[
         "no feed that is read names their packages",
     ),
     (
-        "recipes and packages that are not unpacked: `*.rockspec` outside of `luarocks/rocks*`, `*.gemspec` outside of `specifications`, `*.gem`, `*.whl`, `*.vsix`, `*.asar`",
+        "recipes and packages that are not unpacked: `*.rockspec` outside of `luarocks/rocks*`, `*.gemspec` outside of `specifications` and Bundler's checkouts, `*.gem`, `*.whl`, `*.vsix`, `*.asar`",
         "an installer writes what it installed to its own place, and that is read",
     ),
     (

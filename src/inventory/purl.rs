@@ -21,14 +21,21 @@ pub(super) fn parse(purl: &str) -> Option<Parsed> {
     let (kind, rest) = rest.trim_start_matches('/').split_once('/')?;
     let kind = *PackageKind::ALL.iter().find(|known| known.purl_type().eq_ignore_ascii_case(kind))?;
     let (path, version) = rest.rsplit_once('@')?;
-    let (path, version) = (decoded(path.trim_matches('/'))?, decoded(version)?);
-    let (namespace, last) = path.rsplit_once('/').unwrap_or(("", &path));
+    // A slash of the name itself is encoded.
+    let path = path.trim_matches('/');
+    let (namespace, last) = path.rsplit_once('/').unwrap_or(("", path));
+    let (namespace, last, version) = (decoded(namespace)?, decoded(last)?, decoded(version)?);
     let name = match kind {
-        PackageKind::Maven if !namespace.is_empty() => format!("{namespace}:{last}"),
-        PackageKind::Npm | PackageKind::Golang | PackageKind::Composer | PackageKind::Swift => path.clone(),
-        // The category is part of the name.
-        PackageKind::Portage if !namespace.is_empty() => path.clone(),
-        _ => last.to_owned(),
+        _ if namespace.is_empty() => last,
+        PackageKind::Maven => format!("{namespace}:{last}"),
+        // Of Gentoo the category is part of the name.
+        PackageKind::Npm
+        | PackageKind::Golang
+        | PackageKind::Composer
+        | PackageKind::Swift
+        | PackageKind::Portage
+        | PackageKind::Wordpress => format!("{namespace}/{last}"),
+        _ => last,
     };
     if name.is_empty() || version.is_empty() {
         return None;
@@ -56,7 +63,17 @@ pub(super) fn parse(purl: &str) -> Option<Parsed> {
     if kind == PackageKind::Pypi {
         package.origin = qualifier("vcs_url").or_else(|| qualifier("download_url"));
     }
-    Some(Parsed { package, namespace: namespace.to_owned(), distro: qualifier("distro") })
+    Some(Parsed { package, namespace, distro: qualifier("distro") })
+}
+
+/// The same where a document also calls the package by a name: package URLs of Go are in small letters, the modules' names
+/// are not.
+pub(super) fn parse_named(purl: &str, name: &str) -> Option<Parsed> {
+    let mut parsed = parse(purl)?;
+    if parsed.package.kind == PackageKind::Golang && name.eq_ignore_ascii_case(&parsed.package.name) {
+        name.clone_into(&mut parsed.package.name);
+    }
+    Some(parsed)
 }
 
 /// `openssl`, `openssl@3.0.11-1`, `openssl-3.0.7-24.el9.src.rpm`; Debian's packages are their own source where nothing is
@@ -113,7 +130,65 @@ pub(super) fn distribution_id(name: &str) -> Cow<'static, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::Distribution;
+
+    /// A name as the ecosystem writes it, of parts that are in the form of its package URLs.
+    fn name(kind: PackageKind, parts: &[String; 3]) -> String {
+        let [a, b, c] = parts;
+        match kind {
+            PackageKind::Maven => format!("{a}.{b}:{c}"),
+            PackageKind::Npm => format!("@{a}/{b}"),
+            PackageKind::Golang | PackageKind::Swift => format!("{a}/{b}/{c}"),
+            PackageKind::Composer | PackageKind::Portage | PackageKind::Wordpress => format!("{a}/{b}"),
+            PackageKind::Pypi => format!("{a}-{b}"),
+            _ => format!("{a}+{b}%{c}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            parts in prop::array::uniform3("[a-z0-9][a-z0-9.]{0,6}"),
+            version in "[0-9]{1,2}[a-zA-Z0-9.+~@/?#%-]{0,8}",
+            epoch in 0..3_u32,
+            arch in "[a-z0-9_]{0,6}",
+            is_of_gentoo in any::<bool>(),
+        ) {
+            let gentoo = Distribution {
+                id: "gentoo".into(),
+                version: "2.15".into(),
+                name: "Gentoo".into(),
+                codename: None,
+                id_like: Vec::new(),
+                repository_release: None,
+                content_sets: Vec::new(),
+            };
+            for &kind in PackageKind::ALL {
+                let has_epoch = epoch > 0 && matches!(kind, PackageKind::Deb | PackageKind::Rpm);
+                let version = if has_epoch { format!("{epoch}:{version}") } else { version.clone() };
+                let mut package = Package::new(kind, name(kind, &parts), version);
+                package.arch = Some(arch.clone()).filter(|arch| kind.is_os() && !arch.is_empty());
+                let written = package.purl(Some(&gentoo).filter(|_| is_of_gentoo));
+                let read = parse(written.as_str()).map(|parsed| Package { source: None, ..parsed.package });
+                prop_assert_eq!(read, Some(package), "{}", written);
+            }
+        }
+    }
+
+    #[test]
+    fn names_keep_their_capitals() {
+        let purl = "pkg:golang/github.com/masterminds/goutils@v1.1.0";
+        for (name, expected) in [
+            ("github.com/Masterminds/goutils", "github.com/Masterminds/goutils"),
+            ("goutils", "github.com/masterminds/goutils"),
+            ("", "github.com/masterminds/goutils"),
+        ] {
+            assert_eq!(parse_named(purl, name).map(|parsed| parsed.package.name).as_deref(), Some(expected), "{name}");
+        }
+    }
 
     #[test]
     fn package_urls() {
@@ -136,6 +211,9 @@ mod tests {
             ("pkg:rpm/redhat/bash-x@5-1?epoch=0&upstream=bash-5-1.src.rpm", Some("rpm bash-x 5-1 [bash 5-1]")),
             ("pkg:apk/alpine/libssl3@3.1-r0?upstream=openssl", Some("apk libssl3 3.1-r0 [openssl 3.1-r0]")),
             ("pkg:ebuild/dev-libs/openssl@3", Some("ebuild dev-libs/openssl 3")),
+            ("pkg:ebuild/dev-libs/openssl@3?arch=amd64&distro=gentoo-2.15", Some("ebuild dev-libs/openssl 3 amd64")),
+            ("pkg:wordpress/plugin/akismet@5.3", Some("wordpress plugin/akismet 5.3")),
+            ("pkg:generic/a%2Fb@1", Some("generic a/b 1")),
             ("pkg:npm/a@1%2", None),
             ("pkg:npm/a", None),
             ("pkg:other/a@1", None),

@@ -200,7 +200,7 @@ kinds! {
     Generic = "generic",
     /// Bitnami's application packages.
     Bitnami = "bitnami",
-    /// WordPress core, plugins and themes.
+    /// WordPress core, plugins and themes; names are `wordpress`, `plugin/akismet`, `theme/twentyten`.
     Wordpress = "wordpress",
 }
 
@@ -268,12 +268,17 @@ impl Package {
     pub fn purl(&self, distribution: Option<&Distribution>) -> Purl {
         let kind = self.kind.purl_type();
         if self.kind.is_os() {
-            let namespace = distribution.map_or("", |d| match d.id.as_str() {
+            let vendor = distribution.map_or("", |d| match d.id.as_str() {
                 "rhel" => "redhat",
                 "amzn" => "amazon",
                 "ol" => "oracle",
                 id => id,
             });
+            // Of Gentoo the namespace is the category.
+            let (namespace, name) = match self.kind {
+                PackageKind::Portage => self.name.rsplit_once('/').unwrap_or(("", &self.name)),
+                _ => (vendor, self.name.as_str()),
+            };
             let (epoch, version) = match (self.kind, self.version.split_once(':')) {
                 (PackageKind::Rpm, Some((epoch, version))) => (epoch, version),
                 _ => ("", self.version.as_str()),
@@ -284,16 +289,18 @@ impl Package {
             return Purl::new(
                 kind,
                 namespace,
-                &self.name,
+                name,
                 version,
                 &[("arch", arch), ("distro", &distro), ("epoch", epoch), ("upstream", upstream)],
             );
         }
         let (namespace, name) = match self.kind {
             PackageKind::Maven => self.name.split_once(':').unwrap_or(("", &self.name)),
-            PackageKind::Npm | PackageKind::Golang | PackageKind::Composer | PackageKind::Swift => {
-                self.name.rsplit_once('/').unwrap_or(("", &self.name))
-            }
+            PackageKind::Npm
+            | PackageKind::Golang
+            | PackageKind::Composer
+            | PackageKind::Swift
+            | PackageKind::Wordpress => self.name.rsplit_once('/').unwrap_or(("", &self.name)),
             _ => ("", self.name.as_str()),
         };
         match self.kind {

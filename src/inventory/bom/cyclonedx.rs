@@ -1,26 +1,28 @@
 //! CycloneDX as JSON (cyclonedx.org), with the properties by which Trivy, Syft and we say more than the standard has.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{BomError, Contents, distribution, is_license, source_package};
+use crate::inventory::bounded::{Element, List};
 use crate::model::{KnownBy, Location, Package, PackageKind, SourcePackage};
 
 #[derive(Deserialize)]
-struct Document {
-    metadata: Option<Metadata>,
-    #[serde(default)]
-    components: Vec<Component>,
-}
-
-#[derive(Deserialize)]
 struct Metadata {
-    component: Option<Component>,
+    component: Option<Image>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Image {
+    properties: List<Property>,
+}
+
+#[derive(Default)]
 struct Component {
-    #[serde(rename = "type")]
     kind: String,
     name: String,
     version: Option<String>,
@@ -28,10 +30,9 @@ struct Component {
     publisher: Option<String>,
     supplier: Option<Supplier>,
     purl: Option<String>,
-    licenses: Vec<Choice>,
+    licenses: List<Choice>,
     evidence: Option<Evidence>,
-    properties: Vec<Property>,
-    components: Vec<Component>,
+    properties: List<Property>,
 }
 
 #[derive(Default, Deserialize)]
@@ -47,6 +48,12 @@ struct Choice {
     license: Option<License>,
 }
 
+impl Element for Choice {
+    fn is_of_use(&self) -> bool {
+        self.expression.is_some() || self.license.is_some()
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct License {
@@ -57,13 +64,20 @@ struct License {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Evidence {
-    occurrences: Vec<Occurrence>,
+    /// One is enough.
+    occurrences: List<Occurrence, 1>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Occurrence {
     location: String,
+}
+
+impl Element for Occurrence {
+    fn is_of_use(&self) -> bool {
+        !self.location.is_empty()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -73,34 +87,116 @@ struct Property {
     value: String,
 }
 
-pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
-    let document: Document = serde_json::from_slice(content)?;
-    let mut contents = Contents::default();
-    if let Some(image) = document.metadata.and_then(|metadata| metadata.component) {
-        about_image(&image, &mut contents);
+impl Element for Property {
+    fn is_of_use(&self) -> bool {
+        const READ: [&str; 3] = ["plimsoll:", "aquasecurity:trivy:", "syft:"];
+        !self.value.is_empty() && READ.iter().any(|prefix| self.name.starts_with(prefix))
     }
-    // In the order of the document, what is within a part after it.
-    let mut pending = document.components;
-    pending.reverse();
-    while let Some(mut component) = pending.pop() {
-        pending.extend(std::mem::take(&mut component.components).into_iter().rev());
-        match component.kind.as_str() {
-            "operating-system" => about_system(&component, &mut contents),
-            "file" | "device" | "data" => {}
-            // What holds packages and is none itself.
-            "application" if component.purl.is_none() && component.property("aquasecurity:trivy:Class").is_some() => {}
-            _ => {
-                let package = component.own().or_else(|| component.others(&mut contents));
-                contents.packages.extend(package);
-            }
-        }
-    }
+}
+
+/// Puts what a document says to `contents`, part by part, of which none is kept.
+pub(super) fn read(content: &[u8], mut contents: Contents) -> Result<Contents, BomError> {
+    let mut input = serde_json::Deserializer::from_slice(content);
+    input.deserialize_map(Document(&mut contents))?;
+    input.end()?;
     Ok(contents)
 }
 
+struct Document<'c>(&'c mut Contents);
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a document")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+            match name.as_ref() {
+                "metadata" => {
+                    let metadata: Option<Metadata> = fields.next_value()?;
+                    if let Some(image) = metadata.and_then(|metadata| metadata.component) {
+                        about_image(&image, self.0);
+                    }
+                }
+                "components" => fields.next_value_seed(Parts(self.0))?,
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list of parts.
+struct Parts<'c>(&'c mut Contents);
+
+impl<'de> DeserializeSeed<'de> for Parts<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Parts<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of components")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<(), A::Error> {
+        while parts.next_element_seed(Part(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// A part with those within it, which come before it.
+struct Part<'c>(&'c mut Contents);
+
+impl<'de> DeserializeSeed<'de> for Part<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Part<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a component")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut part = Component::default();
+        while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+            match name.as_ref() {
+                "type" => part.kind = fields.next_value()?,
+                "name" => part.name = fields.next_value()?,
+                "version" => part.version = fields.next_value()?,
+                "description" => part.description = fields.next_value()?,
+                "publisher" => part.publisher = fields.next_value()?,
+                "supplier" => part.supplier = fields.next_value()?,
+                "purl" => part.purl = fields.next_value()?,
+                "licenses" => part.licenses = fields.next_value()?,
+                "evidence" => part.evidence = fields.next_value()?,
+                "properties" => part.properties = fields.next_value()?,
+                "components" => fields.next_value_seed(Parts(self.0))?,
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        part.add_to(self.0);
+        Ok(())
+    }
+}
+
 /// What our own documents say of the image.
-fn about_image(component: &Component, contents: &mut Contents) {
-    for Property { name, value } in &component.properties {
+fn about_image(image: &Image, contents: &mut Contents) {
+    contents.is_cut |= image.properties.is_cut;
+    for Property { name, value } in &image.properties.kept {
         if let Some(name) = name.strip_prefix("plimsoll:") {
             contents.about_image(name, value);
         }
@@ -117,12 +213,28 @@ fn about_system(component: &Component, contents: &mut Contents) {
 }
 
 impl Component {
+    fn add_to(&self, contents: &mut Contents) {
+        contents.is_cut |= self.licenses.is_cut || self.properties.is_cut;
+        match self.kind.as_str() {
+            "operating-system" => about_system(self, contents),
+            "file" | "device" | "data" => {}
+            // What holds packages and is none itself.
+            "application" if self.purl.is_none() && self.property("aquasecurity:trivy:Class").is_some() => {}
+            _ => {
+                let own = if contents.is_within_image { None } else { self.own() };
+                if let Some(package) = own.or_else(|| self.others(contents)) {
+                    contents.keep(package);
+                }
+            }
+        }
+    }
+
     fn property(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
     fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        let named = self.properties.iter().filter(move |property| property.name == name);
+        let named = self.properties.kept.iter().filter(move |property| property.name == name);
         named.map(|property| property.value.as_str()).filter(|value| !value.is_empty())
     }
 
@@ -161,11 +273,11 @@ impl Component {
     /// The package as others' documents have it.
     fn others(&self, contents: &mut Contents) -> Option<Package> {
         let package = contents.parse(self.purl.as_deref(), &self.name)?;
-        let licenses = self.licenses.iter().filter_map(|choice| {
+        let licenses = self.licenses.kept.iter().filter_map(|choice| {
             let license = choice.license.as_ref().and_then(|license| license.id.as_ref().or(license.name.as_ref()));
             choice.expression.as_ref().or(license).filter(|text| is_license(text)).cloned()
         });
-        let occurrences = self.evidence.iter().flat_map(|evidence| &evidence.occurrences);
+        let occurrences = self.evidence.iter().flat_map(|evidence| &evidence.occurrences.kept);
         let mut places: Vec<&str> = occurrences.map(|place| place.location.as_str()).collect();
         places.extend(self.property("aquasecurity:trivy:FilePath"));
         places.extend(self.property("syft:location:0:path"));

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-use super::{BomError, Contents, distribution, is_license, source_package};
+use super::{BomError, Contents, MOST_PACKAGES, distribution, is_license, source_package};
+use crate::inventory::bounded::{self, List};
 use crate::model::{Distribution, Location, Package};
 
 /// How an annotation of our own begins; its name and a value as JSON follow.
@@ -20,7 +21,7 @@ const TRIVY_CLASS: &str = "Class: ";
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
-    packages: Vec<Element>,
+    packages: List<Element, MOST_PACKAGES>,
 }
 
 #[derive(Default, Deserialize)]
@@ -32,8 +33,14 @@ struct Element {
     license_declared: Option<String>,
     supplier: Option<String>,
     source_info: Option<String>,
-    external_refs: Vec<Reference>,
-    annotations: Vec<Annotation>,
+    external_refs: List<Reference>,
+    annotations: List<Annotation>,
+}
+
+impl bounded::Element for Element {
+    fn is_of_use(&self) -> bool {
+        !self.name.is_empty() || !self.external_refs.kept.is_empty() || !self.annotations.kept.is_empty()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -43,22 +50,36 @@ struct Reference {
     reference_locator: String,
 }
 
+impl bounded::Element for Reference {
+    fn is_of_use(&self) -> bool {
+        self.reference_type == "purl"
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Annotation {
     comment: String,
 }
 
-impl Element {
-    fn annotated(&self, prefix: &str) -> Option<&str> {
-        self.annotations.iter().find_map(|annotation| annotation.comment.strip_prefix(prefix))
+impl bounded::Element for Annotation {
+    fn is_of_use(&self) -> bool {
+        [OWN, TRIVY_CLASS].iter().any(|prefix| self.comment.starts_with(prefix))
     }
 }
 
-pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
+impl Element {
+    fn annotated(&self, prefix: &str) -> Option<&str> {
+        self.annotations.kept.iter().find_map(|annotation| annotation.comment.strip_prefix(prefix))
+    }
+}
+
+/// Puts what a document says to `contents`.
+pub(super) fn read(content: &[u8], mut contents: Contents) -> Result<Contents, BomError> {
     let document: Document = serde_json::from_slice(content)?;
-    let mut contents = Contents::default();
-    for element in &document.packages {
+    contents.is_cut |= document.packages.is_cut;
+    for element in &document.packages.kept {
+        contents.is_cut |= element.annotations.is_cut;
         match element.primary_package_purpose.as_deref() {
             Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM") => {
                 let own = element
@@ -71,7 +92,7 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
             // The image itself.
             Some("CONTAINER") => {
                 let said =
-                    element.annotations.iter().filter_map(|said| said.comment.strip_prefix(OWN)?.split_once('='));
+                    element.annotations.kept.iter().filter_map(|said| said.comment.strip_prefix(OWN)?.split_once('='));
                 said.for_each(|(name, value)| contents.about_image(name, value));
             }
             Some("FILE" | "SOURCE") => {}
@@ -79,8 +100,10 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
             _ => {
                 let own =
                     element.annotated(PACKAGE).and_then(|text| serde_json::from_slice::<Package>(text.as_bytes()).ok());
-                let package = own.or_else(|| others(element, &mut contents));
-                contents.packages.extend(package);
+                let own = own.filter(|_| !contents.is_within_image);
+                if let Some(package) = own.or_else(|| others(element, &mut contents)) {
+                    contents.keep(package);
+                }
             }
         }
     }
@@ -88,8 +111,8 @@ pub(super) fn read(content: &[u8]) -> Result<Contents, BomError> {
 }
 
 fn others(element: &Element, contents: &mut Contents) -> Option<Package> {
-    let purls = element.external_refs.iter().filter(|reference| reference.reference_type == "purl");
-    let package = contents.parse(purls.map(|reference| reference.reference_locator.as_str()).next(), &element.name)?;
+    let purl = element.external_refs.kept.first().map(|reference| reference.reference_locator.as_str());
+    let package = contents.parse(purl, &element.name)?;
     let license = element.license_declared.iter().filter(|text| is_license(text)).cloned();
     let vendor = element.supplier.as_deref().and_then(|supplier| {
         let (_, name) = supplier.split_once(": ").filter(|(kind, _)| matches!(*kind, "Organization" | "Person"))?;

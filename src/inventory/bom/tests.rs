@@ -240,6 +240,35 @@ fn distributions_by_the_names_that_documents_use() {
     assert!(inventory.gaps.iter().any(|gap| gap.kind == GapKind::UnknownDistribution), "{:?}", inventory.gaps);
 }
 
+/// Parts that say nothing take no room; packages beyond those that may be kept are left out, and that is said.
+#[test]
+fn no_more_is_kept_than_may_be() {
+    let part = r#"{"purl":"pkg:npm/a@1"}"#;
+    let list = |count: usize| vec![part; count].join(",{},");
+    for (components, kept, is_cut) in [
+        (list(1), 1, false),
+        (list(2), 2, false),
+        (list(3), 2, true),
+        (format!(r#"{},{{"components":[{}]}}"#, list(1), list(1)), 2, false),
+        (format!(r#"{{"components":[{{"components":[{}]}}]}},{}"#, list(2), list(1)), 2, true),
+    ] {
+        let document = format!(r#"{{"components":[{components}]}}"#);
+        let contents = Contents { most: 2, ..Contents::default() };
+        let contents = cyclonedx::read(document.as_bytes(), contents).expect(&document);
+        assert_eq!((contents.packages.len(), contents.is_cut), (kept, is_cut), "{document}");
+        let gaps = contents.into_inventory("a.json").gaps;
+        assert_eq!(gaps.iter().any(|gap| gap.kind == GapKind::LimitMet), is_cut, "{gaps:?}");
+    }
+    let properties = format!("{}{{}}", r#"{"name":"syft:a","value":"b"},{},"#.repeat(bounded::MOST + 1));
+    let document = format!(r#"{{"components":[{{"purl":"pkg:npm/a@1","properties":[{properties}]}}]}}"#);
+    let contents = cyclonedx::read(document.as_bytes(), Contents::default()).expect("a document");
+    assert_eq!((contents.packages.len(), contents.is_cut), (1, true));
+    let element = r#"{"name":"a","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:npm/a@1"}]}"#;
+    let document = format!(r#"{{"packages":[{{}},{element},{{}},{element},{element}]}}"#);
+    let contents = spdx::read(document.as_bytes(), Contents { most: 2, ..Contents::default() }).expect("a document");
+    assert_eq!((contents.packages.len(), contents.left_out, contents.is_cut), (2, 0, true));
+}
+
 #[test]
 fn other_documents_are_refused() {
     for (document, words) in [

@@ -1,6 +1,9 @@
 //! Packages that the path of a file names, because their package managers keep each version in a folder of its own: Lua
-//! rocks, Dart's package cache, Conan 1. No byte of the file is needed.
+//! rocks, Dart's package cache, Conan 1. Of the files themselves only the licence of a rock is read.
 
+use std::io::Read;
+
+use super::text::{lines, stated, text};
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 use crate::model::{Package, PackageKind};
@@ -26,9 +29,26 @@ impl Extractor for ByFolder {
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
-        let package = package(file.path()).map(|(kind, name, version)| Package::new(kind, name, version));
-        Ok(package.map(Fact::Package).into_iter().collect())
+        let Some((kind, name, version)) = package(file.path()) else { return Ok(Vec::new()) };
+        let mut head = Vec::new();
+        if kind == PackageKind::Luarocks {
+            file.take(LARGEST_ROCKSPEC).read_to_end(&mut head)?;
+        }
+        let licenses = rock_license(&head).into_iter().collect();
+        Ok(vec![Fact::Package(Package { licenses, ..Package::new(kind, name, version) })])
     }
+}
+
+/// Of a rockspec that is longer the beginning is read.
+const LARGEST_ROCKSPEC: u64 = 1 << 20;
+
+/// `license = "MIT"`: a rockspec is a program in Lua, which is not run.
+fn rock_license(content: &[u8]) -> Option<String> {
+    lines(content).map(text).find_map(|line| {
+        let value = line.strip_prefix("license")?.trim_start().strip_prefix('=')?.trim_start();
+        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        stated(value.get(1..)?.split_once(quote)?.0.as_bytes())
+    })
 }
 
 fn package(path: &str) -> Option<(PackageKind, &str, &str)> {
@@ -62,7 +82,23 @@ fn package(path: &str) -> Option<(PackageKind, &str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::extract_bytes;
     use super::*;
+
+    #[test]
+    fn rocks_state_their_licence() {
+        let path = "usr/local/lib/luarocks/rocks-5.1/a/1-1/a-1-1.rockspec";
+        for (content, expected) in [
+            ("package = \"a\"\ndescription = {\n   summary = \"x\",\n   license = \"MIT\",\n}\n", vec!["MIT"]),
+            ("description = {\n  license = 'MIT/X11' }", vec!["MIT/X11"]),
+            ("license = own\nlicenses = \"x\"", vec![]),
+            ("", vec![]),
+        ] {
+            let facts = extract_bytes(path, content.as_bytes()).expect("a rockspec");
+            let [Fact::Package(p)] = facts.as_slice() else { panic!("{facts:?}") };
+            assert_eq!(p.licenses, expected, "{content}");
+        }
+    }
 
     #[test]
     fn paths_name_packages() {

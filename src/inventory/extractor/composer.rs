@@ -2,26 +2,35 @@
 //! `packages` (Composer 2).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::json;
-use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
+use super::{ExtractError, Extractor, Fact, File, too_many_packages};
 use crate::image::Entry;
+use crate::inventory::bounded::{Element, List, small};
 use crate::model::{Package, PackageKind};
 
 /// Reads what Composer installed.
 pub(super) struct Composer;
 
 #[derive(Deserialize)]
-struct Installed {
-    packages: Vec<InstalledPackage>,
+struct Installed<'a> {
+    #[serde(borrow)]
+    packages: List<InstalledPackage<'a>>,
 }
 
 #[derive(Deserialize)]
-struct InstalledPackage {
+struct InstalledPackage<'a> {
     name: Option<String>,
     version: Option<String>,
-    #[serde(default)]
-    license: serde_json::Value,
+    #[serde(borrow)]
+    license: Option<&'a RawValue>,
+}
+
+impl Element for InstalledPackage<'_> {
+    fn is_of_use(&self) -> bool {
+        self.name.is_some() && self.version.is_some()
+    }
 }
 
 impl Extractor for Composer {
@@ -40,27 +49,20 @@ impl Extractor for Composer {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let limits = file.limits();
         let content = file.whole()?.trim_ascii_start();
-        let packages: Vec<InstalledPackage> = if content.first() == Some(&b'[') {
+        let packages: List<InstalledPackage<'_>> = if content.first() == Some(&b'[') {
             json(content, limits)?
         } else {
-            json::<Installed>(content, limits)?.packages
+            json::<Installed<'_>>(content, limits)?.packages
         };
-        let is_too_long = packages.len() > MOST_PACKAGES;
-        let mut facts: Vec<Fact> = packages
-            .into_iter()
-            .take(MOST_PACKAGES)
-            .filter_map(|entry| {
-                let licenses = entry.license.as_array().into_iter().flatten();
-                Some(Fact::Package(Package {
-                    licenses: licenses.filter_map(|license| license.as_str().map(str::to_owned)).collect(),
-                    ..Package::new(PackageKind::Composer, entry.name?, entry.version?)
-                }))
-            })
-            .collect();
-        if is_too_long {
-            facts.push(too_many_packages());
-        }
-        Ok(facts)
+        let facts = packages.kept.into_iter().filter_map(|entry| {
+            let licenses = small(entry.license);
+            let licenses = licenses.as_array().into_iter().flatten();
+            Some(Fact::Package(Package {
+                licenses: licenses.filter_map(|license| license.as_str().map(str::to_owned)).collect(),
+                ..Package::new(PackageKind::Composer, entry.name?, entry.version?)
+            }))
+        });
+        Ok(facts.chain(packages.is_cut.then(too_many_packages)).collect())
     }
 }
 
@@ -68,6 +70,7 @@ impl Extractor for Composer {
 mod tests {
     use super::super::extract_bytes;
     use super::*;
+    use crate::inventory::bounded::MOST;
 
     #[test]
     fn reads_both_forms() {
@@ -79,5 +82,8 @@ mod tests {
             assert_eq!(p.licenses, ["MIT"]);
         }
         assert!(extract_bytes("app/vendor/composer/installed.json", b"{}").is_err());
+        let content = format!("[{}]", vec![r#"{"name":"a","version":"1"}"#; MOST + 1].join(",{},"));
+        let facts = extract_bytes("app/vendor/composer/installed.json", content.as_bytes()).expect("a list");
+        assert_eq!((facts.len(), facts.last()), (MOST + 1, Some(&too_many_packages())));
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::json::json;
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
+use crate::inventory::bounded::List;
 
 const DIRECTORIES: &[&str] = &["root/buildinfo/content_manifests/", "usr/share/buildinfo/"];
 /// Content sets of one manifest; real ones name fewer than a hundred.
@@ -17,7 +18,7 @@ pub(super) struct ContentManifest;
 #[derive(Deserialize)]
 struct Manifest {
     #[serde(default)]
-    content_sets: Vec<String>,
+    content_sets: List<String, MOST_SETS>,
 }
 
 impl Extractor for ContentManifest {
@@ -37,8 +38,9 @@ impl Extractor for ContentManifest {
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let limits = file.limits();
         let manifest: Manifest = json(file.whole()?, limits)?;
-        let sets = manifest.content_sets.into_iter().filter(|set| !set.is_empty()).take(MOST_SETS);
-        Ok(vec![Fact::ContentSets(sets.collect())])
+        let List { kept, is_cut } = manifest.content_sets;
+        let cut = || Fact::Incomplete(format!("it names more than {MOST_SETS} content sets; the others are left out"));
+        Ok(std::iter::once(Fact::ContentSets(kept)).chain(is_cut.then(cut)).collect())
     }
 }
 
@@ -55,5 +57,9 @@ mod tests {
         let facts = extract_bytes(path, content.as_bytes()).expect("a manifest");
         assert_eq!(facts, [Fact::ContentSets(vec!["rhel-8-for-x86_64-baseos-rpms".into()])]);
         assert!(extract_bytes(path, b"[1]").is_err());
+        let content = format!(r#"{{"content_sets":[{}"a"]}}"#, r#""a","#.repeat(MOST_SETS));
+        let facts = extract_bytes(path, content.as_bytes()).expect("a manifest");
+        let [Fact::ContentSets(sets), Fact::Incomplete(_)] = &facts[..] else { panic!("{} facts", facts.len()) };
+        assert_eq!(sets.len(), MOST_SETS);
     }
 }

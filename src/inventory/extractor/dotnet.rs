@@ -1,13 +1,16 @@
 //! .NET packages of published applications and of the shared framework: `*.deps.json` (.NET's "runtime configuration
 //! files", `libraries`), and what NuGet resolved: `packages.lock.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::json::json;
-use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
+use super::{ExtractError, Extractor, Fact, File, too_many_packages};
 use crate::image::Entry;
+use crate::inventory::bounded::{Element, Pairs, PairsInto};
 use crate::model::{Limits, Package, PackageKind};
 
 /// Reads what .NET applications were published with.
@@ -16,7 +19,7 @@ pub(super) struct Dotnet;
 #[derive(Deserialize)]
 struct Dependencies {
     #[serde(default)]
-    libraries: BTreeMap<String, Library>,
+    libraries: Pairs<Library>,
 }
 
 #[derive(Deserialize)]
@@ -25,17 +28,56 @@ struct Library {
     kind: String,
 }
 
+impl Element for Library {
+    /// Projects are the application's own parts, references files without a package.
+    fn is_of_use(&self) -> bool {
+        matches!(self.kind.as_str(), "package" | "runtimepack")
+    }
+}
+
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    dependencies: BTreeMap<String, BTreeMap<String, Locked>>,
+    dependencies: Frameworks,
 }
+
+/// What was resolved for all target frameworks together.
+#[derive(Default)]
+struct Frameworks(Pairs<Locked>);
 
 #[derive(Deserialize)]
 struct Locked {
     #[serde(rename = "type", default)]
     kind: String,
     resolved: Option<String>,
+}
+
+impl Element for Locked {
+    /// Projects are the application's own parts.
+    fn is_of_use(&self) -> bool {
+        self.resolved.is_some() && !self.kind.eq_ignore_ascii_case("project")
+    }
+}
+
+impl<'de> Deserialize<'de> for Frameworks {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Frameworks {
+    type Value = Self;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("target frameworks")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut frameworks: A) -> Result<Self, A::Error> {
+        while frameworks.next_key::<IgnoredAny>()?.is_some() {
+            frameworks.next_value_seed(PairsInto(&mut self.0))?;
+        }
+        Ok(self)
+    }
 }
 
 impl Extractor for Dotnet {
@@ -60,40 +102,24 @@ impl Extractor for Dotnet {
             return locked(content, limits);
         }
         let found: Dependencies = json(content, limits)?;
-        let is_too_long = found.libraries.len() > MOST_PACKAGES;
-        let packages = found.libraries.iter().take(MOST_PACKAGES).filter_map(|(library, Library { kind })| {
+        let packages = found.libraries.0.kept.iter().filter_map(|(library, Library { kind })| {
             let (name, version) = library.rsplit_once('/')?;
-            // Projects are the application's own parts, references files without a package.
-            let name = match kind.as_str() {
-                "package" => name,
-                "runtimepack" => name.strip_prefix("runtimepack.").unwrap_or(name),
-                _ => return None,
-            };
+            let name = if kind == "runtimepack" { name.strip_prefix("runtimepack.").unwrap_or(name) } else { name };
             let is_named = !name.is_empty() && !version.is_empty();
             is_named.then(|| Fact::Package(Package::new(PackageKind::Nuget, name, version)))
         });
-        let mut facts: Vec<Fact> = packages.collect();
-        if is_too_long {
-            facts.push(too_many_packages());
-        }
-        Ok(facts)
+        Ok(packages.chain(found.libraries.0.is_cut.then(too_many_packages)).collect())
     }
 }
 
-/// The packages of all target frameworks; projects are the application's own parts.
+/// The packages of all target frameworks.
 fn locked(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
-    let found: Lock = json(content, limits)?;
-    let packages: BTreeSet<(String, String)> = found
-        .dependencies
-        .into_values()
-        .flatten()
-        .filter(|(_, locked)| !locked.kind.eq_ignore_ascii_case("project"))
-        .filter_map(|(name, locked)| Some((name, locked.resolved?)))
-        .collect();
-    let is_too_long = packages.len() > MOST_PACKAGES;
-    let packages = packages.into_iter().take(MOST_PACKAGES);
+    let Pairs(found) = json::<Lock>(content, limits)?.dependencies.0;
+    let packages: BTreeSet<(String, String)> =
+        found.kept.into_iter().filter_map(|(name, locked)| Some((name, locked.resolved?))).collect();
+    let packages = packages.into_iter();
     let facts = packages.map(|(name, version)| Fact::Package(Package::new(PackageKind::Nuget, name, version)));
-    Ok(facts.chain(is_too_long.then(too_many_packages)).collect())
+    Ok(facts.chain(found.is_cut.then(too_many_packages)).collect())
 }
 
 #[cfg(test)]

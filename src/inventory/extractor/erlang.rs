@@ -1,5 +1,6 @@
 //! Erlang and Elixir applications: the resource file `ebin/<name>.app`. Format: Erlang's app(4). What comes with Erlang/OTP
-//! and Elixir themselves is no package of Hex and is told apart by its folder.
+//! and Elixir themselves is no package of Hex and is told apart by its folder, and in releases, which carry a copy, by its
+//! name.
 
 use super::text::text;
 use super::{ExtractError, Extractor, Fact, File};
@@ -8,6 +9,76 @@ use crate::model::{Package, PackageKind};
 
 /// Folders of the languages' own applications.
 const OWN: &[&str] = &["/erlang/lib/", "/elixir/lib/"];
+
+/// The applications of Erlang/OTP and Elixir, present and past. A package of Hex with such a name could not be loaded beside
+/// them.
+const OWN_NAMES: &[&str] = &[
+    "appmon",
+    "asn1",
+    "common_test",
+    "compiler",
+    "cosEvent",
+    "cosEventDomain",
+    "cosFileTransfer",
+    "cosNotification",
+    "cosProperty",
+    "cosTime",
+    "cosTransactions",
+    "crypto",
+    "debugger",
+    "dialyzer",
+    "diameter",
+    "edoc",
+    "eex",
+    "eldap",
+    "elixir",
+    "erl_docgen",
+    "erl_interface",
+    "erts",
+    "et",
+    "eunit",
+    "ex_unit",
+    "ftp",
+    "gs",
+    "hipe",
+    "ic",
+    "iex",
+    "inets",
+    "inviso",
+    "jinterface",
+    "kernel",
+    "logger",
+    "megaco",
+    "mix",
+    "mnesia",
+    "observer",
+    "odbc",
+    "orber",
+    "os_mon",
+    "ose",
+    "otp_mibs",
+    "parsetools",
+    "percept",
+    "pman",
+    "public_key",
+    "reltool",
+    "runtime_tools",
+    "sasl",
+    "snmp",
+    "ssh",
+    "ssl",
+    "stdlib",
+    "syntax_tools",
+    "test_server",
+    "tftp",
+    "toolbar",
+    "tools",
+    "tv",
+    "typer",
+    "webtool",
+    "wx",
+    "xmerl",
+];
 
 /// Reads resource files of applications.
 pub(super) struct Erlang;
@@ -18,7 +89,7 @@ impl Extractor for Erlang {
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &["Erlang and Elixir applications: `**/ebin/*.app`"]
+        &["Erlang and Elixir applications, those of Erlang/OTP and Elixir themselves too: `**/ebin/*.app`"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -33,7 +104,7 @@ impl Extractor for Erlang {
         let terms = without_comments(&content);
         let name = after(&terms, "application").and_then(atom).ok_or_else(|| missing("`{application, Name`"))?;
         let version = after(&terms, "vsn").and_then(string).ok_or_else(|| missing("`{vsn, Version}`"))?;
-        let kind = if is_own { PackageKind::Generic } else { PackageKind::Hex };
+        let kind = if is_own || OWN_NAMES.contains(&name) { PackageKind::Generic } else { PackageKind::Hex };
         Ok(vec![Fact::Package(Package::new(kind, name, version))])
     }
 }
@@ -74,13 +145,17 @@ mod tests {
     #[test]
     fn reads_resource_files() {
         let content = "%% a comment {vsn, \"9\"}\n{application, 'cowboy', [\n\t{description, \"HTTP server.\"},\n\t{ vsn , \"2.9.0\"},\n{modules, []}]}.\n";
-        for (path, kind) in [
-            ("app/lib/cowboy-2.9.0/ebin/cowboy.app", PackageKind::Hex),
-            ("usr/local/lib/erlang/lib/kernel-8.5/ebin/kernel.app", PackageKind::Generic),
+        for (path, name, kind) in [
+            ("app/lib/cowboy-2.9.0/ebin/cowboy.app", "cowboy", PackageKind::Hex),
+            ("usr/local/lib/erlang/lib/kernel-8.5/ebin/kernel.app", "kernel", PackageKind::Generic),
+            ("usr/local/lib/erlang/lib/other-8.5/ebin/other.app", "other", PackageKind::Generic),
+            ("app/lib/ssl-11.1/ebin/ssl.app", "ssl", PackageKind::Generic),
+            ("app/lib/elixir-1.17.0/ebin/elixir.app", "elixir", PackageKind::Generic),
+            ("app/lib/ssl_verify_fun-1.1.7/ebin/ssl_verify_fun.app", "ssl_verify_fun", PackageKind::Hex),
         ] {
-            let facts = extract_bytes(path, content.as_bytes()).expect("an application");
+            let facts = extract_bytes(path, content.replace("cowboy", name).as_bytes()).expect("an application");
             let [Fact::Package(p)] = facts.as_slice() else { panic!("{facts:?}") };
-            assert_eq!((p.kind, p.name.as_str(), p.version.as_str()), (kind, "cowboy", "2.9.0"));
+            assert_eq!((p.kind, p.name.as_str(), p.version.as_str()), (kind, name, "2.9.0"), "{path}");
         }
         for broken in ["", "{application, x, []}.", "{vsn, \"1\"}", "{application,"] {
             assert!(extract_bytes("a/ebin/a.app", broken.as_bytes()).is_err(), "{broken}");

@@ -27,9 +27,38 @@ const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 /// Mach-O of 64 and 32 bits, little-endian, and several in one file.
 const MACH_O_MAGICS: &[[u8; 4]] = &[*b"\xcf\xfa\xed\xfe", *b"\xce\xfa\xed\xfe", *b"\xca\xfe\xba\xbe"];
 const PE_MAGIC: &[u8] = b"MZ";
-/// Endings of executable files that are no programs, or libraries, which are many and never carry the information.
+/// Endings of executable files that are no programs.
 const NO_PROGRAMS: &[&str] =
-    &["sh", "py", "pl", "pm", "rb", "js", "cjs", "mjs", "ts", "json", "md", "txt", "so", "a", "h", "c"];
+    &["sh", "py", "pl", "pm", "rb", "js", "cjs", "mjs", "ts", "json", "md", "txt", "a", "h", "c"];
+/// Folders of distributions and languages, whose shared libraries are many and hardly ever carry the information.
+const LIBRARIES: &[&str] = &[
+    "lib/",
+    "lib32/",
+    "lib64/",
+    "libx32/",
+    "usr/lib/",
+    "usr/lib32/",
+    "usr/lib64/",
+    "usr/libx32/",
+    "usr/libexec/",
+    "usr/share/",
+    "usr/local/lib/",
+    "usr/local/lib64/",
+    "nix/store/",
+];
+const LIBRARIES_WITHIN: &[&str] = &[
+    "/site-packages/",
+    "/dist-packages/",
+    "/lib-dynload/",
+    "/node_modules/",
+    "/gems/",
+    "/jvm/",
+    "/java/",
+    "/erlang/",
+    "conda/",
+    "conda3/",
+    "forge3/",
+];
 
 /// Reads what executables say about themselves.
 pub(super) struct Executable;
@@ -43,7 +72,8 @@ impl Extractor for Executable {
         &[
             "Go modules and standard library: build information in ELF, PE and Mach-O executables, also stripped ones; \
              executable is what has the executable bit, ends in `.exe`, or lies in a directory `bin` or `sbin`",
-            "Rust crates: audit data of `cargo auditable` in ELF, PE and Mach-O executables up to 48 MiB",
+            "Rust crates that a program is made of, without those that only built it: audit data of `cargo auditable` in ELF, PE and Mach-O executables up to 48 MiB",
+            "both in shared libraries (`*.so`, `*.so.*`) that lie with a program; not in the library folders of the system, Python, Node.js, Ruby, Java, Erlang and Conda, which hold thousands",
             program::CLAIM,
             program::SCRIPTS_CLAIM,
         ]
@@ -53,8 +83,12 @@ impl Extractor for Executable {
         let name = file_name(entry.path);
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
         let is_executable = entry.mode & 0o111 != 0 || is_for_programs(entry.path);
-        let is_program = is_executable && !NO_PROGRAMS.contains(&ending) && !name.contains(".so.");
-        is_program || ending == "exe" || program::is_library(name) || program::is_script(name)
+        let is_program = is_executable && !NO_PROGRAMS.contains(&ending) && !is_shared_library(name);
+        is_program
+            || ending == "exe"
+            || program::is_library(name)
+            || program::is_script(name)
+            || is_library_of_program(entry.path)
     }
 
     fn reads_alike(&self, path: &str, other: &str) -> bool {
@@ -91,7 +125,18 @@ impl Extractor for Executable {
             Some(go::Found::Inline(information)) => information.facts(),
             Some(go::Found::Pointers(pointers)) => {
                 let found = executable.as_ref().and_then(|executable| pointers.read(executable));
-                found.map(|found| found.facts()).unwrap_or_default()
+                let has_section =
+                    executable.as_ref().is_some_and(|executable| executable.section(go::SECTION).is_some());
+                match found {
+                    Some(found) => found.facts(),
+                    // Elsewhere the mark may be there by chance.
+                    None if has_section => {
+                        let reason =
+                            "it is built with a Go older than 1.18, and its build information cannot be followed";
+                        vec![Fact::Incomplete(reason.to_owned())]
+                    }
+                    None => Vec::new(),
+                }
             }
             None => Vec::new(),
         };
@@ -101,6 +146,19 @@ impl Extractor for Executable {
         facts.extend(program::find(name, data));
         Ok(facts)
     }
+}
+
+/// Whether a file's name is that of a shared library: `libx.so`, `libx.so.1.2`.
+fn is_shared_library(name: &str) -> bool {
+    name.ends_with(".so") || name.contains(".so.")
+}
+
+/// Whether a file is a shared library that lies outside of the folders that hold thousands: one that belongs to a program,
+/// such as a plugin.
+fn is_library_of_program(path: &str) -> bool {
+    is_shared_library(file_name(path))
+        && !LIBRARIES.iter().any(|folder| path.starts_with(folder))
+        && !LIBRARIES_WITHIN.iter().any(|folder| path.contains(folder))
 }
 
 /// Whether a file lies where programs do: such a one may be one that nobody may execute yet.
@@ -124,6 +182,9 @@ fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, 
     // Nothing, or what the best form of those that were met says: a later block may hold a better one.
     let mut known = None;
     let mut below = if program::is_known(name) { usize::MAX } else { 0 };
+    // The names of sections stand near the end. A program that only looks for this one has its name in another string.
+    let audit = [b"\0", rust::SECTION.as_bytes(), b"\0"].concat();
+    let mut is_audited = false;
     while !window.is_empty() {
         let end = window.len().min(BLOCK);
         if !is_searched {
@@ -146,6 +207,9 @@ fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, 
             known = Some(found);
             below = place;
         }
+        let reach = window.len().min(end + audit.len());
+        is_audited |= memchr::memmem::find(window.get(..reach).unwrap_or_default(), &audit).is_some();
+        // What Go built has no audit data of Rust's.
         if is_searched && below == 0 {
             break;
         }
@@ -153,6 +217,13 @@ fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, 
         read_block(file, &mut window, 2 * BLOCK)?;
     }
     facts.extend(known);
+    if is_audited && !is_searched {
+        let reason = format!(
+            "it has audit data of `cargo auditable` and is larger than {} MiB; its crates are unknown",
+            WHOLE >> 20
+        );
+        facts.push(Fact::Incomplete(reason));
+    }
     Ok(facts)
 }
 

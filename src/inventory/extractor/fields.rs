@@ -55,7 +55,9 @@ impl Extractor for Haskell {
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let content = file.whole()?;
-        let (Some(name), Some(version)) = (value(content, b"name"), value(content, b"version")) else {
+        // A library within a package has a name of its own: `z-attoparsec-z-attoparsec-internal`.
+        let name = value(content, b"package-name").or_else(|| value(content, b"name"));
+        let (Some(name), Some(version)) = (name, value(content, b"version")) else {
             return Err(ExtractError::malformed("there is no `name` or no `version` in it"));
         };
         let licenses = value(content, b"license").into_iter().collect();
@@ -103,6 +105,8 @@ mod tests {
         assert_eq!(found(haskell, content).as_deref(), Some("hackage text 1.2.5.0 BSD-2-Clause"));
         let content = "name:\n    text\nversion:\n    1.2.5.0\nid:\n    x\n";
         assert_eq!(found(haskell, content).as_deref(), Some("hackage text 1.2.5.0 "));
+        let content = "name: z-attoparsec-z-attoparsec-internal\nversion: 0.14.4\npackage-name: attoparsec\nlib-name: attoparsec-internal\n";
+        assert_eq!(found(haskell, content).as_deref(), Some("hackage attoparsec 0.14.4 "));
         assert!(extract_bytes(haskell, b"version: 1\n").is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! Installed Ruby gems: the specification that RubyGems writes for each, `specifications/*.gemspec`.
 //!
 //! A specification is a Ruby program and is not run: RubyGems writes a stub line at its head with name and version
-//! (`Gem::StubSpecification`), and plain assignments.
+//! (`Gem::StubSpecification`), and plain assignments. The gems that Bundler checks out of repositories have their authors'
+//! specification, which counts where it states name and version as they are.
 
 use super::text::{lines, text};
 use super::{ExtractError, Extractor, Fact, File};
@@ -20,16 +21,23 @@ impl Extractor for Gem {
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &["installed Ruby gems, default ones too: `**/specifications/*.gemspec`, `**/specifications/default/*.gemspec`"]
+        &[
+            "installed Ruby gems, default ones too: `**/specifications/*.gemspec`, `**/specifications/default/*.gemspec`",
+            "gems that Bundler checked out of a repository, where they state name and version without computing them: `**/bundler/gems/<name>-<commit>/{,*/}*.gemspec`",
+        ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let Some((directory, name)) = entry.path.rsplit_once('/') else { return false };
         let directory = directory.strip_suffix("/default").unwrap_or(directory);
-        name.ends_with(".gemspec") && (directory == "specifications" || directory.ends_with("/specifications"))
+        let is_installed = directory == "specifications" || directory.ends_with("/specifications");
+        name.ends_with(".gemspec") && (is_installed || is_checked_out(entry.path))
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
+        if is_checked_out(file.path()) {
+            return Ok(of_author(file.whole()?).map(Fact::Package).into_iter().collect());
+        }
         let content = file.whole()?;
         let (mut name, mut version, mut licenses) = (None, None, Vec::new());
         for line in lines(content).take(MOST_LINES).map(text) {
@@ -57,6 +65,42 @@ impl Extractor for Gem {
             _ => Err(ExtractError::malformed("the specification states no name or no version")),
         }
     }
+}
+
+/// Whether a specification lies in a checkout of Bundler's, at its root or in the folder of one of several gems.
+fn is_checked_out(path: &str) -> bool {
+    let Some((_, inside)) = path.rsplit_once("bundler/gems/") else { return false };
+    let is_commit = |text: &str| text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let folders: Vec<&str> = inside.split('/').collect();
+    let checkout = folders.first().and_then(|folder| folder.rsplit_once('-')).is_some_and(|(_, sha)| is_commit(sha));
+    checkout && matches!(folders.len(), 2 | 3)
+}
+
+/// What an author's specification states literally: `spec.name = "x"`.
+fn of_author(content: &[u8]) -> Option<Package> {
+    let (mut name, mut version, mut licenses) = (None, None, Vec::new());
+    for line in lines(content).take(MOST_LINES).map(text) {
+        let Some((variable, value)) = line.split_once('=') else { continue };
+        match variable.trim().split_once('.').map(|(_, attribute)| attribute) {
+            Some("name") => name = name.or(literal(value)),
+            Some("version") => version = version.or(literal(value)),
+            Some("license") => licenses.extend(literal(value)),
+            Some("licenses") if licenses.is_empty() => licenses = strings(value).map(str::to_owned).collect(),
+            _ => {}
+        }
+    }
+    let version = version.filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))?;
+    Some(Package { licenses, ..Package::new(PackageKind::Gem, name?, version) })
+}
+
+/// A piece of Ruby that is one string without anything computed.
+fn literal(value: &str) -> Option<String> {
+    let value = value.trim();
+    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let (text, rest) = value.get(1..)?.split_once(quote)?;
+    let rest = rest.strip_prefix(".freeze").unwrap_or(rest).trim();
+    let is_all = rest.is_empty() || rest.starts_with('#');
+    (is_all && !text.is_empty() && !text.contains(['#', '\\'])).then(|| text.to_owned())
 }
 
 /// The string literals in a piece of Ruby.
@@ -96,8 +140,36 @@ mod tests {
             ("usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.1.gemspec", true),
             ("specifications/a.gemspec", true),
             ("usr/lib/ruby/gems/3.1.0/gems/rake-13.0.6/rake.gemspec", false),
+            ("usr/local/bundle/bundler/gems/rails-1234567890ab/rails.gemspec", true),
+            ("bundler/gems/rails-1234567890ab/activerecord/activerecord.gemspec", true),
+            ("bundler/gems/rails-1234567890ab/a/test/x.gemspec", false),
+            ("bundler/gems/rails-7.0.1/rails.gemspec", false),
         ] {
             assert_eq!(Gem.wants(&Entry { path, size: 0, mode: 0 }), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn reads_what_authors_state_literally() {
+        let path = "usr/local/bundle/bundler/gems/x-1234567890ab/x.gemspec";
+        for (version, expected) in [
+            ("\"1.2.3\"", Some("x 1.2.3 MIT")),
+            ("'1.2.3'.freeze # kept", Some("x 1.2.3 MIT")),
+            ("X::VERSION", None),
+            ("File.read(\"VERSION\")", None),
+            ("\"1.2.#{patch}\"", None),
+            ("\"1.2\" + \".3\"", None),
+            ("\"unreleased\"", None),
+        ] {
+            let content = format!(
+                "require 'x'\nGem::Specification.new do |spec|\n  spec.name = 'x'\n  spec.version = {version}\n  spec.license = \"MIT\"\nend\n"
+            );
+            let facts = extract_bytes(path, content.as_bytes()).expect(version);
+            let found = facts.first().map(|fact| match fact {
+                Fact::Package(p) => format!("{} {} {}", p.name, p.version, p.licenses.join(" ")),
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(found.as_deref(), expected, "{version}");
         }
     }
 }

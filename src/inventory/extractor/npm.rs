@@ -6,14 +6,18 @@
 //! archives unpack (`yarn-v1.22.22`) and Corepack and Deno store (`pnpm/9.1.0`); any other is a project's own, which nobody
 //! publishes advisories about. Format: npm's "package.json" documentation.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::json;
 use super::zip::Zip;
-use super::{ExtractError, Extractor, Fact, File};
+use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
+use crate::inventory::bounded::small;
 use crate::model::{Limits, Package, PackageKind};
 
 /// A `package.json` in an archive.
@@ -30,13 +34,14 @@ impl Extractor for Npm {
     fn claims(&self) -> &'static [&'static str] {
         &[
             "installed Node.js packages: `**/node_modules/<name>/package.json`, `**/node_modules/@<scope>/<name>/package.json`, those of pnpm in `node_modules/.pnpm` too; copies of published packages that these carry; `**/<name>-{,v}<version>/package.json`, `**/<name>/<version>/package.json`",
-            "Yarn's archives of packages that are used without unpacking: `**/.yarn/{,berry/}cache/*.zip`",
+            "Yarn's archives of packages and what is bundled with these, which programs run from without unpacking: those of a project in `**/.yarn/cache/*.zip`, and those of Yarn's global folder, `**/.yarn/berry/cache/*.zip`, which projects use by default",
         ]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let path = entry.path;
-        is_package(path) || may_be_copy(path) || is_versioned(path) || is_yarn_archive(path)
+        let is_one = is_package(path) || may_be_copy(path) || is_versioned(path);
+        is_one && !is_in_yarn_store(path) || is_yarn_archive(path)
     }
 
     fn reads_alike(&self, path: &str, other: &str) -> bool {
@@ -53,6 +58,9 @@ impl Extractor for Npm {
         if is_package(&path) {
             return package(content, limits);
         }
+        if let Err(reason) = limits.check_depth(content) {
+            return Ok(vec![Fact::Incomplete(reason)]);
+        }
         // Many other files have that name, and one that cannot be read tells nothing of a package.
         let fields = fields(content, limits).unwrap_or_default();
         let is_inside = may_be_copy(&path);
@@ -64,7 +72,35 @@ impl Extractor for Npm {
     }
 }
 
-type Fields<'c> = BTreeMap<String, &'c RawValue>;
+/// The fields that are read; of one that is there twice the last.
+#[derive(Default)]
+struct Fields<'c>(BTreeMap<&'static str, &'c RawValue>);
+
+const READ: [&str; 7] = ["name", "version", "license", "licenses", "private", "repository", "homepage"];
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'de> {
+    type Value = Self;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Self, A::Error> {
+        while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+            match READ.iter().find(|read| **read == name) {
+                Some(name) => drop(self.0.insert(name, fields.next_value()?)),
+                None => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(self)
+    }
+}
 
 fn fields<'c>(content: &'c [u8], limits: &Limits) -> Result<Fields<'c>, ExtractError> {
     json(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content), limits)
@@ -72,8 +108,8 @@ fn fields<'c>(content: &'c [u8], limits: &Limits) -> Result<Fields<'c>, ExtractE
 
 /// Whether a `package.json` is that of a package that was published: it says where it comes from, and is not private.
 fn is_published(fields: &Fields<'_>) -> bool {
-    let is_private = fields.get("private").is_some_and(|value| value.get() == "true");
-    !is_private && (fields.contains_key("repository") || fields.contains_key("homepage"))
+    let is_private = fields.0.get("private").is_some_and(|value| value.get() == "true");
+    !is_private && (fields.0.contains_key("repository") || fields.0.contains_key("homepage"))
 }
 
 /// What a `package.json` says.
@@ -84,32 +120,61 @@ fn package(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
 /// The package that a `package.json` describes.
 fn described(fields: &Fields<'_>) -> Option<Package> {
     let string = |name: &str| -> Option<String> {
-        let value: String = serde_json::from_slice(fields.get(name)?.get().as_bytes()).ok()?;
+        let value: String = serde_json::from_slice(fields.0.get(name)?.get().as_bytes()).ok()?;
         Some(value).filter(|value| !value.trim().is_empty())
     };
     let (name, version) = (string("name")?, string("version")?);
     Some(Package {
-        licenses: fields.get("license").or_else(|| fields.get("licenses")).map(|v| licenses(v)).unwrap_or_default(),
+        licenses: licenses(fields.0.get("license").or_else(|| fields.0.get("licenses")).copied()),
         ..Package::new(PackageKind::Npm, name, version.trim())
     })
 }
 
-/// The package of an archive, in which it lies as in `node_modules`.
+/// The package of an archive, in which it lies as in `node_modules`, and those that are bundled with it.
 fn archived(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
     let zip = Zip::open(content.into()).map_err(ExtractError::malformed)?;
+    let (mut facts, mut broken, mut left) = (Vec::new(), None, limits.archive_size);
     for member in zip.members() {
         let member = member.map_err(ExtractError::malformed)?;
-        if member.name.starts_with("node_modules/") && is_package(&member.name) {
-            return package(&zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed)?, limits);
+        if !member.name.starts_with("node_modules/") || !is_package(&member.name) {
+            continue;
+        }
+        let is_bundled = member.name.matches("node_modules/").count() > 1;
+        left = left.saturating_sub(member.cost() as u64);
+        if facts.len() >= MOST_PACKAGES || left == 0 {
+            facts.push(too_many_packages());
+            break;
+        }
+        let read = zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed);
+        match read.and_then(|content| fields(&content, limits).map(|fields| described(&fields))) {
+            Ok(Some(package)) if is_bundled => {
+                facts.push(Fact::Nested { inside: member.name.into_owned(), package });
+            }
+            Ok(package) => facts.extend(package.map(Fact::Package)),
+            Err(error) if is_bundled => broken = Some(Fact::Incomplete(format!("{}: {error}", member.name))),
+            Err(error) => return Err(error),
         }
     }
-    Ok(Vec::new())
+    facts.extend(broken);
+    Ok(facts)
 }
 
 fn is_yarn_archive(path: &str) -> bool {
     let directory =
         path.rsplit_once('/').filter(|(_, name)| name.ends_with(".zip")).map_or("", |(directory, _)| directory);
     directory.ends_with(".yarn/cache") || directory.ends_with(".yarn/berry/cache")
+}
+
+/// Whether a file lies in the cache of Yarn 1, which unpacks what it downloads: `yarn/v6/npm-<name>-…/node_modules/<name>`.
+fn is_in_yarn_store(path: &str) -> bool {
+    let is_version = |name: &str| name.strip_prefix('v').is_some_and(|rest| rest.parse::<u32>().is_ok());
+    let components: Vec<&str> = path.split('/').collect();
+    components.windows(4).any(|part| match part {
+        [yarn, version, folder, modules] => {
+            *yarn == "yarn" && is_version(version) && folder.starts_with("npm-") && *modules == "node_modules"
+        }
+        _ => false,
+    })
 }
 
 fn is_package(path: &str) -> bool {
@@ -162,17 +227,16 @@ fn is_named_after(path: &str, package: &Package) -> bool {
 }
 
 /// `"MIT"`, or in old packages `{"type": "MIT"}` and lists of either.
-fn licenses(value: &RawValue) -> Vec<String> {
+fn licenses(value: Option<&RawValue>) -> Vec<String> {
     use serde_json::Value;
     let one = |value: &Value| match value {
         Value::String(name) => Some(name.clone()),
         Value::Object(fields) => fields.get("type").and_then(Value::as_str).map(str::to_owned),
         _ => None,
     };
-    match serde_json::from_slice(value.get().as_bytes()) {
-        Ok(Value::Array(values)) => values.iter().filter_map(one).collect(),
-        Ok(value) => one(&value).into_iter().collect(),
-        Err(_) => Vec::new(),
+    match small(value) {
+        Value::Array(values) => values.iter().filter_map(one).collect(),
+        value => one(&value).into_iter().collect(),
     }
 }
 
@@ -271,6 +335,44 @@ mod tests {
         assert!(matches!(&facts[..], [Fact::Package(p)] if p.name == "@babel/core"), "{facts:?}");
         assert!(extract_bytes(path, b"no archive").is_err());
         assert!(!is_yarn_archive("app/cache/x.zip"));
+    }
+
+    /// What a package is bundled with lies within it, in whatever order, and is not the package.
+    #[test]
+    fn archives_of_yarn_hold_bundled_packages() {
+        let own = ("node_modules/npm/package.json", br#"{"name":"npm","version":"10.0.0"}"#.as_slice());
+        let tar = ("node_modules/npm/node_modules/tar/package.json", br#"{"name":"tar","version":"6.1.0"}"#.as_slice());
+        let data = ("node_modules/npm/node_modules/tar/test/package.json", br#"{"name":"t","version":"1"}"#.as_slice());
+        let broken = ("node_modules/npm/node_modules/ini/package.json", b"{".as_slice());
+        for (members, expected) in [
+            (vec![own], vec!["npm 10.0.0"]),
+            (vec![tar, own, data], vec!["npm/node_modules/tar/package.json tar 6.1.0", "npm 10.0.0"]),
+            (vec![broken, own, tar], vec!["npm 10.0.0", "npm/node_modules/tar/package.json tar 6.1.0", "incomplete"]),
+        ] {
+            let facts =
+                extract_bytes("app/.yarn/cache/npm-npm-10.0.0-a-b.zip", &zip::of(&members)).expect("an archive");
+            let row = |fact: &Fact| match fact {
+                Fact::Package(p) => format!("{} {}", p.name, p.version),
+                Fact::Nested { inside, package: p } => {
+                    format!("{} {} {}", inside.trim_start_matches("node_modules/"), p.name, p.version)
+                }
+                _ => "incomplete".to_owned(),
+            };
+            assert_eq!(facts.iter().map(row).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn what_yarn_keeps_is_not_installed() {
+        for (path, expected) in [
+            ("root/.cache/yarn/v6/npm-lodash-4.17.21-679591c/node_modules/lodash/package.json", false),
+            ("usr/local/share/.cache/yarn/v6/npm-@babel-core-7.0.0-a/node_modules/@babel/core/package.json", false),
+            ("app/node_modules/yarn/package.json", true),
+            ("app/yarn/v6/node_modules/lodash/package.json", true),
+            ("root/.yarn/berry/cache/lodash-npm-4.17.21-a-b.zip", true),
+        ] {
+            assert_eq!(Npm.wants(&Entry { path, size: 0, mode: 0 }), expected, "{path}");
+        }
     }
 
     #[test]

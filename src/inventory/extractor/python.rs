@@ -2,6 +2,8 @@
 //! `*.egg-info`) leave behind. Format: PyPA "core metadata specifications"; only the header fields are read. Of packages
 //! that come from elsewhere than an index, `direct_url.json` beside the metadata says whence (PEP 610).
 
+use std::io::Read;
+
 use serde::Deserialize;
 
 use super::json::json;
@@ -14,6 +16,8 @@ use crate::model::{Limits, Package, PackageKind};
 const CLASSIFIER: &[u8] = b"License :: ";
 /// A `License` field that is longer holds the licence's text instead of its name.
 const LICENSE_NAME: usize = 100;
+/// How a zip archive begins.
+const ARCHIVE: &[u8] = b"PK";
 /// The metadata in an archive.
 const LARGEST_METADATA: usize = 4 << 20;
 
@@ -66,9 +70,16 @@ impl Extractor for Python {
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let is_archive = file.path().ends_with(".egg");
+        let mut beginning = Vec::new();
+        if is_archive {
+            (&mut *file).take(ARCHIVE.len() as u64).read_to_end(&mut beginning)?;
+            if beginning != ARCHIVE {
+                return Ok(Vec::new()); // Anything may be called an egg.
+            }
+        }
         let is_url = file.path().ends_with(DIRECT_URL);
         let limits = file.limits();
-        let content = file.whole()?;
+        let content = file.whole_after(&beginning)?;
         if is_url {
             return Ok(direct_url(content, limits)?.map(Fact::Origin).into_iter().collect());
         }
@@ -188,7 +199,10 @@ mod tests {
         let archive = zip::of(&[("a.py", b"x"), ("EGG-INFO/PKG-INFO", b"Name: six\nVersion: 1.16.0\n")]);
         let facts = extract_bytes("lib/six-1.16.0-py3.9.egg", &archive).expect("an egg");
         assert!(matches!(&facts[..], [Fact::Package(p)] if p.version == "1.16.0"), "{facts:?}");
-        assert!(extract_bytes("lib/six.egg", b"no archive").is_err());
+        assert!(extract_bytes("lib/six.egg", b"PK\x03\x04 cut off").is_err());
+        for content in [&b"breakfast"[..], b"P", b""] {
+            assert_eq!(extract_bytes("usr/share/games/easter.egg", content).expect("no archive"), []);
+        }
     }
 
     #[test]

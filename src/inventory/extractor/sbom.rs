@@ -4,14 +4,11 @@
 //! Packages of operating systems are not taken from them: the image's own database says what is installed, and a document
 //! may tell of the system that something was built on.
 
-use serde::Deserialize;
-
-use super::json::json;
 use super::text::{lines, text};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages, xml};
 use crate::image::Entry;
-use crate::inventory::purl;
-use crate::model::{KnownBy, Limits, Package, PackageKind};
+use crate::inventory::{bom, purl};
+use crate::model::{KnownBy, Limits, Package};
 
 /// Endings of the documents' names.
 const ENDINGS: &[&str] =
@@ -19,41 +16,6 @@ const ENDINGS: &[&str] =
 
 /// Reads documents that others put into the image.
 pub(super) struct Sbom;
-
-#[derive(Deserialize)]
-struct Document {
-    #[serde(rename = "bomFormat")]
-    cyclone_dx: Option<String>,
-    #[serde(default)]
-    components: Vec<Component>,
-    #[serde(rename = "spdxVersion")]
-    spdx: Option<String>,
-    #[serde(default)]
-    packages: Vec<SpdxPackage>,
-}
-
-#[derive(Deserialize)]
-struct Component {
-    purl: Option<String>,
-    #[serde(default)]
-    components: Vec<Component>,
-}
-
-#[derive(Deserialize)]
-struct SpdxPackage {
-    #[serde(rename = "licenseDeclared")]
-    license: Option<String>,
-    #[serde(rename = "externalRefs", default)]
-    references: Vec<Reference>,
-}
-
-#[derive(Deserialize)]
-struct Reference {
-    #[serde(rename = "referenceType", default)]
-    kind: String,
-    #[serde(rename = "referenceLocator", default)]
-    locator: String,
-}
 
 impl Extractor for Sbom {
     fn name(&self) -> &'static str {
@@ -66,7 +28,7 @@ impl Extractor for Sbom {
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        is_document(entry.path)
+        ENDINGS.iter().any(|ending| entry.path.ends_with(ending))
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
@@ -87,74 +49,117 @@ pub(super) fn is_document(path: &str) -> bool {
 pub(super) fn facts(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
     let content = content.trim_ascii_start();
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let purls = match content.first() {
-        Some(b'{') => None,
-        Some(b'<') => Some(in_xml(content, limits)?),
-        _ => Some(in_tags(content)),
+    let (packages, is_cut) = match content.first() {
+        // Files named `bom.json` need be no document.
+        Some(b'{') => bom::within_image(content, MOST_PACKAGES, limits).map_err(ExtractError::malformed)?,
+        Some(b'<') => in_xml(content, limits)?,
+        _ => in_tags(content),
     };
-    // Files named `bom.json` need be no document.
-    if let Some(purls) = purls {
-        let is_too_long = purls.len() > MOST_PACKAGES;
-        let facts = purls.iter().filter_map(|purl| package(purl)).take(MOST_PACKAGES).map(Fact::Package);
-        return Ok(facts.chain(is_too_long.then(too_many_packages)).collect());
-    }
-    let document: Document = json(content, limits)?;
-    let mut found = Vec::new();
-    if document.cyclone_dx.as_deref() == Some("CycloneDX") {
-        let mut pending = document.components;
-        while let Some(component) = pending.pop() {
-            found.extend(component.purl.as_deref().and_then(package));
-            pending.extend(component.components);
-        }
-    } else if document.spdx.is_some() {
-        found.extend(document.packages.into_iter().filter_map(|described| {
-            let purl = described.references.iter().find(|reference| reference.kind == "purl")?;
-            let license = described.license.filter(|license| !matches!(license.as_str(), "NOASSERTION" | "NONE"));
-            Some(Package { licenses: license.into_iter().collect(), ..package(&purl.locator)? })
-        }));
-    }
-    let is_too_long = found.len() > MOST_PACKAGES;
-    let facts = found.into_iter().take(MOST_PACKAGES).map(Fact::Package);
-    Ok(facts.chain(is_too_long.then(too_many_packages)).collect())
+    // The place of a package that is known by a document is the document.
+    let fact = |package| {
+        Fact::Package(Package {
+            known_by: Some(KnownBy::Sbom),
+            vendor: None,
+            source: None,
+            locations: Vec::new(),
+            ..package
+        })
+    };
+    Ok(packages.into_iter().map(fact).chain(is_cut.then(too_many_packages)).collect())
 }
 
-/// The package URLs of components in CycloneDX's XML; none in another document.
-fn in_xml(content: &[u8], limits: &Limits) -> Result<Vec<String>, ExtractError> {
-    let mut purls = Vec::new();
+/// Packages as they are read from documents that tell name and licences before the package URL, or after it.
+#[derive(Default)]
+struct Found {
+    packages: Vec<Package>,
+    is_cut: bool,
+    name: String,
+    licenses: Vec<String>,
+}
+
+impl Found {
+    /// Begins another part of the document.
+    fn begin(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        self.licenses.clear();
+    }
+
+    fn license(&mut self, license: &str) {
+        if bom::is_license(license) && self.licenses.len() < MOST_LICENSES {
+            self.licenses.push(license.to_owned());
+        }
+    }
+
+    /// Keeps the package of a language that a package URL names.
+    fn purl(&mut self, purl: &str) {
+        let found = purl::parse_named(purl, &self.name).map(|parsed| parsed.package);
+        let Some(package) = found.filter(bom::is_of_language) else { return };
+        match self.packages.len() < MOST_PACKAGES {
+            true => self.packages.push(Package { licenses: self.licenses.clone(), ..package }),
+            false => self.is_cut = true,
+        }
+    }
+}
+
+/// Licences of one package.
+const MOST_LICENSES: usize = 100;
+
+/// What components in CycloneDX's XML say; nothing in another document. The standard has the order of a component's
+/// elements: its name, its licences, its package URL, the components within it.
+fn in_xml(content: &[u8], limits: &Limits) -> Result<(Vec<Package>, bool), ExtractError> {
+    let mut found = Found::default();
     let read = xml::texts(content, limits, |open, text| {
-        let is_of_component = matches!(open, [bom, .., component, purl]
-            if bom == "bom" && component == "component" && purl == "purl");
         // What the document is about is no part of it.
-        if is_of_component && open.get(1).is_some_and(|part| part == "components") && purls.len() <= MOST_PACKAGES {
-            purls.push(text.to_owned());
+        let [bom, components, .., _, _] = open else { return };
+        let is_ancestor = open.iter().any(|element| element == "pedigree");
+        if bom != "bom" || components != "components" || is_ancestor {
+            return;
+        }
+        let Some(at) = open.iter().rposition(|element| element == "component") else { return };
+        let inside: Vec<&str> = open.iter().skip(at + 1).map(String::as_str).collect();
+        match inside.as_slice() {
+            ["name"] => found.begin(text),
+            ["licenses", "expression"] | ["licenses", "license", "id" | "name"] => found.license(text),
+            ["purl"] => found.purl(text),
+            _ => {}
         }
     });
     read.map_err(ExtractError::malformed)?;
-    Ok(purls)
+    Ok((found.packages, found.is_cut))
 }
 
-/// The package URLs in SPDX's form of tags: `ExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1`.
-fn in_tags(content: &[u8]) -> Vec<String> {
+/// What packages in SPDX's form of tags say: `ExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1`, in whatever order.
+fn in_tags(content: &[u8]) -> (Vec<Package>, bool) {
+    let mut found = Found::default();
     let mut lines = lines(content).map(text);
     if !lines.by_ref().take(MOST_LINES_BEFORE).any(|line| line.starts_with("SPDXVersion:")) {
-        return Vec::new();
+        return (found.packages, false);
     }
-    let references = lines.filter_map(|line| {
-        let mut words = line.strip_prefix("ExternalRef:")?.split_whitespace().skip(1);
-        (words.next()? == "purl").then(|| words.next().map(str::to_owned))?
-    });
-    references.take(MOST_PACKAGES + 1).collect()
+    let mut purls: Vec<String> = Vec::new();
+    for line in lines {
+        let Some((tag, value)) = line.split_once(':') else { continue };
+        let value = value.trim();
+        match tag {
+            "PackageName" => {
+                purls.drain(..).for_each(|purl| found.purl(&purl));
+                found.begin(value);
+            }
+            "PackageLicenseDeclared" => found.license(value),
+            "ExternalRef" => {
+                let mut words = value.split_whitespace().skip(1);
+                if words.next() == Some("purl") && purls.len() <= MOST_PACKAGES {
+                    purls.extend(words.next().map(str::to_owned));
+                }
+            }
+            _ => {}
+        }
+    }
+    purls.drain(..).for_each(|purl| found.purl(&purl));
+    (found.packages, found.is_cut)
 }
 
 /// Comments may come before the first tag.
 const MOST_LINES_BEFORE: usize = 100;
-
-/// The package of a language that a package URL names.
-fn package(purl: &str) -> Option<Package> {
-    let package = purl::parse(purl)?.package;
-    let is_of_language = !package.kind.is_os() && package.kind != PackageKind::Generic;
-    is_of_language.then_some(Package { known_by: Some(KnownBy::Sbom), ..package })
-}
 
 #[cfg(test)]
 mod tests {
@@ -173,22 +178,42 @@ mod tests {
     fn reads_both_formats() {
         let content = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
             {"name":"core","purl":"pkg:npm/%40babel/core@7.0.0","components":[{"purl":"pkg:pypi/six@1.16.0"}]},
-            {"purl":"pkg:deb/debian/libc6@2.36"},{"name":"no purl"}]}"#;
-        assert_eq!(found("app/app.cdx.json", content), ["npm @babel/core 7.0.0 ", "pypi six 1.16.0 "]);
+            {"purl":"pkg:deb/debian/libc6@2.36"},{"name":"no purl"},
+            {"name":"github.com/Masterminds/goutils","purl":"pkg:golang/github.com/masterminds/goutils@v1.1.0",
+             "licenses":[{"license":{"id":"Apache-2.0"}}],"properties":[{"name":"plimsoll:kind","value":"npm"},
+             {"name":"plimsoll:name","value":"own"},{"name":"syft:location:0:path","value":"/x"}]}]}"#;
+        let expected =
+            ["pypi six 1.16.0 ", "npm @babel/core 7.0.0 ", "golang github.com/Masterminds/goutils v1.1.0 Apache-2.0"];
+        assert_eq!(found("app/app.cdx.json", content), expected);
         let content = r#"{"spdxVersion":"SPDX-2.3","packages":[{"name":"node","licenseDeclared":"MIT","externalRefs":[
             {"referenceCategory":"SECURITY","referenceType":"cpe23Type","referenceLocator":"cpe:x"},
             {"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:bitnami/node@18.17.1-1?arch=amd64"}]}]}"#;
         assert_eq!(found("opt/bitnami/node/.spdx-node.spdx", content), ["bitnami node 18.17.1-1 MIT"]);
         let content = "# by hand\nSPDXVersion: SPDX-2.3\nPackageName: six\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/six@1.16.0\n\
+                       PackageLicenseDeclared: MIT\nPackageName: github.com/Masterminds/goutils\nPackageLicenseDeclared: NOASSERTION\n\
+                       ExternalRef: PACKAGE-MANAGER purl pkg:golang/github.com/masterminds/goutils@v1.1.0\n\
                        ExternalRef: SECURITY cpe23Type cpe:x\nExternalRef: PACKAGE-MANAGER purl pkg:deb/debian/a@1\n";
-        assert_eq!(found("a.spdx", content), ["pypi six 1.16.0 "]);
+        assert_eq!(found("a.spdx", content), ["pypi six 1.16.0 MIT", "golang github.com/Masterminds/goutils v1.1.0 "]);
         assert!(found("a.spdx", "no document\nExternalRef: PACKAGE-MANAGER purl pkg:pypi/six@1.16.0\n").is_empty());
         let content = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.5"><metadata><component>
             <purl>pkg:npm/self@1</purl></component></metadata><components><component type="library"><name>core</name>
-            <purl>pkg:npm/%40babel/core@7.0.0?a=b&amp;c=d</purl></component></components></bom>"#;
-        assert_eq!(found("META-INF/sbom/app.cdx.xml", content), ["npm @babel/core 7.0.0 "]);
+            <licenses><license><id>MIT</id><text>MIT License</text></license></licenses>
+            <purl>pkg:npm/%40babel/core@7.0.0?a=b&amp;c=d</purl><components><component>
+            <name>github.com/Masterminds/goutils</name><purl>pkg:golang/github.com/masterminds/goutils@v1.1.0</purl>
+            </component></components></component></components></bom>"#;
+        let expected = ["npm @babel/core 7.0.0 MIT", "golang github.com/Masterminds/goutils v1.1.0 "];
+        assert_eq!(found("META-INF/sbom/app.cdx.xml", content), expected);
         assert!(extract_bytes("a/bom.xml", b"<bom><components>").is_err());
         assert!(found("web/bom.json", "{\"other\":1}").is_empty());
         assert!(extract_bytes("a.cdx.json", b"{").is_err());
+    }
+
+    /// What says nothing is not kept, and what is kept is bounded, in whatever depth.
+    #[test]
+    fn no_more_is_kept_than_may_be() {
+        let half = vec![r#"{"purl":"pkg:npm/a@1"}"#; MOST_PACKAGES / 2 + 1].join(",{},");
+        let content = format!(r#"{{"bomFormat":"CycloneDX","components":[{half},{{"components":[{half}]}}]}}"#);
+        let facts = extract_bytes("a.cdx.json", content.as_bytes()).expect("a document");
+        assert_eq!((facts.len(), facts.last()), (MOST_PACKAGES + 1, Some(&too_many_packages())));
     }
 }

@@ -21,7 +21,8 @@ impl Extractor for Wordpress {
 
     fn claims(&self) -> &'static [&'static str] {
         &["WordPress core, plugins and themes: `**/wp-includes/version.php`, \
-             `**/wp-content/plugins/<name>/*.php`, `**/wp-content/themes/<name>/style.css`"]
+             `**/wp-content/{,mu-}plugins/<name>/*.php`, `**/wp-content/{,mu-}plugins/<name>.php`, \
+             `**/wp-content/themes/<name>/style.css`"]
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -33,9 +34,11 @@ impl Extractor for Wordpress {
         let mut head = Vec::new();
         file.take(HEAD).read_to_end(&mut head)?;
         let found = match component(path) {
-            None => core_version(&head).map(|version| ("wordpress", version)),
-            // A component has many files; the one with the header describes it.
-            Some((name, title)) => header(&head, title).and(header(&head, "Version")).map(|version| (name, version)),
+            None => core_version(&head).map(|version| ("wordpress".to_owned(), version)),
+            // A component has many files; the one with the header describes it. A plugin and a theme may have one name.
+            Some(Component { kind, title, name }) => {
+                header(&head, title).and(header(&head, "Version")).map(|version| (format!("{kind}/{name}"), version))
+            }
         };
         let package = |(name, version)| Fact::Package(Package::new(PackageKind::Wordpress, name, version));
         Ok(found.map(package).into_iter().collect())
@@ -46,15 +49,28 @@ fn is_core(path: &str) -> bool {
     path.ends_with("wp-includes/version.php")
 }
 
-/// The name of the plugin or theme whose header a file may hold, and the field that is then in it.
-fn component(path: &str) -> Option<(&str, &'static str)> {
-    let inside = |folder| path.rsplit_once(folder).and_then(|(_, rest)| rest.split_once('/'));
-    if path.ends_with(".php") {
-        let (name, file) = inside("wp-content/plugins/")?;
-        return (!file.contains('/')).then_some((name, "Plugin Name"));
+/// A plugin or theme whose header a file may hold.
+struct Component<'p> {
+    kind: &'static str,
+    /// The field that its header then has.
+    title: &'static str,
+    name: &'p str,
+}
+
+fn component(path: &str) -> Option<Component<'_>> {
+    let inside = |folder| path.rsplit_once(folder).map(|(_, rest)| rest);
+    if let Some(stem) = path.strip_suffix(".php") {
+        let rest = inside("wp-content/plugins/").or_else(|| inside("wp-content/mu-plugins/"))?;
+        let name = match rest.split_once('/') {
+            Some((name, file)) => Some(name).filter(|_| !file.contains('/')),
+            // A plugin of one file.
+            None => stem.get(path.len() - rest.len()..),
+        };
+        let plugin = |name| Component { kind: "plugin", title: "Plugin Name", name };
+        return name.filter(|name| !name.is_empty()).map(plugin);
     }
-    let (name, file) = path.ends_with("/style.css").then(|| inside("wp-content/themes/"))??;
-    (file == "style.css").then_some((name, "Theme Name"))
+    let (name, file) = inside("wp-content/themes/")?.split_once('/')?;
+    (file == "style.css").then_some(Component { kind: "theme", title: "Theme Name", name })
 }
 
 /// `$wp_version = '6.4.2';`
@@ -83,10 +99,19 @@ mod tests {
         let plugin = "<?php\n/**\n * Plugin Name: Akismet Anti-spam\n * Version: 5.3\n */\n";
         for (path, content, expected) in [
             ("var/www/html/wp-includes/version.php", "<?php\n$wp_version = '6.4.2';\n$x = 1;", Some("wordpress 6.4.2")),
-            ("var/www/html/wp-content/plugins/akismet/akismet.php", plugin, Some("akismet 5.3")),
+            ("var/www/html/wp-content/plugins/akismet/akismet.php", plugin, Some("plugin/akismet 5.3")),
+            ("wp-content/plugins/hello.php", plugin, Some("plugin/hello 5.3")),
+            ("wp-content/plugins/index.php", "<?php // Silence is golden.", None),
+            ("wp-content/mu-plugins/loader.php", plugin, Some("plugin/loader 5.3")),
+            ("wp-content/mu-plugins/x/x.php", plugin, Some("plugin/x 5.3")),
+            ("wp-content/plugins/.php", plugin, None),
             ("var/www/html/wp-content/plugins/akismet/class.php", "<?php // Version: 5.3", None),
             ("var/www/html/wp-content/plugins/akismet/views/akismet.php", plugin, None),
-            ("wp-content/themes/twenty/style.css", "/*\nTheme Name: Twenty\nVersion: 1.2\n*/", Some("twenty 1.2")),
+            (
+                "wp-content/themes/twenty/style.css",
+                "/*\nTheme Name: Twenty\nVersion: 1.2\n*/",
+                Some("theme/twenty 1.2"),
+            ),
             ("wp-content/themes/twenty/css/style.css", "/*\nTheme Name: Twenty\nVersion: 1.2\n*/", None),
         ] {
             let facts = extract_bytes(path, content.as_bytes()).expect(path);

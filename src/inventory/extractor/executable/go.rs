@@ -29,6 +29,8 @@ pub(super) enum Found<'a> {
 pub(super) struct BuildInformation<'a> {
     version: &'a str,
     modules: &'a str,
+    /// What follows in the module lines is no text.
+    is_cut: bool,
 }
 
 /// Addresses of Go strings (Go before 1.18).
@@ -94,8 +96,9 @@ impl<'a> BuildInformation<'a> {
         let is_marked = modules.len() > 2 * SENTINEL && modules.get(modules.len() - SENTINEL - 1) == Some(&b'\n');
         let modules = if is_marked { modules.get(SENTINEL..modules.len() - SENTINEL)? } else { &[] };
         // Cut rather than refused: a hostile program could have the mark everywhere and have each one checked anew.
-        let is_text = std::str::from_utf8(modules).map_or_else(|error| error.valid_up_to(), str::len);
-        Some(Self { version, modules: modules.get(..is_text).and_then(|text| std::str::from_utf8(text).ok())? })
+        let end = std::str::from_utf8(modules).map_or_else(|error| error.valid_up_to(), str::len);
+        let text = modules.get(..end).and_then(|text| std::str::from_utf8(text).ok())?;
+        Some(Self { version, modules: text, is_cut: end < modules.len() })
     }
 
     /// Standard library, main module and dependencies.
@@ -147,9 +150,17 @@ impl<'a> BuildInformation<'a> {
         };
         let named =
             modules.iter().copied().enumerate().filter(|(_, (path, version))| !path.is_empty() && !version.is_empty());
+        let cut = if self.is_cut {
+            Some("its list of modules is damaged; those behind the damage are left out".to_owned())
+        } else {
+            let is_longer = self.modules.lines().nth(MOST_MODULES).is_some();
+            is_longer
+                .then(|| format!("its build information has more than {MOST_MODULES} lines; the others are left out"))
+        };
         std::iter::once(package("stdlib", standard_library_version(self.version)))
             .chain(named.map(of_module))
             .map(Fact::Package)
+            .chain(cut.map(Fact::Incomplete))
             .collect()
     }
 }

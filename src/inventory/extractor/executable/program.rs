@@ -192,17 +192,36 @@ fn has_parts(version: &str, parts: usize) -> bool {
     numbers.split('.').filter(|number| !number.is_empty()).count() >= parts
 }
 
-/// A string of its own that continues the release in the file's name: `3.11.4` in `libpython3.11.so.1.0`.
+/// A string of its own that continues the release in the file's name: `3.11.4` in `libpython3.11.so.1.0`. A program whose
+/// name has none, `python3`, names the folder of its library: `lib/python3.11`.
 fn python(file: &str, data: &[u8]) -> Option<String> {
+    let is_program = !file.starts_with("lib");
     let release = file.trim_start_matches("lib").strip_prefix("python")?;
     let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
-    let release = release.get(..end)?.trim_end_matches('.');
-    let (major, minor) = release.split_once('.')?;
-    if major.is_empty() || minor.is_empty() {
+    let (release, rest) = release.split_at_checked(end)?;
+    let release = release.trim_end_matches('.');
+    if release.split('.').filter(|number| !number.is_empty()).count() < 2 {
+        return if is_program && rest.is_empty() { python_of_folder(release, data) } else { None };
+    }
+    alone(&format!("{release}."), 3, data).map(|(version, _)| version.to_owned()).next()
+}
+
+/// The only version that continues the only release of which a program has the library's folder.
+fn python_of_folder(major: &str, data: &[u8]) -> Option<String> {
+    const FOLDER: &str = "lib/python";
+    let mut releases = memmem::find_iter(data, FOLDER).take(MOST_MARKS).filter_map(|at| {
+        let (release, rest) = version(data.get(at + FOLDER.len()..)?)?;
+        let is_one = release.split('.').count() == 2 && release.starts_with(major);
+        (is_one && matches!(rest.first(), Some(0 | b'/'))).then_some(release)
+    });
+    let release = releases.next()?;
+    if releases.any(|other| other != release) {
         return None;
     }
     let start = format!("{release}.");
-    alone(&start, 3, data).map(|(version, _)| version.to_owned()).next()
+    let mut versions = alone(&start, 3, data).take(MOST_MARKS).map(|(version, _)| version);
+    let version = versions.next()?;
+    versions.all(|other| other == version).then(|| version.to_owned())
 }
 
 /// `3.2.2` in `ruby 3.2.2 (2023-03-30 …` and in `ruby 2.7.7p221 (…`: a release has one patch level only.

@@ -3,9 +3,10 @@
 
 use serde::Deserialize;
 
-use super::super::{MOST_PACKAGES, json};
+use super::super::{json, too_many_packages};
 use super::{ExtractError, Fact};
 use crate::image::inflate::inflate_slice;
+use crate::inventory::bounded::{Element, List};
 use crate::model::{Limits, Package, PackageKind};
 
 pub(super) const SECTION: &str = ".dep-v0";
@@ -16,13 +17,22 @@ const DEFLATE: u8 = 8;
 
 #[derive(Deserialize)]
 struct Audit {
-    packages: Vec<Crate>,
+    packages: List<Crate>,
 }
 
 #[derive(Deserialize)]
 struct Crate {
     name: String,
     version: String,
+    /// `runtime` where nothing is said.
+    kind: Option<String>,
+}
+
+impl Element for Crate {
+    /// What only built the program is no part of it.
+    fn is_of_use(&self) -> bool {
+        self.kind.as_deref() != Some("build")
+    }
 }
 
 pub(super) fn facts(section: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> {
@@ -34,6 +44,7 @@ pub(super) fn facts(section: &[u8], limits: &Limits) -> Result<Vec<Fact>, Extrac
     }
     let text = inflate_slice(data, MOST_JSON).map_err(|error| malformed(&error))?;
     let audit: Audit = json::json(&text, limits).map_err(|error| malformed(&error))?;
-    let crates = audit.packages.into_iter().take(MOST_PACKAGES);
-    Ok(crates.map(|found| Fact::Package(Package::new(PackageKind::Cargo, found.name, found.version))).collect())
+    let List { kept, is_cut } = audit.packages;
+    let crates = kept.into_iter().map(|found| Package::new(PackageKind::Cargo, found.name, found.version));
+    Ok(crates.map(Fact::Package).chain(is_cut.then(too_many_packages)).collect())
 }

@@ -128,6 +128,52 @@ fn finds_build_information_in_a_large_program() {
     }
 }
 
+/// What of a program is left out is said.
+#[test]
+fn what_cannot_be_read_is_told() {
+    let mut pointers = b"\xff Go buildinf:\x08\x00".to_vec();
+    pointers.extend([0xee; 16]);
+    let many = "dep\ta\tv1\n".repeat(20_001);
+    let mut damaged = inline("go1.22.1", MODULES);
+    let at = memchr::memmem::find(&damaged, b"github.com/fork").expect("a module");
+    damaged[at] = 0xff;
+    for (what, content, count) in [
+        ("addresses that lead nowhere", pointers, 0),
+        ("too many modules", inline("go1.22.1", &many), 20_001),
+        ("damage", damaged, 4),
+    ] {
+        let facts = extract_bytes("bin/app", &elf(go::SECTION, &content)).expect(what);
+        let Some((Fact::Incomplete(_), found)) = facts.split_last() else { panic!("{what}: {} facts", facts.len()) };
+        assert_eq!(found.len(), count, "{what}");
+    }
+    // Without a section the mark may be there by chance.
+    let chance = elf(".data", b"\xff Go buildinf:\x08\x00\xee\xee");
+    assert_eq!(extract_bytes("bin/app", &chance).expect("a program"), []);
+}
+
+#[test]
+fn audit_data_in_a_large_program_is_told() {
+    for (section, at, expected) in
+        [("\0.dep-v0\0", 2 * BLOCK - 4, 1), ("\0.dep-v0\0", 300, 1), ("no .dep-v0\0", BLOCK, 0), ("", BLOCK, 0)]
+    {
+        let mut data = elf("", &[]);
+        data.resize(at, b'x');
+        data.extend(section.as_bytes());
+        data.resize(3 * BLOCK + 7, b'x');
+        let (size, mut buffer, limits) = (data.len() as u64, Vec::new(), Limits::default());
+        let mut content = data.as_slice();
+        let mut file = File::new("bin/app", size, &limits, &mut content, &mut buffer);
+        let mut magic = [0; 4];
+        file.read_exact(&mut magic).expect("the file's head");
+        let facts = search(&mut file, magic, "app").expect("a program");
+        assert_eq!(
+            facts.iter().filter(|fact| matches!(fact, Fact::Incomplete(_))).count(),
+            expected,
+            "{section} at {at}"
+        );
+    }
+}
+
 #[test]
 fn writes_standard_library_versions_as_the_advisories_do() {
     for (version, expected) in [
@@ -294,9 +340,11 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn reads_rust_programs() {
-    let json = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1]},{"name":"b","version":"2.0.0","kind":"build"}]}"#;
-    let facts = extract_bytes("bin/app", &elf(".dep-v0", &zlib(json))).expect("a program");
-    assert_eq!(packages(&facts), ["a 1.0.0", "b 2.0.0"]);
+    let json = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io","dependencies":[1]},{"name":"b","version":"2.0.0","kind":"build"},{"name":"c","version":"3.0.0","kind":"runtime"}]}"#;
+    for path in ["bin/app", "opt/app/libapp.so"] {
+        let facts = extract_bytes(path, &elf(".dep-v0", &zlib(json))).expect("a program");
+        assert_eq!(packages(&facts), ["a 1.0.0", "c 3.0.0"], "{path}");
+    }
     let bomb = zlib(&vec![b' '; 9 << 20]);
     for broken in [b"".as_slice(), b"x", b"not zlib", &zlib(b"{"), &bomb] {
         assert!(extract_bytes("bin/app", &elf(".dep-v0", broken)).is_err(), "{} bytes", broken.len());
@@ -313,6 +361,11 @@ fn wants_programs_only() {
         ("usr/bin/app.sh", 0o755, false),
         ("lib/libc.so.6", 0o755, false),
         ("lib/libx.so", 0o755, false),
+        ("usr/lib/x86_64-linux-gnu/libx.so.1", 0o644, false),
+        ("app/venv/lib/python3.12/site-packages/x/_x.abi3.so", 0o755, false),
+        ("app/node_modules/x/build/x.so", 0o755, false),
+        ("fluent-bit/plugins/out_x.so", 0o644, true),
+        ("opt/app/lib/libx.so.1.2", 0o755, true),
         ("lib/libssl.so.3", 0o644, true),
         ("opt/app.exe", 0o644, true),
         ("usr/local/bin/app", 0o644, true),
