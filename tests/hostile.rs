@@ -544,7 +544,7 @@ fn images_with_archives_that_are_bombs() {
         ("lib/a.egg", zip(&[("EGG-INFO/PKG-INFO", metadata)], true)),
     ] {
         let scanned = scan_file(path, &content);
-        scanned.expect(path, GapKind::UnreadableFile, &[path, "too large"]);
+        scanned.expect(path, GapKind::LimitMet, &[path, "too large"]);
         scanned.within(path, 300);
     }
     // Each of five levels unpacks to 90 MB: not all of them may be in memory at once.
@@ -558,14 +558,14 @@ fn images_with_archives_that_are_bombs() {
         nested = padded;
     }
     let scanned = scan_file("app/deep.jar", &zip(&[("n.jar", &nested)], true));
-    scanned.expect("nested", GapKind::UnreadableFile, &["app/deep.jar", "too large"]);
+    scanned.expect("nested", GapKind::LimitMet, &["app/deep.jar", "too large"]);
     // One packed content that a directory names 4,000 times.
     let inside = [&zeros[..2 << 20], &zip(&[("META-INF/MANIFEST.MF", manifest)], true)].concat();
     let shared = zip(&[("m.jar", &inside)], true);
     let start = shared.windows(4).rposition(|window| window == b"PK\x01\x02").expect("a directory");
     let directory = &shared[start..shared.len() - 22];
     let scanned = scan_file("app/many.jar", &zip_end(shared[..start].to_vec(), &directory.repeat(4000)));
-    scanned.expect("overlapping members", GapKind::UnreadableFile, &["app/many.jar", "holds too much"]);
+    scanned.expect("overlapping members", GapKind::LimitMet, &["app/many.jar", "holds too much"]);
 }
 
 #[test]
@@ -594,7 +594,7 @@ fn an_image_with_archives_nested_too_deep() {
         archive = zip(&[("n.jar", &archive)], false);
     }
     let scanned = scan_file("app/outer.jar", &archive);
-    scanned.expect("nested", GapKind::UnreadableFile, &["app/outer.jar", "n.jar!/n.jar!/n.jar", "nested too deep"]);
+    scanned.expect("nested", GapKind::LimitMet, &["app/outer.jar", "n.jar!/n.jar!/n.jar", "nested too deep"]);
     assert!(scanned.packages.iter().all(|package| !package.contains("inner")), "{:?}", scanned.packages);
     // Whoever trusts the image raises the limit.
     let limits = Limits { archive_depth: 9, ..Limits::default() };
@@ -614,7 +614,7 @@ fn an_image_with_documents_nested_too_deep() {
         ("app/node_modules/a/package.json", &in_package, "its values are more than 128 deep"),
         ("app/bom.xml", xml.as_bytes(), "its elements are more than 128 deep"),
     ] {
-        scan_file(path, content).expect(path, GapKind::UnreadableFile, &[path, words]);
+        scan_file(path, content).expect(path, GapKind::LimitMet, &[path, words]);
     }
     // What is allowed is read: a limit is a setting.
     let json = [&br#"{"name":"inner","version":"1","x":"#[..], &[b'['; 9], &[b']'; 9], b"}"].concat();

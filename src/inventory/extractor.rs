@@ -138,6 +138,9 @@ pub enum ExtractError {
         /// [`crate::model::Limits::file_size`].
         limit: u64,
     },
+    /// It holds more than is read of one, in words.
+    #[error("{0}")]
+    LimitMet(String),
     /// Its content could not be read.
     #[error("reading failed: {0}")]
     Read(#[from] io::Error),

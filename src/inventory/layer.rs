@@ -319,7 +319,9 @@ fn facts_of(
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| extractor.extract(&mut file)));
     let trouble = match outcome {
         Ok(Ok(facts)) => return FileFacts { facts, trouble: None },
-        Ok(Err(error @ ExtractError::TooLarge { .. })) => (GapKind::LimitMet, error.to_string()),
+        Ok(Err(error @ (ExtractError::TooLarge { .. } | ExtractError::LimitMet(_)))) => {
+            (GapKind::LimitMet, error.to_string())
+        }
         Ok(Err(error)) => (GapKind::UnreadableFile, error.to_string()),
         Err(panic) => {
             let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());

@@ -39,7 +39,7 @@ impl Extractor for ContentManifest {
         let limits = file.limits();
         let manifest: Manifest = json(file.whole()?, limits)?;
         let List { kept, is_cut } = manifest.content_sets;
-        let cut = || Fact::Incomplete(format!("it names more than {MOST_SETS} content sets; the others are left out"));
+        let cut = || Fact::LimitMet(format!("it names more than {MOST_SETS} content sets; the others are left out"));
         Ok(std::iter::once(Fact::ContentSets(kept)).chain(is_cut.then(cut)).collect())
     }
 }
@@ -59,7 +59,7 @@ mod tests {
         assert!(extract_bytes(path, b"[1]").is_err());
         let content = format!(r#"{{"content_sets":[{}"a"]}}"#, r#""a","#.repeat(MOST_SETS));
         let facts = extract_bytes(path, content.as_bytes()).expect("a manifest");
-        let [Fact::ContentSets(sets), Fact::Incomplete(_)] = &facts[..] else { panic!("{} facts", facts.len()) };
+        let [Fact::ContentSets(sets), Fact::LimitMet(_)] = &facts[..] else { panic!("{} facts", facts.len()) };
         assert_eq!(sets.len(), MOST_SETS);
     }
 }

@@ -195,7 +195,7 @@ fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, 
                 }
                 Some(go::Found::Pointers(_)) => {
                     let reason = "it seems to be built with a Go older than 1.18 and is too large to be held in memory";
-                    facts.push(Fact::Incomplete(reason.to_owned()));
+                    facts.push(Fact::LimitMet(reason.to_owned()));
                     is_searched = true;
                 }
                 None => {}
@@ -222,7 +222,7 @@ fn search(file: &mut File<'_>, magic: [u8; 4], name: &str) -> Result<Vec<Fact>, 
             "it has audit data of `cargo auditable` and is larger than {} MiB; its crates are unknown",
             WHOLE >> 20
         );
-        facts.push(Fact::Incomplete(reason));
+        facts.push(Fact::LimitMet(reason));
     }
     Ok(facts)
 }

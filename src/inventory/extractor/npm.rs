@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::json;
-use super::zip::Zip;
+use super::zip::{self, Zip};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages};
 use crate::image::Entry;
 use crate::inventory::bounded::small;
@@ -59,7 +59,7 @@ impl Extractor for Npm {
             return package(content, limits);
         }
         if let Err(reason) = limits.check_depth(content) {
-            return Ok(vec![Fact::Incomplete(reason)]);
+            return Ok(vec![Fact::LimitMet(reason)]);
         }
         // Many other files have that name, and one that cannot be read tells nothing of a package.
         let fields = fields(content, limits).unwrap_or_default();
@@ -145,7 +145,7 @@ fn archived(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, ExtractError> 
             facts.push(too_many_packages());
             break;
         }
-        let read = zip.read(&member, LARGEST_ARCHIVED).map_err(ExtractError::malformed);
+        let read = zip.read(&member, LARGEST_ARCHIVED).map_err(zip::unread);
         match read.and_then(|content| fields(&content, limits).map(|fields| described(&fields))) {
             Ok(Some(package)) if is_bundled => {
                 facts.push(Fact::Nested { inside: member.name.into_owned(), package });

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::json::json;
 use super::text::{field, lines, stated};
-use super::zip::Zip;
+use super::zip::{self, Zip};
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
 use crate::model::{Limits, Package, PackageKind};
@@ -98,7 +98,7 @@ fn egg(content: &[u8]) -> Result<Vec<Fact>, ExtractError> {
     for member in zip.members() {
         let member = member.map_err(ExtractError::malformed)?;
         if member.name == "EGG-INFO/PKG-INFO" {
-            return metadata(&zip.read(&member, LARGEST_METADATA).map_err(ExtractError::malformed)?);
+            return metadata(&zip.read(&member, LARGEST_METADATA).map_err(zip::unread)?);
         }
     }
     Ok(Vec::new())

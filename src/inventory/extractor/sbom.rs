@@ -7,7 +7,8 @@
 use super::text::{lines, text};
 use super::{ExtractError, Extractor, Fact, File, MOST_PACKAGES, too_many_packages, xml};
 use crate::image::Entry;
-use crate::inventory::{bom, purl};
+use crate::inventory::bom::{self, BomError};
+use crate::inventory::purl;
 use crate::model::{KnownBy, Limits, Package};
 
 /// Endings of the documents' names.
@@ -51,7 +52,7 @@ pub(super) fn facts(content: &[u8], limits: &Limits) -> Result<Vec<Fact>, Extrac
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let (packages, is_cut) = match content.first() {
         // Files named `bom.json` need be no document.
-        Some(b'{') => bom::within_image(content, MOST_PACKAGES, limits).map_err(ExtractError::malformed)?,
+        Some(b'{') => bom::within_image(content, MOST_PACKAGES, limits).map_err(of_document)?,
         Some(b'<') => in_xml(content, limits)?,
         _ => in_tags(content),
     };
@@ -101,6 +102,13 @@ impl Found {
     }
 }
 
+fn of_document(error: BomError) -> ExtractError {
+    match error {
+        BomError::TooDeep(reason) => ExtractError::LimitMet(reason),
+        error => ExtractError::malformed(error),
+    }
+}
+
 /// Licences of one package.
 const MOST_LICENSES: usize = 100;
 
@@ -124,7 +132,7 @@ fn in_xml(content: &[u8], limits: &Limits) -> Result<(Vec<Package>, bool), Extra
             _ => {}
         }
     });
-    read.map_err(ExtractError::malformed)?;
+    read?;
     Ok((found.packages, found.is_cut))
 }
 

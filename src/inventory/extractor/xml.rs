@@ -3,6 +3,7 @@
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
+use super::ExtractError;
 use crate::model::Limits;
 
 /// A text; a longer one is cut.
@@ -12,7 +13,7 @@ const LONGEST_TEXT: usize = 4096;
 ///
 /// # Errors
 /// It is not well-formed, or deeper than the limits allow. What came before was visited.
-pub(super) fn texts(data: &[u8], limits: &Limits, mut visit: impl FnMut(&[String], &str)) -> Result<(), String> {
+pub(super) fn texts(data: &[u8], limits: &Limits, mut visit: impl FnMut(&[String], &str)) -> Result<(), ExtractError> {
     let mut reader = quick_xml::Reader::from_reader(data);
     let mut buffer = Vec::new();
     let mut open: Vec<String> = Vec::new();
@@ -23,11 +24,11 @@ pub(super) fn texts(data: &[u8], limits: &Limits, mut visit: impl FnMut(&[String
     };
     loop {
         buffer.clear();
-        match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
+        match reader.read_event_into(&mut buffer).map_err(ExtractError::malformed)? {
             Event::Start(start) => {
                 let deepest = limits.document_depth;
                 if open.len() >= deepest {
-                    return Err(format!("its elements are more than {deepest} deep"));
+                    return Err(ExtractError::LimitMet(format!("its elements are more than {deepest} deep")));
                 }
                 open.push(start.local_name().into_inner().to_owned());
                 text.clear();
@@ -41,7 +42,7 @@ pub(super) fn texts(data: &[u8], limits: &Limits, mut visit: impl FnMut(&[String
             Event::CData(piece) => append(&mut text, &piece),
             Event::GeneralRef(name) => append(&mut text, resolve_predefined_entity(&name).unwrap_or_default()),
             Event::Eof if open.is_empty() => return Ok(()),
-            Event::Eof => return Err("it ends within an element".to_owned()),
+            Event::Eof => return Err(ExtractError::malformed("it ends within an element")),
             _ => {}
         }
     }
@@ -63,8 +64,11 @@ mod tests {
             assert!(texts(broken.as_bytes(), &Limits::default(), |_, _| {}).is_err());
         }
         let limits = Limits { document_depth: 2, ..Limits::default() };
-        assert_eq!(texts(b"<a><b/><b></b></a>", &limits, |_, _| {}), Ok(()));
+        assert!(texts(b"<a><b/><b></b></a>", &limits, |_, _| {}).is_ok());
         let error = texts(b"<a><b><c></c></b></a>", &limits, |_, _| {}).expect_err("three levels");
-        assert_eq!(error, "its elements are more than 2 deep");
+        assert!(
+            matches!(&error, ExtractError::LimitMet(reason) if reason == "its elements are more than 2 deep"),
+            "{error}"
+        );
     }
 }

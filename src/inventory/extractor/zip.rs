@@ -6,6 +6,7 @@ mod kept;
 
 use std::borrow::Cow;
 
+use super::ExtractError;
 use super::bytes::{array, position, slice, u32_le};
 use crate::image::inflate::inflate_slice;
 pub(super) use data::Data;
@@ -25,6 +26,14 @@ const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 const ENCRYPTED: u16 = 1;
 const MOST_MEMBERS: usize = 200_000;
+
+/// Why a member is not read that may be sound.
+pub(super) const TOO_LARGE: &str = "it is too large";
+
+/// What a file says of which a member cannot be read.
+pub(super) fn unread(reason: &'static str) -> ExtractError {
+    if reason == TOO_LARGE { ExtractError::LimitMet(reason.to_owned()) } else { ExtractError::malformed(reason) }
+}
 
 /// An archive whose directory was found.
 pub(super) struct Zip<'a> {
@@ -107,7 +116,7 @@ impl<'a> Zip<'a> {
             return Err("it is encrypted");
         }
         if member.unpacked > limit {
-            return Err("it is too large");
+            return Err(TOO_LARGE);
         }
         let packed = self.packed(member).ok_or("it is cut off")?;
         let content = match member.method {

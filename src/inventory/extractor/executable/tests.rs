@@ -143,7 +143,7 @@ fn what_cannot_be_read_is_told() {
         ("damage", damaged, 4),
     ] {
         let facts = extract_bytes("bin/app", &elf(go::SECTION, &content)).expect(what);
-        let Some((Fact::Incomplete(_), found)) = facts.split_last() else { panic!("{what}: {} facts", facts.len()) };
+        let Some((Fact::LimitMet(_), found)) = facts.split_last() else { panic!("{what}: {} facts", facts.len()) };
         assert_eq!(found.len(), count, "{what}");
     }
     // Without a section the mark may be there by chance.
@@ -167,7 +167,7 @@ fn audit_data_in_a_large_program_is_told() {
         file.read_exact(&mut magic).expect("the file's head");
         let facts = search(&mut file, magic, "app").expect("a program");
         assert_eq!(
-            facts.iter().filter(|fact| matches!(fact, Fact::Incomplete(_))).count(),
+            facts.iter().filter(|fact| matches!(fact, Fact::LimitMet(_))).count(),
             expected,
             "{section} at {at}"
         );

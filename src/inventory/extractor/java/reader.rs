@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::super::share::{self, Share};
-use super::super::zip::{Data, Member, Wish, Zip};
+use super::super::zip::{self, Data, Member, Wish, Zip};
 use super::super::{MOST_PACKAGES, sbom, too_many_packages};
 use super::manifest::Manifest;
 use super::namespaces::Namespaces;
@@ -18,6 +18,10 @@ const MOST_NOTES: usize = 100;
 const LARGEST_NESTED: usize = 256 << 20;
 /// Project files of one archive.
 const MOST_POMS: usize = 1_000;
+/// Why a member is not read that may be sound.
+const LONG_NAME: &str = "its name is too long";
+const TOO_DEEP: &str = "it is nested too deep";
+const TOO_MUCH: &str = "the archive holds too much";
 /// A `pom.properties`, `pom.xml` or manifest.
 const LARGEST_METADATA: usize = 4 << 20;
 /// A bill of materials.
@@ -121,9 +125,9 @@ impl<'l> Reader<'l> {
             }
             let nested = if inside.is_empty() { name.to_owned() } else { format!("{inside}!/{name}") };
             let read = if nested.len() > self.limits.path_length {
-                Err("its name is too long")
+                Err(LONG_NAME)
             } else if depth >= self.deepest {
-                Err("it is nested too deep")
+                Err(TOO_DEEP)
             } else {
                 self.nested(&zip, &member, &nested, depth)
             };
@@ -151,7 +155,7 @@ impl<'l> Reader<'l> {
                 continue;
             }
             if name.len() > self.limits.path_length {
-                self.note(name, "its name is too long");
+                self.note(name, LONG_NAME);
             } else if is_pom(name) {
                 if poms.len() < MOST_POMS {
                     poms.push(member);
@@ -202,11 +206,12 @@ impl<'l> Reader<'l> {
             }
         }
         if left_out > 0 && !is_named {
-            self.say(format!("it has {left_out} more project files than the {MOST_POMS} that were read"));
+            let what = format!("it has {left_out} more project files than the {MOST_POMS} that were read");
+            self.say(Fact::LimitMet(what));
         }
         if let Some((member, reason)) = broken.first {
             let more = if broken.more > 0 { format!(" and {} more", broken.more) } else { String::new() };
-            self.say(format!("`{member}`{more} in it could not be read: {reason}"));
+            self.say(Fact::Incomplete(format!("`{member}`{more} in it could not be read: {reason}")));
         }
         self.artifact(zip, &manifest, path, inside, first)
     }
@@ -338,7 +343,7 @@ impl<'l> Reader<'l> {
     }
 
     fn pay(&mut self, member: &Member<'_>) -> Result<(), &'static str> {
-        self.left = self.left.checked_sub(member.cost()).ok_or("the archive holds too much")?;
+        self.left = self.left.checked_sub(member.cost()).ok_or(TOO_MUCH)?;
         Ok(())
     }
 
@@ -365,7 +370,7 @@ impl<'l> Reader<'l> {
     fn cut(&mut self) {
         if !std::mem::replace(&mut self.is_cut, true) {
             self.facts.push(if self.packages < MOST_PACKAGES {
-                Fact::Incomplete(format!(
+                Fact::LimitMet(format!(
                     "the names in it take more than {} MiB; the other packages are left out",
                     MOST_TEXT >> 20
                 ))
@@ -387,14 +392,16 @@ impl<'l> Reader<'l> {
 
     /// Says what could not be read.
     fn note(&mut self, member: &str, reason: &str) {
-        self.say(format!("`{}` in it could not be read: {reason}", shown(member)));
+        let what = format!("`{}` in it could not be read: {reason}", shown(member));
+        let is_limit = [LONG_NAME, TOO_DEEP, TOO_MUCH, zip::TOO_LARGE].contains(&reason);
+        self.say(if is_limit { Fact::LimitMet(what) } else { Fact::Incomplete(what) });
     }
 
     /// Says that something is missing; not without end.
-    fn say(&mut self, what: String) {
+    fn say(&mut self, what: Fact) {
         self.notes += 1;
         if self.notes <= MOST_NOTES {
-            self.facts.push(Fact::Incomplete(what));
+            self.facts.push(what);
         }
     }
 }

@@ -19,7 +19,7 @@ fn found(path: &str, archive: &[u8]) -> Vec<String> {
     let row = |fact: &Fact| match fact {
         Fact::Package(p) => format!("{} {}", p.name, p.version),
         Fact::Nested { inside, package } => format!("{} {} in {inside}", package.name, package.version),
-        Fact::Incomplete(reason) => reason.clone(),
+        Fact::Incomplete(reason) | Fact::LimitMet(reason) => reason.clone(),
         other => panic!("{other:?}"),
     };
     extract_bytes(path, archive).expect("an archive").iter().map(row).collect()
@@ -70,7 +70,7 @@ fn told(path: &str, archive: &[u8]) -> Vec<String> {
     let rows = facts.iter().map(|fact| match fact {
         Fact::Package(package) => row(package),
         Fact::Nested { inside, package } => format!("{inside}: {}", row(package)),
-        Fact::Incomplete(reason) => reason.clone(),
+        Fact::Incomplete(reason) | Fact::LimitMet(reason) => reason.clone(),
         other => panic!("{other:?}"),
     });
     rows.collect()
