@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use layers::*;
+use plimsoll::image::overlay::Visible;
 use plimsoll::image::{self, Content, Entry, Image, ImageError, NoProgress, Overlay, Progress, Source, Visitor};
 use plimsoll::model::{Code, GapKind, Limits, Platform};
 
@@ -33,7 +34,7 @@ fn files(image: &Image) -> BTreeMap<String, (usize, Vec<u8>)> {
     }
     overlay
         .visible()
-        .map(|(path, layer, at)| {
+        .map(|Visible { path, layer, at, .. }| {
             let content = contents.get(&(layer, at.to_owned())).expect("visible files were read").clone();
             (path.to_owned(), (layer, content))
         })

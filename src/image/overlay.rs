@@ -30,11 +30,25 @@ pub struct Overlay {
     layers: PathMap<usize>,
 }
 
+/// A file as the image shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visible<'a> {
+    /// Its path in the image's view.
+    pub path: &'a str,
+    /// The layer that its content lies in.
+    pub layer: usize,
+    /// Its path in that layer, which may have led here through symbolic links.
+    pub at: &'a str,
+    /// Whether it is another name of the file there.
+    pub is_hard_link: bool,
+}
+
 /// Where a visible file's content lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Source {
     layer: usize,
     path: Arc<str>,
+    is_hard_link: bool,
 }
 
 impl Overlay {
@@ -62,7 +76,7 @@ impl Overlay {
         }
         for file in &tree.files {
             let path = self.resolve_directory_of(file);
-            self.insert_file(&path, Source { layer, path: file.as_str().into() });
+            self.insert_file(&path, Source { layer, path: file.as_str().into(), is_hard_link: false });
         }
         for (path, target) in &tree.hard_links {
             let in_this_layer = own.contains_key(&path_hash(target));
@@ -74,10 +88,21 @@ impl Overlay {
         }
     }
 
-    /// The visible files: (path in the image's view, layer that it comes from, its path in that layer). A hard link
-    /// appears under its own path with the layer and path of its target.
-    pub fn visible(&self) -> impl Iterator<Item = (&str, usize, &str)> {
-        self.files.iter().map(|(path, source)| (&**path, source.layer, &*source.path))
+    /// The visible files, by path. A hard link appears under its own path with the layer and path of its target.
+    pub fn visible(&self) -> impl Iterator<Item = Visible<'_>> {
+        self.files.iter().map(|(path, source)| Visible {
+            path,
+            layer: source.layer,
+            at: &source.path,
+            is_hard_link: source.is_hard_link,
+        })
+    }
+
+    /// The visible file at a path.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<Visible<'_>> {
+        let (path, source) = self.files.get_key_value(path)?;
+        Some(Visible { path, layer: source.layer, at: &source.path, is_hard_link: source.is_hard_link })
     }
 
     /// The symbolic links that are visible, by path, with their targets as written.
@@ -193,16 +218,16 @@ impl Overlay {
     fn link(&mut self, path: &str, target: &str, layer: usize, in_this_layer: bool) {
         let resolved = self.resolve_directory_of(target);
         let source = if let Some(source) = self.files.get(&*resolved) {
-            Some(source.clone())
+            Some(Source { is_hard_link: true, ..source.clone() })
         } else if let Some(link) = self.symlinks.get(&*resolved).cloned() {
             // A hard link to a symbolic link is the same symbolic link.
             self.insert_symlink(path, &link);
             return;
         } else if in_this_layer {
-            Some(Source { layer, path: target.into() })
+            Some(Source { layer, path: target.into(), is_hard_link: true })
         } else {
             let below = self.layers.get(&path_hash(&resolved)).copied();
-            below.map(|layer| Source { layer, path: (*resolved).into() })
+            below.map(|layer| Source { layer, path: (*resolved).into(), is_hard_link: true })
         };
         self.remove(path);
         if let Some(source) = source {

@@ -15,7 +15,7 @@ use super::extractor::rpm::{LOG, SQLITE};
 use super::fact::{Fact, FileFacts};
 use super::layer::{LayerFacts, Logs, Reread};
 use crate::image::Overlay;
-use crate::image::overlay::path_hash;
+use crate::image::overlay::{Visible, path_hash};
 use crate::model::{Distribution, Gap, GapKind, Location, Package, PackageKind};
 use history::History;
 use links::Links;
@@ -73,21 +73,21 @@ fn visible<'p, 'f>(
     reread: &'f Reread,
 ) -> impl Iterator<Item = VisibleFile<'p, 'f>> {
     let mut links = Links::new(layers, reread);
-    overlay.visible().filter_map(move |(path, layer, at)| {
-        let facts = links.facts(path, layer, at)?;
+    overlay.visible().filter_map(move |file| {
+        let Visible { path, layer, at, is_hard_link } = file;
+        let facts = links.facts(file)?;
         let facts = replayed(overlay, reread, path, (layer, at)).unwrap_or(facts);
-        Some(VisibleFile { path, layer, is_link: path != at, facts })
+        Some(VisibleFile { path, layer, is_link: is_hard_link, facts })
     })
 }
 
 /// What a database says with the log that is visible beside it.
 fn replayed<'f>(overlay: &Overlay, reread: &'f Reread, path: &str, at: (usize, &str)) -> Option<&'f FileFacts> {
-    // Looked for beside databases only, of which there are few.
     if reread.replayed.is_empty() || !at.1.ends_with(SQLITE) {
         return None;
     }
     let log = format!("{path}{LOG}");
-    let (_, layer, log) = overlay.visible().find(|(path, ..)| *path == log)?;
+    let Visible { layer, at: log, .. } = overlay.at(&log)?;
     reread.replayed.get(&((at.0, at.1.to_owned()), (layer, log.to_owned())))
 }
 
@@ -110,12 +110,10 @@ pub(super) fn logs(layers: &[LayerFacts]) -> BTreeMap<usize, Logs<'_>> {
     let mut overlay = Overlay::new();
     for (index, layer) in layers.iter().enumerate() {
         overlay.apply(index, &layer.tree);
-        for (path, layer, at) in overlay.visible() {
+        for Visible { path, layer, at, .. } in overlay.visible() {
             let Some((database, log)) = path.strip_suffix(LOG).zip(log_of(layer, at)) else { continue };
-            let Some((_, database_layer, database_at)) = overlay.visible().find(|(path, ..)| *path == database) else {
-                continue;
-            };
-            let of_database = logs.entry(database_layer).or_default().entry(database_at.to_owned()).or_default();
+            let Some(database) = overlay.at(database) else { continue };
+            let of_database = logs.entry(database.layer).or_default().entry(database.at.to_owned()).or_default();
             let place = (layer, at.to_owned());
             if of_database.iter().all(|(known, _)| *known != place) {
                 of_database.push((place, log));

@@ -31,7 +31,7 @@ fn view(layers: &[&[&str]]) -> Vec<String> {
     for (index, lines) in layers.iter().enumerate() {
         overlay.apply(index, &layer(lines));
     }
-    let line = |(path, layer, at): (&str, usize, &str)| {
+    let line = |Visible { path, layer, at, .. }: Visible<'_>| {
         if path == at { format!("{path} @{layer}") } else { format!("{path} @{layer}:{at}") }
     };
     overlay.visible().map(line).collect()

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use super::super::extractor::extractor_for;
 use super::super::fact::FileFacts;
 use super::super::layer::{LayerFacts, Reread, Targets};
+use crate::image::overlay::Visible;
 use crate::image::{Entry, Overlay};
 use crate::model::GapKind;
 
@@ -18,10 +19,11 @@ static TOO_MUCH: LazyLock<FileFacts> = LazyLock::new(|| {
     FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
 });
 
-/// Whether what was read at one path holds for the same file at another one: the path decides what reads a file, and with
+/// Whether what was read of a file in its layer holds where it is visible: the path decides what reads a file, and with
 /// some extractors what they say.
-fn is_alike(path: &str, at: &str) -> bool {
-    if path == at {
+fn is_alike(file: Visible<'_>) -> bool {
+    let Visible { path, at, is_hard_link, .. } = file;
+    if !is_hard_link || path == at {
         return true;
     }
     // By its mode, what was read under the one name would be under the other.
@@ -42,8 +44,9 @@ pub(in crate::inventory) fn missing_targets(layers: &[LayerFacts]) -> BTreeMap<u
     let mut overlay = Overlay::new();
     for (index, layer) in layers.iter().enumerate() {
         overlay.apply(index, &layer.tree);
-        for (path, source, at) in overlay.visible() {
-            let is_read = |layer: &LayerFacts| layer.files.contains_key(at) && is_alike(path, at);
+        for file in overlay.visible() {
+            let Visible { path, layer: source, at, .. } = file;
+            let is_read = |layer: &LayerFacts| layer.files.contains_key(at) && is_alike(file);
             if layers.get(source).is_some_and(|layer| !is_read(layer)) {
                 missing.entry(source).or_default().entry(at.to_owned()).or_default().insert(path.to_owned());
             }
@@ -64,11 +67,12 @@ impl<'f> Links<'f> {
         Self { layers, reread, left: MOST_LINKED }
     }
 
-    /// What the file at `path` says, whose content lies in a layer at `at`.
-    pub(super) fn facts(&mut self, path: &str, layer: usize, at: &str) -> Option<&'f FileFacts> {
-        let facts = self.layers.get(layer)?.files.get(at).filter(|_| is_alike(path, at));
+    /// What a file says.
+    pub(super) fn facts(&mut self, file: Visible<'_>) -> Option<&'f FileFacts> {
+        let Visible { path, layer, at, is_hard_link } = file;
+        let facts = self.layers.get(layer)?.files.get(at).filter(|_| is_alike(file));
         let facts = facts.or_else(|| self.reread.linked.get(&(layer, at.to_owned(), path.to_owned())))?;
-        if path == at || facts.facts.is_empty() {
+        if !is_hard_link || facts.facts.is_empty() {
             return Some(facts);
         }
         // Weighing takes time too: once there was too much, it is.
