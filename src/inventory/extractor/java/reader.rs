@@ -24,8 +24,9 @@ const TOO_DEEP: &str = "it is nested too deep";
 const TOO_MUCH: &str = "the archive holds too much";
 /// A `pom.properties`, `pom.xml` or manifest.
 const LARGEST_METADATA: usize = 4 << 20;
-/// A bill of materials.
-const LARGEST_BILL: usize = 32 << 20;
+/// Bills of materials that are read, and their size.
+const MOST_BILLS: usize = 10;
+const LARGEST_BILL: usize = SMALL;
 /// Names, versions and places of all packages, in bytes.
 const MOST_TEXT: usize = 64 << 20;
 /// How much of a member's name is shown.
@@ -39,6 +40,7 @@ pub(super) struct Reader<'l> {
     facts: Vec<Fact>,
     /// Packages of the outermost archive's bills of materials, with the members that name them.
     bills: Vec<(Rc<str>, Package)>,
+    bills_read: usize,
     /// Bytes of members that may still be read, nested ones included: what is packed or unpacked, whichever is more.
     left: usize,
     /// Archives within archives.
@@ -87,6 +89,7 @@ impl<'l> Reader<'l> {
             limits,
             facts: Vec::new(),
             bills: Vec::new(),
+            bills_read: 0,
             left: usize::try_from(limits.archive_size).unwrap_or(usize::MAX),
             deepest,
             held: 0,
@@ -237,17 +240,20 @@ impl<'l> Reader<'l> {
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
                 })
         };
-        let mut of_maven = self.facts.get_mut(first..).unwrap_or_default().iter_mut().filter_map(|fact| match fact {
-            Fact::Package(package) | Fact::Nested { package, .. } => Some(package),
+        let of_maven = self.facts.iter().enumerate().skip(first).filter_map(|(at, fact)| match fact {
+            Fact::Package(package) | Fact::Nested { package, .. } => Some((at, package)),
             _ => None,
         });
-        let mut is_named = false;
-        let known = of_maven.find(|package| {
+        let (mut is_named, mut known) = (false, None);
+        for (at, package) in of_maven {
             is_named |= package.version == own.version;
-            is_called(package)
-        });
+            if is_called(package) {
+                known = Some((at, package.licenses.is_empty()));
+                break;
+            }
+        }
         match known {
-            Some(package) if package.licenses.is_empty() => package.licenses = manifest.licenses(),
+            Some((at, true)) => self.describe(at, manifest.licenses()),
             Some(_) => {}
             None if is_named => {}
             None => {
@@ -267,6 +273,10 @@ impl<'l> Reader<'l> {
 
     /// Reads a bill of materials.
     fn bill(&mut self, zip: &Zip<'_>, member: &Member<'_>) {
+        self.bills_read += 1;
+        if self.bills_read > MOST_BILLS {
+            return self.note(&member.name, "there are too many such documents");
+        }
         let content = match self.unpack(zip, member, LARGEST_BILL) {
             Ok(content) => content,
             Err(reason) => return self.note(&member.name, reason),
