@@ -130,7 +130,7 @@ const LARGEST_VALUE: usize = 64 << 10;
 /// A value whose form nobody promises, such as a licence; nothing where it is too large to be one.
 pub(super) fn small(raw: Option<&RawValue>) -> Value {
     let raw = raw.map(RawValue::get).filter(|raw| raw.len() <= LARGEST_VALUE);
-    raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    raw.and_then(|raw| serde_json::from_slice(raw.as_bytes()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -157,7 +157,7 @@ mod tests {
             (r#"{"pairs":{"x":"a","y":"","z":"b","zz":""}}"#, vec!["x=a", "z=b"], false),
             (r#"{"pairs":{"x":"a","y":"b","z":"c"}}"#, vec!["x=a", "y=b"], true),
         ] {
-            let found: Document<'_> = serde_json::from_str(document).expect(document);
+            let found: Document<'_> = serde_json::from_slice(document.as_bytes()).expect(document);
             let pairs = found.pairs.0.kept.iter().map(|(name, value)| format!("{name}={value}"));
             let all: Vec<String> = found.list.kept.iter().cloned().chain(pairs).collect();
             assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
             );
         }
         for broken in [r#"{"list":1}"#, r#"{"list":[1]}"#, r#"{"pairs":[]}"#, r#"{"list":["a""#] {
-            assert!(serde_json::from_str::<Document<'_>>(broken).is_err(), "{broken}");
+            assert!(serde_json::from_slice::<Document<'_>>(broken.as_bytes()).is_err(), "{broken}");
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
             [(r#"["MIT"]"#.to_owned(), true), (format!("[{}1]", "[],".repeat(LARGEST_VALUE / 3)), false)]
         {
             let document = format!(r#"{{"value":{value}}}"#);
-            let found: Document<'_> = serde_json::from_str(&document).expect("a document");
+            let found: Document<'_> = serde_json::from_slice(document.as_bytes()).expect("a document");
             assert_eq!(small(found.value).is_array(), expected, "{} bytes", value.len());
         }
     }
