@@ -132,7 +132,8 @@ impl Artifact<'_> {
             other => other.get("spdxExpression").or_else(|| other.get("value")).and_then(Value::as_str),
         });
         let place = |place: &Place| Location { path: place.path.trim_start_matches('/').to_owned(), layer: 0 };
-        let metadata = self.metadata.and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()).unwrap_or_default();
+        let metadata =
+            self.metadata.and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok()).unwrap_or_default();
         let Metadata { vendor, maintainer, modularity_label, architecture, .. } = metadata;
         Some(Package {
             licenses: licenses.filter(|text| is_license(text)).map(str::to_owned).collect(),

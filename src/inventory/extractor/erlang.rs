@@ -10,10 +10,8 @@ use crate::model::{Package, PackageKind};
 /// Folders of the languages' own applications.
 const OWN: &[&str] = &["/erlang/lib/", "/elixir/lib/"];
 
-/// The applications of Erlang/OTP and Elixir, present and past. A package of Hex with such a name could not be loaded beside
-/// them.
+/// The applications of Erlang/OTP and Elixir. A package of Hex with such a name could not be loaded beside them.
 const OWN_NAMES: &[&str] = &[
-    "appmon",
     "asn1",
     "common_test",
     "compiler",
@@ -39,12 +37,9 @@ const OWN_NAMES: &[&str] = &[
     "eunit",
     "ex_unit",
     "ftp",
-    "gs",
     "hipe",
-    "ic",
     "iex",
     "inets",
-    "inviso",
     "jinterface",
     "kernel",
     "logger",
@@ -55,11 +50,8 @@ const OWN_NAMES: &[&str] = &[
     "odbc",
     "orber",
     "os_mon",
-    "ose",
     "otp_mibs",
     "parsetools",
-    "percept",
-    "pman",
     "public_key",
     "reltool",
     "runtime_tools",
@@ -71,11 +63,8 @@ const OWN_NAMES: &[&str] = &[
     "syntax_tools",
     "test_server",
     "tftp",
-    "toolbar",
     "tools",
-    "tv",
     "typer",
-    "webtool",
     "wx",
     "xmerl",
 ];

@@ -73,7 +73,7 @@ impl Extractor for Executable {
             "Go modules and standard library: build information in ELF, PE and Mach-O executables, also stripped ones; \
              executable is what has the executable bit, ends in `.exe`, or lies in a directory `bin` or `sbin`",
             "Rust crates that a program is made of, without those that only built it: audit data of `cargo auditable` in ELF, PE and Mach-O executables up to 48 MiB",
-            "both in shared libraries (`*.so`, `*.so.*`) that lie with a program; not in the library folders of the system, Python, Node.js, Ruby, Java, Erlang and Conda, which hold thousands",
+            "both in shared libraries (`*.so`, `*.so.*`) up to 48 MiB that lie with a program; not in the library folders of the system, Python, Node.js, Ruby, Java, Erlang and Conda, which hold thousands",
             program::CLAIM,
             program::SCRIPTS_CLAIM,
         ]
@@ -88,7 +88,7 @@ impl Extractor for Executable {
             || ending == "exe"
             || program::is_library(name)
             || program::is_script(name)
-            || is_library_of_program(entry.path)
+            || (entry.size <= WHOLE && is_library_of_program(entry.path))
     }
 
     fn reads_alike(&self, path: &str, other: &str) -> bool {
