@@ -9,7 +9,10 @@ const FORMATS: [&str; 2] = ["cyclonedx", "spdx"];
 
 /// What a scan makes of an image before it is matched, in its order.
 fn taken(mut inventory: Inventory) -> Inventory {
-    inventory.gaps.retain(|gap| gap.kind != GapKind::NoAdvisories);
+    // Matching tells the first two each time; that nobody knows the system is told by a scan, which these documents lack.
+    let is_told_again =
+        |kind| matches!(kind, GapKind::NoAdvisories | GapKind::NotComparable | GapKind::UnknownDistribution);
+    inventory.gaps.retain(|gap| !is_told_again(gap.kind));
     for package in &mut inventory.packages {
         // A text that is empty says nothing, and no extractor says it.
         package.licenses.retain(|license| !license.is_empty());
