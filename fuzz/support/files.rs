@@ -73,8 +73,10 @@ pub fn jar() -> Vec<u8> {
 
 /// A package header of rpm's.
 pub fn rpm_header(name: &str) -> Vec<u8> {
+    /// Type, count, value.
+    type Entry = (u32, u32, Vec<u8>);
     let text = |text: &str| (6, 1, [text.as_bytes(), b"\0"].concat());
-    let tags: [(u32, (u32, u32, Vec<u8>)); 10] = [
+    let tags: [(u32, Entry); 10] = [
         (1003, (4, 1, 1_u32.to_be_bytes().to_vec())),
         (1116, (4, 1, 0_u32.to_be_bytes().to_vec())),
         (1000, text(name)),
