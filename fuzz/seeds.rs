@@ -1,11 +1,20 @@
-//! Where the fuzzers start: real files out of a folder of test data, cut small, one corpus per target.
+//! Where the fuzzers start: files made by hand and, out of a folder of test data, real ones, cut small; one corpus per
+//! target.
 //!
 //! `PLIMSOLL_TEST_DATA=DATA PLIMSOLL_CORPORA=CORPORA seeds -runs=0` reads `DATA/images/*/oci`, `DATA/feeds` and
-//! `DATA/versions` and writes `CORPORA/<target>/`. It is a fuzz target without anything to fuzz, because a program that is
-//! built with their coverage needs libFuzzer's runtime.
+//! `DATA/versions` and writes `CORPORA/<target>/`; without `PLIMSOLL_TEST_DATA` only what is made by hand. It is a fuzz
+//! target without anything to fuzz, because a program that is built with their coverage needs libFuzzer's runtime.
 
 #![no_main]
 
+#[path = "support/entries.rs"]
+mod entries;
+#[path = "support/files.rs"]
+mod files;
+#[path = "support/images.rs"]
+mod images;
+#[path = "support/kept.rs"]
+mod kept;
 #[path = "../tests/support/programs.rs"]
 mod programs;
 
@@ -22,6 +31,8 @@ use plimsoll::inventory::extractor::extractor_for;
 use plimsoll::model::{Limits, Platform};
 use plimsoll::version::Scheme;
 
+use images::Packing;
+
 /// Larger files make a fuzzer slow.
 const LARGEST: u64 = 64 * 1024;
 /// Seeds of one folder for one feed: more of a kind teach a fuzzer nothing.
@@ -30,21 +41,29 @@ const OF_A_KIND: usize = 4;
 fuzz_target!(init: { write_all().expect("the corpora can be written") }, |_data: &[u8]| {});
 
 fn write_all() -> io::Result<()> {
-    let [Some(data), Some(corpora)] = ["PLIMSOLL_TEST_DATA", "PLIMSOLL_CORPORA"].map(std::env::var_os) else {
-        return Err(io::Error::other("PLIMSOLL_TEST_DATA and PLIMSOLL_CORPORA are to be set"));
+    let Some(corpora) = std::env::var_os("PLIMSOLL_CORPORA") else {
+        return Err(io::Error::other("PLIMSOLL_CORPORA is to be set"));
     };
-    let (data, corpora) = (PathBuf::from(data), Corpora(corpora.into()));
-    for image in children(&data.join("images")) {
-        from_image(&image.join("oci"), &corpora)?;
-    }
+    let corpora = Corpora(corpora.into());
     made(&corpora)?;
+    match std::env::var_os("PLIMSOLL_TEST_DATA") {
+        Some(data) => of_data(Path::new(&data), &corpora),
+        None => Ok(()),
+    }
+}
+
+/// Real files.
+fn of_data(data: &Path, corpora: &Corpora) -> io::Result<()> {
+    for image in children(&data.join("images")) {
+        from_image(&image.join("oci"), corpora)?;
+    }
     let feeds = data.join("feeds");
     let mut kinds = HashMap::new();
     for file in files_below(&feeds) {
-        from_feed(&feeds, &file, &mut kinds, &corpora)?;
+        from_feed(&feeds, &file, &mut kinds, corpora)?;
     }
     for table in children(&data.join("versions")) {
-        from_versions(&table, &corpora)?;
+        from_versions(&table, corpora)?;
     }
     Ok(())
 }
@@ -62,27 +81,43 @@ impl Corpora {
     }
 }
 
-/// Files of forms that no image of the data has.
+/// What is made by hand: files of every form, images of every difficulty, entries of the cache.
 fn made(corpora: &Corpora) -> io::Result<()> {
-    let go = programs::go_information("go1.22.1", "path\ta\nmod\ta\t(devel)\t\nbuild\tvcs.revision=0123456789ab\n");
-    let files: [(&str, Vec<u8>); 9] = [
-        ("root/.conan2/p/cache.sqlite3", programs::sqlite("packages", &[vec![b"zlib/1.2.13", b"f52e03ae"]])),
-        ("usr/local/go/VERSION", b"go1.22.1\ntime 2024-02-29T18:18:48Z\n".to_vec()),
-        ("var/lib/rpm/Packages", programs::berkeley_db(&[vec![0; 600], vec![1; 20]])),
-        ("usr/bin/app", programs::elf(".go.buildinfo", &go)),
-        ("app/app.exe", programs::pe(".data", &go)),
-        ("app/app", programs::mach_o("__go_buildinfo", &go)),
-        ("usr/bin/rg", programs::elf(".dep-v0", &programs::zlib(br#"{"packages":[{"name":"a","version":"1.0.0"}]}"#))),
-        ("usr/sbin/mariadbd", programs::elf("x", b"\x0010.11.6-MariaDB\0")),
-        ("usr/share/doc/a/copyright", b"Format: x\n\nLicense: GPL-2+ or Expat\n".to_vec()),
-    ];
-    files.iter().try_for_each(|(path, content)| {
-        corpora.add("extractors", &[path.as_bytes(), b"\n", content.as_slice()].concat())
-    })
+    for (path, content) in files::single() {
+        corpora.add("extractors", &[path.as_bytes(), b"\n", content.as_slice()].concat())?;
+    }
+    for (choice, entries) in (0..).zip(files::images()) {
+        let layers = entries::archives(&entries);
+        for packing in Packing::ALL {
+            corpora.add("archive", &images::docker_archive(&layers, packing))?;
+            corpora.add("archive", &images::oci_archive(&layers, packing))?;
+        }
+        let written = entries::written(&entries);
+        // Each through the cache, and each in another form.
+        corpora.add("layers", &[&[8_u8], written.as_slice()].concat())?;
+        corpora.add("layers", &[&[choice], written.as_slice()].concat())?;
+    }
+    let folder = std::env::temp_dir().join(format!("plimsoll-seeds-{}", std::process::id()));
+    for (choice, (_, entry)) in (0..).zip(kept::fill(&folder).entries) {
+        let (first, second) = kept::parts(&entry);
+        let length = u16::try_from(first.len()).unwrap_or(u16::MAX).to_le_bytes();
+        corpora.add("kept", &[&[choice], length.as_slice(), &first, &second].concat())?;
+    }
+    fs::remove_dir_all(folder)
 }
 
-/// The files that an extractor wants, and the small layers as they are.
+/// The files that an extractor wants, and the small layers and images as they are.
 fn from_image(layout: &Path, corpora: &Corpora) -> io::Result<()> {
+    let files = files_below(layout);
+    let size: u64 = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum();
+    if !files.is_empty() && size <= LARGEST / 2 {
+        let mut tar = images::Tar::default();
+        for path in &files {
+            let name = path.strip_prefix(layout).unwrap_or(path).to_string_lossy();
+            images::file(&mut tar, &name, &fs::read(path)?);
+        }
+        corpora.add("archive", &tar.finish())?;
+    }
     for blob in files_below(&layout.join("blobs")) {
         let bytes = fs::read(&blob)?;
         let deflated = bytes.strip_prefix(b"\x1f\x8b\x08\0").and_then(|rest| rest.get(6..));

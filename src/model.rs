@@ -12,6 +12,7 @@ mod distribution;
 mod dockerfile;
 mod document;
 mod end_of_life;
+pub mod escaped;
 mod factor;
 mod finding;
 mod gap;

@@ -157,6 +157,11 @@ fn our_own_bills_of_materials_stand_for_the_image() {
             let path = of_image.directory.path().join(document);
             let of_document = program::scan(&[&format!("sbom:{}", path.display()), "--db", &database]);
             let have = judged(&of_document);
+            let (want_all, have_all) = (&of_image.image().inventory, &of_document.image().inventory);
+            let (want_all, have_all) = want_all.as_ref().zip(have_all.as_ref()).expect("inventories");
+            let odd = want_all.packages.iter().zip(&have_all.packages).find(|(a, b)| a != b);
+            assert!(odd.is_none(), "{document} of {source}: {odd:#?}");
+            assert!(want_all == have_all, "{document} of {source}: {:?} {:?}", want_all.gaps, have_all.gaps);
             let differs = want.iter().zip(&have).find(|(a, b)| a != b);
             assert_eq!(have.len(), want.len(), "{document} of {source}: {differs:?}");
             assert!(differs.is_none(), "{document} of {source}: {differs:#?}");

@@ -6,6 +6,8 @@ mod browser;
 mod documents;
 #[path = "formats/judges.rs"]
 mod judges;
+#[path = "formats/round_trip.rs"]
+mod round_trip;
 #[path = "formats/schemas.rs"]
 mod schemas;
 

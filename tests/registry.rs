@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use layers::Tar;
 use plimsoll::context::{Credentials, Environment, NetworkSettings};
 use plimsoll::image::{self, NoProgress};
-use plimsoll::inventory;
+use plimsoll::inventory::{self, LayerCache};
 use plimsoll::model::{Code, Digest, ImageReference, Limits, Platform};
 use plimsoll::registry::{Manifest, Registry, RegistryError};
 use serde_json::Value;
@@ -389,6 +389,54 @@ fn an_altered_layer_says_nothing() {
         assert_eq!(names, expected, "altered: {altered:?}, {:?}", inventory.gaps);
         assert_eq!(inventory.gaps.is_empty(), altered.is_none(), "{altered:?}: {:?}", inventory.gaps);
     }
+}
+
+/// How often the layers are asked for: `base` of two images, read once more for the file that a hard link leads to, and
+/// what one of them has on top.
+#[test]
+fn a_layer_that_is_known_is_not_downloaded() {
+    let bench = bench!();
+    let package = |name: &str| format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#).into_bytes();
+    let base = Tar::default()
+        .file("store/aa", &package("linked"))
+        .hard_link("app/node_modules/linked/package.json", "store/aa")
+        .end();
+    let top = Tar::default().file("app/node_modules/top/package.json", &package("top")).end();
+    let images = [made_image(bench, "known", &[&base]), made_image(bench, "known-more", &[&base, &top])];
+    let front = Front::start(bench, |request, registry| registry(request));
+    let directory = tempfile::tempdir().unwrap();
+    let cache = LayerCache::new(directory.path());
+    let layers = [&base, &top].map(|layer| sha256(layer).to_string());
+    let mut before = [0; 2];
+    let mut asked = |number: usize, cache: Option<&LayerCache>, packages: usize| {
+        let here = at(&front, &images[number]);
+        let registry = Arc::new(registry(&bench.job(&front.host()), &here));
+        let (platform, limits) = (Platform::linux_amd64(), Limits::default());
+        let image = image::open(&image::Source::Registry(here), &platform, &limits, Some(&registry)).unwrap();
+        let inventory = inventory::take_cached(&image, &limits, &NoProgress, cache);
+        assert_eq!((inventory.packages.len(), inventory.gaps.as_slice()), (packages, &[][..]));
+        let requests = front.blob_requests();
+        let now = layers.each_ref().map(|layer| {
+            requests.iter().filter(|request| request.method == "GET" && request.target.contains(layer)).count()
+        });
+        let asked = [now[0] - before[0], now[1] - before[1]];
+        before = now;
+        asked
+    };
+    assert_eq!(asked(0, None, 1), [2, 0], "without a cache");
+    assert_eq!(asked(0, Some(&cache), 1), [2, 0], "with one that knows nothing");
+    assert_eq!(asked(0, Some(&cache), 1), [0, 0], "with one that knows the image");
+    assert_eq!(asked(1, Some(&cache), 2), [0, 1], "with one that knows a layer");
+    assert_eq!(asked(1, Some(&cache), 2), [0, 0]);
+    // Without the inventories of whole images, the layers alone.
+    for folder in std::fs::read_dir(directory.path().join("layers")).unwrap().flatten() {
+        for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().ends_with("-image") {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+    assert_eq!(asked(1, Some(&cache), 2), [0, 0], "with one that knows the layers");
 }
 
 #[test]

@@ -239,7 +239,9 @@ impl Contents {
             }
         }
         let has_os = self.packages.iter().any(|package| package.kind.is_os());
-        if has_os && self.distribution.is_none() {
+        // A scan of the image has said so already, and its document says it again.
+        let is_told = self.gaps.iter().any(|gap| gap.kind == GapKind::UnknownDistribution);
+        if has_os && self.distribution.is_none() && !is_told {
             let reason = "the document has operating system packages, but does not say of which distribution";
             self.gaps.push(Gap::new(GapKind::UnknownDistribution, "operating system", reason));
         }

@@ -9,7 +9,7 @@ use std::io;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{Digest, Distribution, ImageScan, Inventory, Package, ScanDocument};
+use crate::model::{Digest, Distribution, ImageScan, Inventory, Package, ScanDocument, escaped};
 
 use super::Renderer;
 use super::image_name::{ImageName, file_names};
@@ -162,8 +162,7 @@ impl Elements<'_> {
             annotation_date: self.created,
             annotation_type: "OTHER",
             annotator: self.tool,
-            // Values of the model are plain data; they always have a JSON form.
-            comment: format!("plimsoll:{name}={}", serde_json::to_string(value).unwrap_or_default()),
+            comment: format!("plimsoll:{name}={}", json(value)),
         }
     }
 }
@@ -209,6 +208,24 @@ impl Serialize for Relationships<'_> {
         let contained = parts.map(|part| relationship(IMAGE, "CONTAINS", part));
         serializer.collect_seq(std::iter::once(relationship(DOCUMENT, "DESCRIBES", IMAGE.into())).chain(contained))
     }
+}
+
+/// A value as JSON in which nothing steers what shows it. Values of the model are plain data; they always have a JSON form.
+fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    if text.is_ascii() && !text.contains('\x7f') {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // All of them are of the plane that four digits name.
+        if escaped::steers(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn package_id<'a>(number: usize) -> Cow<'a, str> {

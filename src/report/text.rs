@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
+use crate::model::escaped;
+
 /// One line: line breaks and tabs become spaces, what steers terminals and viewers becomes `�`.
 ///
 /// This and what follows copy nothing where nothing has to change, which is true of most texts.
@@ -153,12 +155,9 @@ fn is_space(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}')
 }
 
-/// Controls, direction overrides and non-characters become visible.
+/// What steers becomes visible.
 fn visible(c: char) -> char {
-    let steers = c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
-    if steers { char::REPLACEMENT_CHARACTER } else { c }
+    if escaped::steers(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));

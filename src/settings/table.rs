@@ -236,7 +236,8 @@ pub static SETTINGS: &[Setting] = &[
         variables: &[plain("PLIMSOLL_CACHE_DIR")],
         kind: Kind::Path,
         default: "the user's cache",
-        about: "Where databases that are brought or built on the way are kept; any number of jobs may share it",
+        about: "Where databases that are brought or built on the way are kept, and, if it is named, what layers hold; any \
+                number of jobs may share it",
     },
     Setting {
         key: "out",

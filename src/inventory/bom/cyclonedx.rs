@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::{BomError, Contents, distribution, is_license, source_package};
 use crate::inventory::bounded::{Element, List};
-use crate::model::{KnownBy, Location, Package, PackageKind, SourcePackage};
+use crate::model::{KnownBy, Location, Package, PackageKind, SourcePackage, escaped};
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -198,13 +198,13 @@ fn about_image(image: &Image, contents: &mut Contents) {
     contents.is_cut |= image.properties.is_cut;
     for Property { name, value } in &image.properties.kept {
         if let Some(name) = name.strip_prefix("plimsoll:") {
-            contents.about_image(name, value);
+            contents.about_image(name, &escaped::unescape(value));
         }
     }
 }
 
 fn about_system(component: &Component, contents: &mut Contents) {
-    let own = component.property("plimsoll:distribution").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
+    let own = component.kept("plimsoll:distribution").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
     contents.distribution = own.or_else(|| {
         let id = component.property("syft:distro:id").unwrap_or(&component.name);
         let version = component.property("syft:distro:versionID").or(component.version.as_deref());
@@ -238,23 +238,26 @@ impl Component {
         named.map(|property| property.value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// A value of our own documents, as it was.
+    fn kept<'a>(&'a self, name: &str) -> Option<Cow<'a, str>> {
+        self.property(name).map(escaped::unescape)
+    }
+
     /// The package as our own documents have it.
     fn own(&self) -> Option<Package> {
         let kind = self.property("plimsoll:kind")?;
         let kind = *PackageKind::ALL.iter().find(|known| known.purl_type() == kind)?;
-        let owned = |name| self.property(name).map(str::to_owned);
-        let source = self.property("plimsoll:source:name").map(|name| SourcePackage {
-            name: name.to_owned(),
-            version: owned("plimsoll:source:version").unwrap_or_default(),
-        });
-        let locations = self.all("plimsoll:location").filter_map(|text| {
+        let owned = |name| self.kept(name).map(Cow::into_owned);
+        let source = owned("plimsoll:source:name")
+            .map(|name| SourcePackage { name, version: owned("plimsoll:source:version").unwrap_or_default() });
+        let locations = self.all("plimsoll:location").map(escaped::unescape).filter_map(|text| {
             let (layer, path) = text.split_once(':')?;
             Some(Location { path: path.to_owned(), layer: layer.parse().ok()? })
         });
         Some(Package {
             arch: owned("plimsoll:arch"),
             source,
-            licenses: self.all("plimsoll:license").map(str::to_owned).collect(),
+            licenses: self.all("plimsoll:license").map(|text| escaped::unescape(text).into_owned()).collect(),
             vendor: owned("plimsoll:vendor"),
             module: owned("plimsoll:module"),
             section: owned("plimsoll:section"),
@@ -266,7 +269,11 @@ impl Component {
                 .property("plimsoll:known-by")
                 .and_then(|label| KnownBy::ALL.into_iter().find(|known| known.label() == label)),
             locations: locations.collect(),
-            ..Package::new(kind, self.property("plimsoll:name")?, owned("plimsoll:version").unwrap_or_default())
+            ..Package::new(
+                kind,
+                owned("plimsoll:name").unwrap_or_default(),
+                owned("plimsoll:version").unwrap_or_default(),
+            )
         })
     }
 

@@ -13,6 +13,18 @@ const CYCLONE_DX: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","metada
    "evidence":{"occurrences":[{"location":"/app/node_modules/@babel/core/package.json"}]}}]},
   {"type":"file","name":"/bin/x"}]}"#;
 
+/// The oldest form that tools still write: tools as a list, a hash, a licence as an expression, no evidence.
+const CYCLONE_DX_1_4: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.4","serialNumber":"urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79","version":1,
+  "metadata":{"timestamp":"2022-05-01T00:00:00Z","tools":[{"vendor":"x","name":"y","version":"1"}],"component":{"bom-ref":"i","type":"container","name":"x"}},
+  "components":[
+  {"bom-ref":"os","type":"operating-system","name":"alpine","version":"3.15.4"},
+  {"bom-ref":"a","type":"library","publisher":"M","name":"libssl1.1","version":"1.1.1n-r0","hashes":[{"alg":"SHA-1","content":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}],
+   "licenses":[{"expression":"OpenSSL"}],"cpe":"cpe:2.3:a:x:x:1:*:*:*:*:*:*:*","purl":"pkg:apk/alpine/libssl1.1@1.1.1n-r0?arch=x86_64&upstream=openssl&distro=alpine-3.15.4"},
+  {"bom-ref":"b","type":"framework","group":"@angular","name":"core","version":"13.0.0","scope":"required","purl":"pkg:npm/%40angular/core@13.0.0",
+   "licenses":[{"license":{"id":"MIT"}}],"externalReferences":[{"type":"vcs","url":"https://a.example/b"}]}],
+  "dependencies":[{"ref":"i","dependsOn":["a","b"]}],"compositions":[{"aggregate":"complete","assemblies":["i"]}],
+  "vulnerabilities":[{"id":"CVE-2022-0778","affects":[{"ref":"a"}]}]}"#;
+
 const SPDX: &str = r#"{"spdxVersion":"SPDX-2.3","packages":[
   {"name":"alpine","versionInfo":"3.20.3","primaryPackagePurpose":"OPERATING-SYSTEM"},
   {"name":"libssl3","licenseDeclared":"Apache-2.0","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:apk/alpine/libssl3@3.3.1-r0?upstream=openssl"}]},
@@ -45,6 +57,12 @@ fn each_format_is_read() {
                 "npm @babel/core 7.0.0  app/node_modules/@babel/core/package.json",
             ][..],
             1,
+        ),
+        (
+            CYCLONE_DX_1_4,
+            "alpine-3.15",
+            &["apk libssl1.1 1.1.1n-r0 [openssl 1.1.1n-r0] OpenSSL a.json", "npm @angular/core 13.0.0 MIT a.json"],
+            0,
         ),
         (SPDX, "alpine-3.20", &["apk libssl3 3.3.1-r0 [openssl 3.3.1-r0] Apache-2.0 a.json"], 1),
         (
@@ -269,6 +287,18 @@ fn no_more_is_kept_than_may_be() {
     assert_eq!((contents.packages.len(), contents.left_out, contents.is_cut), (2, 0, true));
 }
 
+/// A scan that did not know the system has said so in its document.
+#[test]
+fn a_gap_that_a_document_tells_is_told_once() {
+    let own = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"container","name":"x","properties":[
+        {"name":"plimsoll:gap","value":"{\"kind\":\"unknown-distribution\",\"subject\":\"operating system\",\"reason\":\"no os-release\"}"}]}},
+        "components":[{"type":"library","name":"a","properties":[{"name":"plimsoll:kind","value":"deb"},{"name":"plimsoll:name","value":"a"}]}]}"#;
+    let inventory = read(own.as_bytes(), "a.json", &Limits::default()).expect("a document");
+    assert_eq!(inventory.packages.len(), 1);
+    let expected = Gap::new(GapKind::UnknownDistribution, "operating system", "no os-release");
+    assert_eq!(inventory.gaps, [expected]);
+}
+
 #[test]
 fn other_documents_are_refused() {
     for (document, words) in [
@@ -294,7 +324,7 @@ fn other_documents_are_refused() {
 proptest! {
     #[test]
     fn nothing_panics(
-        seed in prop::sample::select(&[CYCLONE_DX, SPDX, SYFT][..]),
+        seed in prop::sample::select(&[CYCLONE_DX, CYCLONE_DX_1_4, SPDX, SYFT][..]),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9),
     ) {
         let mut content = seed.as_bytes().to_vec();

@@ -69,7 +69,8 @@ fn properties<'a>(package: &'a Package, inventory: &'a Inventory) -> Vec<Propert
     let mut all = Vec::new();
     let mut say = |name: &'static str, value: Option<&'a str>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            all.push(Property::new(name, value));
+            let is_own = name.starts_with("plimsoll:");
+            all.push(if is_own { Property::kept(name, value) } else { Property::new(name, value) });
         }
     };
     say("aquasecurity:trivy:PkgType", Some(trivy_type(package, inventory)));
@@ -107,7 +108,7 @@ fn properties<'a>(package: &'a Package, inventory: &'a Inventory) -> Vec<Propert
     }
     say("plimsoll:known-by", package.known_by.map(KnownBy::label));
     let places = package.locations.iter().map(|location| format!("{}:{}", location.layer, location.path));
-    all.extend(places.map(|place| Property::new("plimsoll:location", place)));
+    all.extend(places.map(|place| Property::kept("plimsoll:location", place)));
     all
 }
 

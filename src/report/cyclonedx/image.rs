@@ -39,7 +39,7 @@ pub(super) fn operating_system(distribution: &Distribution) -> Component<'_> {
     let mut properties = vec![
         Property::new("aquasecurity:trivy:Class", "os-pkgs"),
         Property::new("aquasecurity:trivy:Type", &distribution.id),
-        Property::new("plimsoll:distribution", json(distribution)),
+        Property::kept("plimsoll:distribution", json(distribution)),
     ];
     properties.retain(|property| !property.is_empty());
     Component {
@@ -73,17 +73,19 @@ fn purl(name: &ImageName, digest: &str, inventory: &Inventory) -> String {
 
 /// All that the inventory knows of the image; structured values as JSON.
 fn properties<'a>(scan: &'a ImageScan, inventory: &Inventory) -> Vec<Property<'a>> {
-    let mut all =
-        vec![Property::new("plimsoll:image:name", &scan.name), Property::new("plimsoll:image", json(&inventory.image))];
+    let mut all = vec![
+        Property::kept("plimsoll:image:name", &scan.name),
+        Property::kept("plimsoll:image", json(&inventory.image)),
+    ];
     all.extend(
         inventory
             .layers
             .iter()
             .enumerate()
-            .map(|(index, layer)| Property::new(format!("plimsoll:layer:{index}"), json(layer))),
+            .map(|(index, layer)| Property::kept(format!("plimsoll:layer:{index}"), json(layer))),
     );
-    all.extend(inventory.base.as_ref().map(|base| Property::new("plimsoll:base", json(base))));
-    all.extend(inventory.gaps.iter().map(|gap| Property::new("plimsoll:gap", json(gap))));
+    all.extend(inventory.base.as_ref().map(|base| Property::kept("plimsoll:base", json(base))));
+    all.extend(inventory.gaps.iter().map(|gap| Property::kept("plimsoll:gap", json(gap))));
     all
 }
 

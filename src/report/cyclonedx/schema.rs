@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::model::escaped;
 use crate::report::identifier::Url;
 use crate::report::text;
 
@@ -129,6 +130,11 @@ pub(super) struct Property<'a> {
 impl<'a> Property<'a> {
     pub(super) fn new(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
         Self { name: name.into(), value: text::line(value) }
+    }
+
+    /// A value that is read back as it is, see [`escaped`].
+    pub(super) fn kept(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        Self { name: name.into(), value: escaped::escape(value) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
