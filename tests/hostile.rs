@@ -628,6 +628,34 @@ fn an_image_with_documents_nested_too_deep() {
     }
 }
 
+/// What says nothing takes no memory, in whatever document.
+#[test]
+fn an_image_with_lists_of_nothing() {
+    let filled = |before: &str, element: &str, after: &str| {
+        let elements = element.repeat((32 << 20) / element.len());
+        [before, elements.trim_end_matches(','), after].concat().into_bytes()
+    };
+    let field = (0..3_000_000).map(|number| format!("\"{number}\":1,")).collect::<String>();
+    for (path, content, packages) in [
+        ("app/bom.json", filled(r#"{"bomFormat":"CycloneDX","components":["#, "{},", "]}"), 1),
+        (
+            "app/a.cdx.json",
+            filled(r#"{"bomFormat":"CycloneDX","components":[{"components":[{"properties":["#, "{},", "]}]}]}"),
+            1,
+        ),
+        ("app/a.spdx.json", filled(r#"{"spdxVersion":"SPDX-2.3","packages":["#, "{},", "]}"), 1),
+        ("app/vendor/composer/installed.json", filled("[", "{},", "]"), 1),
+        ("app/a.deps.json", filled(r#"{"libraries":{"#, r#""":{},"#, "}}"), 1),
+        ("usr/share/buildinfo/a.json", filled(r#"{"content_sets":["#, r#""","#, "]}"), 1),
+        ("app/node_modules/a/package.json", format!(r#"{{{field}"name":"a","version":"1"}}"#).into_bytes(), 2),
+        ("app/node_modules/b/package.json", filled(r#"{"name":"a","version":"1","license":["#, "[],", "]}"), 2),
+    ] {
+        let scanned = scan_file(path, &content);
+        assert_eq!((scanned.packages.len(), &scanned.gaps[..]), (packages, &[][..]), "{path}");
+        scanned.within(path, 200);
+    }
+}
+
 #[test]
 fn images_with_links_without_end() {
     let mut tar = Tar::default().symlink("lib/apk", "../lib/apk/../apk").symlink("usr/lib/os-release", "os-release");
