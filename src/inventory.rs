@@ -15,7 +15,6 @@ mod layer;
 mod merge;
 mod purl;
 
-use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -54,18 +53,19 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
     // Hard links to files that nobody wanted under their own name: their layers are walked once more.
     let missing = merge::missing_targets(&layers);
     let order: Vec<usize> = missing.keys().copied().collect();
-    let linked = in_parallel(&order, |index| match missing.get(&index) {
-        Some(targets) => linked_facts(image, index, targets, limits, cache),
-        None => LinkedFacts::new(),
+    let linked = in_parallel(&order, |index| {
+        let targets = missing.get(&index);
+        let facts = targets.map(|targets| linked_facts(image, index, targets, limits, cache));
+        layer::bound_files(facts.unwrap_or_default(), &held, MOST_FACTS)
     });
     let linked = linked.into_iter().flatten().collect();
 
     // Databases that have changes in a file beside them: theirs too.
     let logs = merge::logs(&layers);
     let order: Vec<usize> = logs.keys().copied().collect();
-    let replayed = in_parallel(&order, |index| match logs.get(&index) {
-        Some(logs) => layer::read_with_logs(image, index, logs, limits),
-        None => HashMap::new(),
+    let replayed = in_parallel(&order, |index| {
+        let facts = logs.get(&index).map(|logs| layer::read_with_logs(image, index, logs, limits));
+        layer::bound_files(facts.unwrap_or_default(), &held, MOST_FACTS)
     });
     let reread = Reread { linked, replayed: replayed.into_iter().flatten().collect() };
     extractor::give_back_memory();

@@ -58,7 +58,7 @@ impl<T: Element, const N: usize> List<T, N> {
 impl<'de, T: Element + Deserialize<'de>, const N: usize> Deserialize<'de> for List<T, N> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let mut list = Self::default();
-        input.deserialize_seq(Elements(&mut list))?;
+        input.deserialize_option(Elements(&mut list))?;
         Ok(list)
     }
 }
@@ -116,12 +116,25 @@ impl<'de, T: Element + Deserialize<'de>, const N: usize> Visitor<'de> for Elemen
         out.write_str("a list")
     }
 
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_seq(self)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(element) = elements.next_element()? {
             self.0.add(element);
         }
         Ok(())
     }
+}
+
+/// A text, or `null`, which some tools write for none.
+pub(super) fn text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 /// Bytes of a value whose form nobody promises.

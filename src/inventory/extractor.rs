@@ -65,9 +65,9 @@ pub trait Extractor: Sync {
         false
     }
 
-    /// Whether a file says the same under two paths that this extractor wants: one that hard links give both is not read
-    /// for each.
-    fn reads_alike(&self, _path: &str, _other: &str) -> bool {
+    /// Whether a file says at `path` what it says at `other`, which is `facts`; this extractor wants it at both. One that
+    /// hard links give both is not read for each then.
+    fn reads_alike(&self, _path: &str, _other: &str, _facts: &[Fact]) -> bool {
         false
     }
 

@@ -141,7 +141,8 @@ impl FileFacts {
         const SMALL: usize = 64;
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let package = |package: &Package| {
-            let licenses: usize = package.licenses.iter().map(|license| license.len() + SMALL).sum();
+            let lists = package.licenses.iter().chain(&package.namespaces);
+            let licenses: usize = lists.map(|text| text.len() + SMALL).sum();
             let texts = [&package.arch, &package.vendor, &package.module, &package.section, &package.origin];
             let source = package.source.as_ref().map_or(0, |source| source.name.len() + source.version.len());
             let names = package.name.len() + package.version.len() + source + texts.map(text).iter().sum::<usize>();

@@ -1,6 +1,7 @@
 //! One layer's files, shown to the extractors.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,32 @@ pub(super) struct LayerFacts {
     pub(super) files: HashMap<String, FileFacts>,
     /// Why it was not read to its end.
     pub(super) gap: Option<Gap>,
+}
+
+/// Takes so many bytes of those that all may take, if they are left.
+fn fits(held: &AtomicUsize, size: usize, most: usize) -> bool {
+    let within = |held: usize| held.checked_add(size).filter(|held| *held <= most);
+    held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
+}
+
+/// Leaves out what files say that were read once more, where it does not fit into what `most` bytes hold of all layers, and
+/// says so.
+pub(super) fn bound_files<K: Eq + Hash>(
+    files: HashMap<K, FileFacts>,
+    held: &AtomicUsize,
+    most: usize,
+) -> HashMap<K, FileFacts> {
+    let bound = |facts: FileFacts| match fits(held, NAME + facts.weight(), most) {
+        true => facts,
+        false => too_much(),
+    };
+    files.into_iter().map(|(key, facts)| (key, bound(facts))).collect()
+}
+
+/// What a file says for which there is no room.
+fn too_much() -> FileFacts {
+    let reason = "the files of this image say more than is held; what this one says was left out".to_owned();
+    FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
 }
 
 /// Bytes around a name that is kept.
@@ -52,8 +79,7 @@ impl LayerFacts {
         let size = names.map(|length| length + NAME).sum::<usize>()
             + hashes
             + self.files.values().map(|file| NAME + file.weight()).sum::<usize>();
-        let within = |held: usize| held.checked_add(size).filter(|held| *held <= most);
-        if held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok() {
+        if fits(held, size, most) {
             return self;
         }
         let reason = format!("the layers say more than {} MiB hold; this one was left out", most >> 20);
@@ -299,10 +325,7 @@ fn within(facts: FileFacts, left: &mut usize) -> FileFacts {
             *left = rest;
             facts
         }
-        None => {
-            let reason = "the files of this layer say more than is held; what this one says was left out".to_owned();
-            FileFacts { facts: Vec::new(), trouble: Some((GapKind::LimitMet, reason)) }
-        }
+        None => too_much(),
     }
 }
 

@@ -18,8 +18,8 @@ use crate::image::Overlay;
 use crate::image::overlay::{Visible, path_hash};
 use crate::model::{Distribution, Gap, GapKind, Location, Package, PackageKind};
 use history::History;
-use links::Links;
 pub(super) use links::missing_targets;
+use links::{Known, Links};
 use ownership::Owners;
 
 /// Gaps about files that are reported one by one; the others are counted.
@@ -49,12 +49,13 @@ struct VisibleFile<'p, 'f> {
 /// Puts the layers on top of each other, base first.
 pub(super) fn merge(layers: &[LayerFacts], reread: &Reread) -> Merged {
     let mut overlay = Overlay::new();
+    let known = Known::default();
     let mut history = History::default();
     for (index, layer) in layers.iter().enumerate() {
         overlay.apply(index, &layer.tree);
-        history.record(index, visible(&overlay, layers, reread));
+        history.record(index, visible(&overlay, layers, reread, &known));
     }
-    let files: Vec<VisibleFile<'_, '_>> = visible(&overlay, layers, reread).collect();
+    let files: Vec<VisibleFile<'_, '_>> = visible(&overlay, layers, reread, &known).collect();
 
     let mut gaps: Vec<Gap> = layers.iter().filter_map(|layer| layer.gap.clone()).collect();
     gaps.extend(file_gaps(layers, &files));
@@ -71,8 +72,9 @@ fn visible<'p, 'f>(
     overlay: &'p Overlay,
     layers: &'f [LayerFacts],
     reread: &'f Reread,
+    known: &'f Known,
 ) -> impl Iterator<Item = VisibleFile<'p, 'f>> {
-    let mut links = Links::new(layers, reread);
+    let mut links = Links::new(layers, reread, known);
     overlay.visible().filter_map(move |file| {
         let Visible { path, layer, at, is_hard_link } = file;
         let facts = links.facts(file)?;

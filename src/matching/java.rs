@@ -21,6 +21,8 @@ pub(super) fn subjects<'a>(
     for artifact in artifacts(package) {
         names.extend(shard.names_of_artifact(artifact)?.iter().map(String::as_str));
     }
+    names.sort_unstable();
+    names.dedup();
     let named = |wanted: Fit| {
         let names = names.iter().copied().filter(|name| fit(group(name), &package.namespaces) == wanted);
         names.map(|name| Subject { name, is_guess: wanted == Fit::Perhaps, ..subject }).collect::<Vec<_>>()

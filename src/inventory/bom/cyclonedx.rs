@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{BomError, Contents, distribution, is_license, source_package};
-use crate::inventory::bounded::{Element, List};
+use crate::inventory::bounded::{Element, List, text};
 use crate::model::{KnownBy, Location, Package, PackageKind, SourcePackage, escaped};
 
 #[derive(Deserialize)]
@@ -83,7 +83,9 @@ impl Element for Occurrence {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Property {
+    #[serde(deserialize_with = "text")]
     name: String,
+    #[serde(deserialize_with = "text")]
     value: String,
 }
 
@@ -135,12 +137,20 @@ impl<'de> DeserializeSeed<'de> for Parts<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        input.deserialize_seq(self)
+        input.deserialize_option(self)
     }
 }
 
 impl<'de> Visitor<'de> for Parts<'_> {
     type Value = ();
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_seq(self)
+    }
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a list of components")
@@ -174,8 +184,8 @@ impl<'de> Visitor<'de> for Part<'_> {
         let mut part = Component::default();
         while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
             match name.as_ref() {
-                "type" => part.kind = fields.next_value()?,
-                "name" => part.name = fields.next_value()?,
+                "type" => part.kind = fields.next_value::<Option<String>>()?.unwrap_or_default(),
+                "name" => part.name = fields.next_value::<Option<String>>()?.unwrap_or_default(),
                 "version" => part.version = fields.next_value()?,
                 "description" => part.description = fields.next_value()?,
                 "publisher" => part.publisher = fields.next_value()?,
@@ -217,7 +227,8 @@ impl Component {
         contents.is_cut |= self.licenses.is_cut || self.properties.is_cut;
         match self.kind.as_str() {
             "operating-system" => about_system(self, contents),
-            "file" | "device" | "data" => {}
+            // In an image it may be said of what is a package all the same.
+            "file" | "device" | "data" if !contents.is_within_image => {}
             // What holds packages and is none itself.
             "application" if self.purl.is_none() && self.property("aquasecurity:trivy:Class").is_some() => {}
             _ => {
@@ -264,7 +275,7 @@ impl Component {
             third_party: self.property("plimsoll:third-party") == Some("true"),
             owned_by: owned("plimsoll:owned-by"),
             origin: owned("plimsoll:origin"),
-            namespaces: self.all("plimsoll:namespace").map(str::to_owned).collect(),
+            namespaces: self.all("plimsoll:namespace").map(|text| escaped::unescape(text).into_owned()).collect(),
             known_by: self
                 .property("plimsoll:known-by")
                 .and_then(|label| KnownBy::ALL.into_iter().find(|known| known.label() == label)),

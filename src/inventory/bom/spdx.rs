@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{BomError, Contents, MOST_PACKAGES, distribution, is_license, source_package};
-use crate::inventory::bounded::{self, List};
+use crate::inventory::bounded::{self, List, text};
 use crate::model::{Distribution, Location, Package};
 
 /// How an annotation of our own begins; its name and a value as JSON follow.
@@ -27,6 +27,7 @@ struct Document {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Element {
+    #[serde(deserialize_with = "text")]
     name: String,
     version_info: Option<String>,
     primary_package_purpose: Option<String>,
@@ -46,7 +47,9 @@ impl bounded::Element for Element {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Reference {
+    #[serde(deserialize_with = "text")]
     reference_type: String,
+    #[serde(deserialize_with = "text")]
     reference_locator: String,
 }
 
@@ -59,6 +62,7 @@ impl bounded::Element for Reference {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Annotation {
+    #[serde(deserialize_with = "text")]
     comment: String,
 }
 
@@ -95,7 +99,8 @@ pub(super) fn read(content: &[u8], mut contents: Contents) -> Result<Contents, B
                     element.annotations.kept.iter().filter_map(|said| said.comment.strip_prefix(OWN)?.split_once('='));
                 said.for_each(|(name, value)| contents.about_image(name, value));
             }
-            Some("FILE" | "SOURCE") => {}
+            // In an image it may be said of what is a package all the same.
+            Some("FILE" | "SOURCE") if !contents.is_within_image => {}
             Some("APPLICATION") if element.annotated(TRIVY_CLASS).is_some() => {}
             _ => {
                 let own =

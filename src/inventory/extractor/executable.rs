@@ -15,6 +15,7 @@ use std::io::{self, Read};
 
 use super::{ExtractError, Extractor, Fact, File};
 use crate::image::Entry;
+use crate::model::KnownBy;
 pub(super) use go::standard_library_version;
 
 /// Programs up to this size are held in memory.
@@ -44,6 +45,12 @@ const LIBRARIES: &[&str] = &[
     "usr/share/",
     "usr/local/lib/",
     "usr/local/lib64/",
+    "usr/local/cuda",
+    "opt/intel/",
+    "opt/nvidia/",
+    "opt/rocm",
+    "opt/ros/",
+    "gnu/store/",
     "nix/store/",
 ];
 const LIBRARIES_WITHIN: &[&str] = &[
@@ -58,6 +65,9 @@ const LIBRARIES_WITHIN: &[&str] = &[
     "conda/",
     "conda3/",
     "forge3/",
+    "mamba",
+    // The cache of `uv`, which has what lies in `site-packages`.
+    "archive-v0/",
 ];
 
 /// Reads what executables say about themselves.
@@ -73,7 +83,7 @@ impl Extractor for Executable {
             "Go modules and standard library: build information in ELF, PE and Mach-O executables, also stripped ones; \
              executable is what has the executable bit, ends in `.exe`, or lies in a directory `bin` or `sbin`",
             "Rust crates that a program is made of, without those that only built it: audit data of `cargo auditable` in ELF, PE and Mach-O executables up to 48 MiB",
-            "both in shared libraries (`*.so`, `*.so.*`) up to 48 MiB that lie with a program; not in the library folders of the system, Python, Node.js, Ruby, Java, Erlang and Conda, which hold thousands",
+            "both in shared libraries (`*.so`, `*.so.*`) up to 48 MiB that lie with a program; not in the library folders of the system, Python, Node.js, Ruby, Java, Erlang, Conda, CUDA and ROS, which hold thousands",
             program::CLAIM,
             program::SCRIPTS_CLAIM,
         ]
@@ -91,8 +101,11 @@ impl Extractor for Executable {
             || (entry.size <= WHOLE && is_library_of_program(entry.path))
     }
 
-    fn reads_alike(&self, path: &str, other: &str) -> bool {
-        program::are_alike(file_name(path), file_name(other))
+    fn reads_alike(&self, path: &str, other: &str, facts: &[Fact]) -> bool {
+        // One that is known by one of its names is no other program under another.
+        let is_known =
+            |fact: &Fact| matches!(fact, Fact::Package(package) if package.known_by == Some(KnownBy::VersionString));
+        facts.iter().any(is_known) || program::are_alike(file_name(path), file_name(other))
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
@@ -108,6 +121,10 @@ impl Extractor for Executable {
             return Ok(Vec::new());
         }
         if file.size() > WHOLE {
+            // Of a hard link the size was not known before.
+            if is_library_of_program(file.path()) && !program::is_library(name) {
+                return Ok(Vec::new());
+            }
             return search(file, magic, name);
         }
         let limits = file.limits();

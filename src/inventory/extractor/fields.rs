@@ -24,6 +24,10 @@ impl Extractor for R {
         entry.path.ends_with("/DESCRIPTION") && entry.size <= LARGEST
     }
 
+    fn reads_alike(&self, _: &str, _: &str, _: &[Fact]) -> bool {
+        true
+    }
+
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         let content = file.whole()?;
         let (name, version) = (value(content, b"package"), value(content, b"version"));
@@ -51,6 +55,10 @@ impl Extractor for Haskell {
         entry.path.rsplit_once('/').is_some_and(|(directory, name)| {
             name.ends_with(".conf") && (directory.ends_with("package.conf.d") || directory.ends_with("package.db"))
         })
+    }
+
+    fn reads_alike(&self, _: &str, _: &str, _: &[Fact]) -> bool {
+        true
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {

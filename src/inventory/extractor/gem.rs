@@ -34,6 +34,10 @@ impl Extractor for Gem {
         name.ends_with(".gemspec") && (is_installed || is_checked_out(entry.path))
     }
 
+    fn reads_alike(&self, _: &str, _: &str, _: &[Fact]) -> bool {
+        true
+    }
+
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {
         if is_checked_out(file.path()) {
             return Ok(of_author(file.whole()?).map(Fact::Package).into_iter().collect());

@@ -44,8 +44,9 @@ impl Extractor for Npm {
         is_one && !is_in_yarn_store(path) || is_yarn_archive(path)
     }
 
-    fn reads_alike(&self, path: &str, other: &str) -> bool {
-        is_package(path) && is_package(other)
+    fn reads_alike(&self, path: &str, other: &str, _: &[Fact]) -> bool {
+        let form = |path: &str| (is_package(path), may_be_copy(path));
+        form(path) == form(other) && form(path) != (false, false)
     }
 
     fn extract(&self, file: &mut File<'_>) -> Result<Vec<Fact>, ExtractError> {

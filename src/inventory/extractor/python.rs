@@ -63,8 +63,8 @@ impl Extractor for Python {
         }
     }
 
-    fn reads_alike(&self, path: &str, other: &str) -> bool {
-        let is_metadata = |path: &str| path.ends_with(METADATA);
+    fn reads_alike(&self, path: &str, other: &str, _: &[Fact]) -> bool {
+        let is_metadata = |path: &str| [METADATA, "PKG-INFO", ".egg-info"].iter().any(|end| path.ends_with(end));
         is_metadata(path) && is_metadata(other)
     }
 

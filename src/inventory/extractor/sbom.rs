@@ -86,7 +86,7 @@ impl Found {
     }
 
     fn license(&mut self, license: &str) {
-        if bom::is_license(license) && self.licenses.len() < MOST_LICENSES {
+        if bom::is_license(license) && license.len() <= LONGEST_LICENSE && self.licenses.len() < MOST_LICENSES {
             self.licenses.push(license.to_owned());
         }
     }
@@ -96,7 +96,7 @@ impl Found {
         let found = purl::parse_named(purl, &self.name).map(|parsed| parsed.package);
         let Some(package) = found.filter(bom::is_of_language) else { return };
         match self.packages.len() < MOST_PACKAGES {
-            true => self.packages.push(Package { licenses: self.licenses.clone(), ..package }),
+            true => self.packages.push(Package { licenses: std::mem::take(&mut self.licenses), ..package }),
             false => self.is_cut = true,
         }
     }
@@ -109,6 +109,8 @@ fn of_document(error: BomError) -> ExtractError {
     }
 }
 
+/// A licence's name or expression, in bytes.
+const LONGEST_LICENSE: usize = 4096;
 /// Licences of one package.
 const MOST_LICENSES: usize = 100;
 
@@ -212,6 +214,13 @@ mod tests {
         let expected = ["npm @babel/core 7.0.0 MIT", "golang github.com/Masterminds/goutils v1.1.0 "];
         assert_eq!(found("META-INF/sbom/app.cdx.xml", content), expected);
         assert!(extract_bytes("a/bom.xml", b"<bom><components>").is_err());
+        // What some tools write for nothing, and of what is a package all the same.
+        let content = r#"{"bomFormat":"CycloneDX","metadata":null,"components":[{"type":"file","name":null,"licenses":null,
+            "evidence":null,"components":null,"properties":[{"name":"syft:x","value":null}],"purl":"pkg:npm/a@1"}]}"#;
+        assert_eq!(found("a.cdx.json", content), ["npm a 1 "]);
+        let content = r#"{"spdxVersion":"SPDX-2.3","packages":[{"name":null,"annotations":null,"primaryPackagePurpose":"FILE",
+            "externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:npm/a@1"}]}]}"#;
+        assert_eq!(found("a.spdx.json", content), ["npm a 1 "]);
         assert!(found("web/bom.json", "{\"other\":1}").is_empty());
         assert!(extract_bytes("a.cdx.json", b"{").is_err());
     }

@@ -151,16 +151,17 @@ impl<'a> BuildInformation<'a> {
         let named =
             modules.iter().copied().enumerate().filter(|(_, (path, version))| !path.is_empty() && !version.is_empty());
         let cut = if self.is_cut {
-            Some("its list of modules is damaged; those behind the damage are left out".to_owned())
+            Some(Fact::Incomplete("its list of modules is damaged; those behind the damage are left out".to_owned()))
         } else {
             let is_longer = self.modules.lines().nth(MOST_MODULES).is_some();
-            is_longer
-                .then(|| format!("its build information has more than {MOST_MODULES} lines; the others are left out"))
+            let reason =
+                || format!("its build information has more than {MOST_MODULES} lines; the others are left out");
+            is_longer.then(|| Fact::LimitMet(reason()))
         };
         std::iter::once(package("stdlib", standard_library_version(self.version)))
             .chain(named.map(of_module))
             .map(Fact::Package)
-            .chain(cut.map(Fact::Incomplete))
+            .chain(cut)
             .collect()
     }
 }

@@ -65,14 +65,13 @@ pub(super) fn is_known(file: &str) -> bool {
     named(file).next().is_some()
 }
 
-/// Whether the same is looked for in files of these names.
+/// Whether nothing is looked for in a file of this name that is not in one of the other name.
 pub(super) fn are_alike(file: &str, other: &str) -> bool {
-    let takes_names = |program: &Program| program.forms.iter().any(|form| matches!(form, Form::Own(_)));
-    let is_same = |(one, other): (&Program, &Program)| ptr::eq(one, other) && !takes_names(one);
-    file == other
-        || is_library(file) == is_library(other)
-            && named(file).count() == named(other).count()
-            && named(file).zip(named(other)).all(is_same)
+    // Python's version begins with what its file's name says.
+    let is_same = |(one, other): (&Program, &Program)| ptr::eq(one, other) && one.name != "python";
+    let is_within = named(file).next().is_none()
+        || named(file).count() == named(other).count() && named(file).zip(named(other)).all(is_same);
+    file == other || is_library(file) == is_library(other) && is_within
 }
 
 /// Whether a file of this name is a library that is looked at, although libraries carry nothing else.

@@ -48,7 +48,8 @@ pub(super) fn parts(path: &str) -> (Option<&str>, Option<&str>) {
     (Some(name).filter(|name| !name.is_empty()), version)
 }
 
-/// Whether a word of a name stands before the last number: `1.2-api-2.17.1`, but not `1.0-beta-2` or `2.0-linux-x86`.
+/// Whether a word of a name stands before the last number: `1.2-api-2.17.1`, but not `1.0-beta-2`, `2.0-linux-x86`, or
+/// `2.4-redhat-1`, where the number is that of a build.
 fn has_name(version: &str) -> bool {
     let is_number = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
     let is_qualifier = |part: &str| {
@@ -56,6 +57,9 @@ fn has_name(version: &str) -> bool {
         QUALIFIERS.iter().any(|known| known.eq_ignore_ascii_case(word))
     };
     let mut parts = version.split('-').rev().skip_while(|part| !is_number(part));
+    if !parts.next().is_some_and(|last| last.contains('.')) {
+        return false;
+    }
     parts.any(|part| !is_number(part) && !is_qualifier(part))
 }
 
@@ -74,6 +78,9 @@ mod tests {
             ("guava-31.1-jre.jar", "guava 31.1-jre"),
             ("x-1.0-beta-2.jar", "x 1.0-beta-2"),
             ("x-1.0-RC1-3.jar", "x 1.0-RC1-3"),
+            ("commons-io-2.4-redhat-1.jar", "commons-io 2.4-redhat-1"),
+            ("hibernate-core-4.2.18.Final-redhat-2.jar", "hibernate-core 4.2.18.Final-redhat-2"),
+            ("json-lib-2.4-jenkins-7.jar", "json-lib 2.4-jenkins-7"),
             ("scala-library-2.13.0-M5-1775dba.jar", "scala-library 2.13.0-M5-1775dba"),
             ("x-1.0-20230101.120000-1.jar", "x 1.0-20230101.120000-1"),
             (

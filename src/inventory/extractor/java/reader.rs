@@ -290,7 +290,9 @@ impl<'l> Reader<'l> {
                             self.bills.push((Rc::clone(&name), package));
                         }
                         Fact::Package(_) => {
-                            self.cut();
+                            if !std::mem::replace(&mut self.is_cut, true) {
+                                self.facts.push(too_many_packages());
+                            }
                             return;
                         }
                         other => self.facts.push(other),
