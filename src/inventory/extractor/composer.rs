@@ -15,7 +15,8 @@ pub(super) struct Composer;
 
 #[derive(Deserialize)]
 struct Installed<'a> {
-    #[serde(borrow)]
+    /// It has to be there: otherwise it is another file.
+    #[serde(borrow, deserialize_with = "Deserialize::deserialize")]
     packages: List<InstalledPackage<'a>>,
 }
 

@@ -17,6 +17,8 @@ const DEFLATE: u8 = 8;
 
 #[derive(Deserialize)]
 struct Audit {
+    /// They have to be there: otherwise it is something else.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     packages: List<Crate>,
 }
 
