@@ -50,7 +50,7 @@ pub fn take_cached(image: &Image, limits: &Limits, progress: &dyn Progress, cach
         facts.bound(image, index, &held, MOST_FACTS)
     });
 
-    // Hard links to files that nobody wanted under their own name: their layers are walked once more.
+    // Hard links whose files say nothing, or something else, under their own names: their layers are walked once more.
     let missing = merge::missing_targets(&layers);
     let order: Vec<usize> = missing.keys().copied().collect();
     let linked = in_parallel(&order, |index| {

@@ -157,15 +157,7 @@ mod tests {
             arch in "[a-z0-9_]{0,6}",
             is_of_gentoo in any::<bool>(),
         ) {
-            let gentoo = Distribution {
-                id: "gentoo".into(),
-                version: "2.15".into(),
-                name: "Gentoo".into(),
-                codename: None,
-                id_like: Vec::new(),
-                repository_release: None,
-                content_sets: Vec::new(),
-            };
+            let gentoo = Distribution { id: "gentoo".into(), version: "2.15".into(), ..Distribution::default() };
             for &kind in PackageKind::ALL {
                 let has_epoch = epoch > 0 && matches!(kind, PackageKind::Deb | PackageKind::Rpm);
                 let version = if has_epoch { format!("{epoch}:{version}") } else { version.clone() };

@@ -109,16 +109,7 @@ pub(super) fn supported(product: &str, fetch: &dyn Fetch) -> Vec<Listed> {
 fn shard(id: &str, cycle: &str) -> ShardName {
     let id = if id == "sl-micro" && cycle.starts_with("5.") { "sle-micro" } else { id };
     let version = if id == "sles" && !cycle.starts_with("16") { cycle.trim_end_matches(".0") } else { cycle };
-    let distribution = Distribution {
-        id: id.to_owned(),
-        version: version.to_owned(),
-        name: String::new(),
-        codename: None,
-        id_like: Vec::new(),
-        repository_release: None,
-        content_sets: Vec::new(),
-    };
-    distribution.lifecycle()
+    Distribution { id: id.to_owned(), version: version.to_owned(), ..Distribution::default() }.lifecycle()
 }
 
 #[derive(Deserialize)]
